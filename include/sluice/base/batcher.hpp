@@ -1,0 +1,150 @@
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/post.hpp>
+#include <cstddef>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "sluice/base/completion.hpp"
+#include "sluice/base/log.hpp"
+
+namespace sluice {
+
+/// Joins concurrent requests into batches, without a timer: what arrives in one turn of the event
+/// loop, or while the stage before `release()` of the previous batch runs, goes together. An idle
+/// batcher sends at once. Use it from one executor only; destroy it before its io_context.
+template <class Request, class Reply>
+class Batcher {
+ public:
+  struct Item {
+    Request request;
+    Completion<Reply> answer;
+  };
+
+  class Batch {
+   public:
+    std::vector<Item> items;
+
+    /// Lets the next batch start while this one goes on (a slow second stage). Idempotent.
+    void release() {
+      if (auto owner = std::exchange(collecting_for_, nullptr)) {
+        owner->collecting = false;
+        owner->schedule();
+      }
+    }
+
+   private:
+    friend class Batcher;
+    typename Batcher::State* collecting_for_ = nullptr;
+  };
+
+  struct Limits {
+    std::size_t batch_max = 512;  ///< Requests in one batch.
+    std::size_t in_flight_max =
+        8;  ///< Batches released and not finished, the current one included.
+    std::size_t waiting_max = 65536;  ///< Requests that wait for a batch; see `full()`.
+  };
+
+  /// Answers every item, each once. Items left unanswered (also when it throws) get `fallback`.
+  using Work = std::function<boost::asio::awaitable<void>(Batch&)>;
+
+  Batcher(boost::asio::any_io_executor executor, Limits limits, Reply fallback, Work work)
+      : state_(std::make_shared<State>(std::move(executor), limits, std::move(fallback),
+                                       std::move(work))) {}
+
+  ~Batcher() { state_->waiting.clear(); }
+  Batcher(const Batcher&) = delete;
+  Batcher& operator=(const Batcher&) = delete;
+
+  /// True when `submit` would exceed `waiting_max`; the caller refuses instead.
+  bool full() const noexcept { return state_->waiting.size() >= state_->limits.waiting_max; }
+
+  /// Nothing waits and nothing is in flight.
+  bool idle() const noexcept { return state_->waiting.empty() && state_->in_flight == 0; }
+
+  /// Suspends until the batch that takes this request answers it.
+  boost::asio::awaitable<Reply> submit(Request request) {
+    Enqueue enqueue{state_.get(), std::move(request)};
+    return suspend<Reply>(std::move(enqueue));
+  }
+
+ private:
+  struct State : std::enable_shared_from_this<State> {
+    State(boost::asio::any_io_executor e, Limits l, Reply f, Work w)
+        : executor(std::move(e)), limits(l), fallback(std::move(f)), work(std::move(w)) {}
+
+    void schedule() {
+      if (scheduled) return;
+      scheduled = true;
+      boost::asio::post(executor, [self = this->shared_from_this()] {
+        self->scheduled = false;
+        self->start();
+      });
+    }
+
+    void start() {
+      if (collecting || waiting.empty() || in_flight >= limits.in_flight_max) return;
+      Batch batch;
+      if (waiting.size() <= limits.batch_max) {
+        batch.items.swap(waiting);
+      } else {
+        const auto end = waiting.begin() + static_cast<std::ptrdiff_t>(limits.batch_max);
+        batch.items.assign(std::make_move_iterator(waiting.begin()), std::make_move_iterator(end));
+        waiting.erase(waiting.begin(), end);
+      }
+      collecting = true;
+      ++in_flight;
+      batch.collecting_for_ = this;
+      auto running = run(this->shared_from_this(), std::move(batch));
+      boost::asio::co_spawn(executor, std::move(running), Finished{this->shared_from_this()});
+    }
+
+    static boost::asio::awaitable<void> run(std::shared_ptr<State> self, Batch batch) {
+      try {
+        co_await self->work(batch);
+      } catch (const std::exception& e) {
+        log().critical("a batch failed: {}", e.what());
+      }
+      for (auto& item : batch.items) {
+        if (item.answer) item.answer(self->fallback);
+      }
+      batch.release();
+    }
+
+    boost::asio::any_io_executor executor;
+    Limits limits;
+    Reply fallback;
+    Work work;
+    std::vector<Item> waiting;
+    std::size_t in_flight = 0;
+    bool collecting = false;
+    bool scheduled = false;
+  };
+
+  struct Finished {
+    std::shared_ptr<State> state;
+    void operator()(std::exception_ptr) const {
+      --state->in_flight;
+      state->schedule();
+    }
+  };
+
+  struct Enqueue {
+    State* state;
+    Request request;
+    void operator()(Completion<Reply> answer) {
+      state->waiting.push_back(Item{std::move(request), std::move(answer)});
+      state->schedule();
+    }
+  };
+
+  std::shared_ptr<State> state_;
+};
+
+}  // namespace sluice

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "sluice/base/published.hpp"
+
+namespace sluice {
+
+/// One thing that a node needs before it may serve.
+struct ReadyCheck {
+  std::string name;     ///< inventory, queue, store, sales, …
+  std::string problem;  ///< Empty: it answers. Else a sentence for an operator, with what to do.
+};
+
+/// What `/readyz` says. Replaced whole by the control thread.
+struct ReadyState {
+  bool draining = false;
+  std::vector<ReadyCheck> checks;
+
+  bool ready() const {
+    if (draining || checks.empty()) return false;
+    for (const auto& check : checks) {
+      if (!check.problem.empty()) return false;
+    }
+    return true;
+  }
+};
+
+using Readiness = Published<ReadyState>;
+
+}  // namespace sluice

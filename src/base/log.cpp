@@ -1,0 +1,72 @@
+#include "sluice/base/log.hpp"
+
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <spdlog/pattern_formatter.h>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+
+namespace sluice {
+namespace {
+
+/// `%*` in a pattern: the message as a JSON string.
+class JsonPayload final : public spdlog::custom_flag_formatter {
+ public:
+  void format(const spdlog::details::log_msg& message, const std::tm&,
+              spdlog::memory_buf_t& out) override {
+    const nlohmann::json text = std::string(message.payload.data(), message.payload.size());
+    const auto quoted = text.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace);
+    out.append(quoted.data(), quoted.data() + quoted.size());
+  }
+
+  std::unique_ptr<spdlog::custom_flag_formatter> clone() const override {
+    return std::make_unique<JsonPayload>();
+  }
+};
+
+std::shared_ptr<spdlog::logger> make_logger() {
+  auto logger =
+      std::make_shared<spdlog::logger>("sluice", std::make_shared<spdlog::sinks::stderr_sink_mt>());
+  logger->set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %^%l%$ %v");
+  return logger;
+}
+
+std::shared_ptr<spdlog::logger>& instance() {
+  static auto logger = make_logger();
+  return logger;
+}
+
+}  // namespace
+
+void configure_log(const LogSettings& settings) {
+  auto& logger = instance();
+  logger->set_level(spdlog::level::from_str(settings.level));
+  logger->flush_on(spdlog::level::warn);
+  if (settings.format == "json") {
+    auto formatter = std::make_unique<spdlog::pattern_formatter>();
+    formatter->add_flag<JsonPayload>('*').set_pattern(
+        R"({"time":"%Y-%m-%dT%H:%M:%S.%e%z","level":"%l","thread":%t,"message":%*})");
+    logger->set_formatter(std::move(formatter));
+  }
+}
+
+spdlog::logger& log() { return *instance(); }
+
+std::string printable(std::string_view text, std::size_t length_max) {
+  static constexpr char kHex[] = "0123456789abcdef";
+  std::string out;
+  for (const char c : text.substr(0, length_max)) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x20 || byte >= 0x7f || c == '"' || c == '\\') {
+      out += "\\x";
+      out += kHex[byte >> 4];
+      out += kHex[byte & 15];
+    } else {
+      out += c;
+    }
+  }
+  if (text.size() > length_max) out += "...";
+  return out;
+}
+
+}  // namespace sluice
