@@ -1,0 +1,89 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "sluice/base/time.hpp"
+#include "sluice/domain/ids.hpp"
+#include "sluice/domain/order_id.hpp"
+
+namespace sluice {
+
+/// queued → confirmed → paid; queued → rejected; confirmed → cancelled | expired. Never back.
+enum class OrderStatus : std::uint8_t { queued, confirmed, paid, rejected, cancelled, expired };
+
+/// Why an order was rejected; `none` for every other status.
+enum class RejectReason : std::uint8_t {
+  none,
+  stock,      ///< The database had no unit: the reservation was a phantom.
+  duplicate,  ///< The user already has a live order in this sale.
+  fenced,     ///< It came after its lane was rebuilt under a newer epoch.
+  invalid,    ///< The message could not be accepted (for example an unknown sale).
+};
+
+/// The names used in the API, messages and tables.
+std::string_view name(OrderStatus status) noexcept;
+std::string_view name(RejectReason reason) noexcept;
+std::optional<OrderStatus> parse_order_status(std::string_view text) noexcept;
+std::optional<RejectReason> parse_reject_reason(std::string_view text) noexcept;
+
+/// An order that holds its user's place in the sale: queued, confirmed or paid.
+constexpr bool is_live(OrderStatus status) noexcept {
+  return status == OrderStatus::queued || status == OrderStatus::confirmed ||
+         status == OrderStatus::paid;
+}
+
+/// What travels from a reservation to the store. JSON form, version 1: see docs/protocol.md.
+struct OrderMessage {
+  OrderId id;
+  LaneId lane;
+  Epoch epoch = 0;
+  UserId user;
+  std::uint32_t quantity = 0;
+  TimePoint reserved_at{};
+
+  bool operator==(const OrderMessage&) const = default;
+};
+
+/// One line of JSON, without a line end.
+std::string to_json(const OrderMessage& message);
+
+/// Empty when the bytes are not a version 1 message with every member valid.
+std::optional<OrderMessage> parse_order_message(std::string_view json);
+
+/// What the store decided about one message.
+struct Outcome {
+  OrderId id;
+  OrderStatus status = OrderStatus::queued;
+  RejectReason reason = RejectReason::none;
+
+  bool operator==(const Outcome&) const = default;
+};
+
+/// An order as its row says.
+struct Order {
+  OrderId id;
+  LaneId lane;
+  UserId user;
+  std::uint32_t quantity = 0;
+  OrderStatus status = OrderStatus::queued;
+  RejectReason reason = RejectReason::none;
+  std::int64_t unit_price_minor = 0;  ///< In minor units of `currency`.
+  std::string currency;               ///< ISO 4217.
+  TimePoint created_at{};
+
+  bool operator==(const Order&) const = default;
+};
+
+/// An order as a projection knows it: enough to answer its owner.
+struct OrderView {
+  OrderId id;
+  OrderStatus status = OrderStatus::queued;
+  std::uint32_t quantity = 0;
+
+  bool operator==(const OrderView&) const = default;
+};
+
+}  // namespace sluice
