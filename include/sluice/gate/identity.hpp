@@ -1,0 +1,48 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "sluice/base/problem.hpp"
+#include "sluice/base/result.hpp"
+#include "sluice/base/time.hpp"
+#include "sluice/domain/ids.hpp"
+
+namespace sluice {
+
+struct IdentitySettings {
+  std::string algorithm = "HS256";  ///< The one accepted: HS256, RS256 or ES256.
+  std::string key;  ///< The shared secret (32 bytes or more), or the public key as PEM.
+  std::string issuer = "sluice";    ///< The `iss` that a token must have.
+  std::string audience = "sluice";  ///< The `aud` that a token must have.
+  std::size_t cache_slots =
+      16384;  ///< Verified tokens remembered by each verifier; a power of two.
+};
+
+/// The user of a verified token, or why it is refused.
+using Identified = boost::system::result<UserId, Refusal>;
+
+/// Verifies JSON Web Tokens of the shop's own login: one pinned algorithm, `iss`, `aud`, `exp` (and
+/// `nbf` if there), `sub` as the user. It remembers tokens it verified, by a keyed 128-bit hash,
+/// until they expire. One per thread.
+class Identity {
+ public:
+  /// Throws std::invalid_argument when the settings cannot work.
+  explicit Identity(IdentitySettings settings);
+  ~Identity();
+  Identity(Identity&&) noexcept;
+
+  /// `token`: what follows "Bearer ", at most 2,048 bytes; empty means missing.
+  Identified verify(std::string_view token, TimePoint now);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+/// A token that `Identity` with these settings accepts; HS256 only. For tests and the demo.
+std::string sign_token(const IdentitySettings& settings, const UserId& user, TimePoint now,
+                       Millis lifetime);
+
+}  // namespace sluice

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <optional>
+#include <variant>
+
+#include "sluice/base/problem.hpp"
+#include "sluice/base/random.hpp"
+#include "sluice/base/time.hpp"
+#include "sluice/domain/sale.hpp"
+#include "sluice/gate/credits.hpp"
+#include "sluice/gate/token_buckets.hpp"
+
+namespace sluice {
+
+/// The refusals that depend on the sale: its window and its rate, then a publish credit. It decides
+/// and never waits. One per thread; buckets and credits are shared by all.
+class SaleGate {
+ public:
+  SaleGate(TokenBuckets& sales, Credits& credits, Random& random)
+      : sales_(sales), credits_(credits), random_(random) {}
+
+  /// Before the start nobody can have an order: refused here. After the end, and while paused or
+  /// closed, a buyer may ask for an existing order, so the lane answers.
+  std::optional<Refusal> admit(const Sale& sale, TimePoint now) const;
+
+  /// The sale's own rate and the overload bound; the credit is held until the purchase is answered.
+  std::variant<Credits::Credit, Refusal> reserve_room(const Sale& sale, Ticks now);
+
+ private:
+  TokenBuckets& sales_;
+  Credits& credits_;
+  Random& random_;
+};
+
+/// What a buyer is told whom the window does not let through.
+Code window_code(WindowPhase phase) noexcept;
+
+}  // namespace sluice

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string_view>
+
+#include "sluice/base/hash.hpp"
+#include "sluice/base/time.hpp"
+
+namespace sluice {
+
+struct BucketSettings {
+  double rate_per_s = 0;      ///< Sustained requests a second for each key; 0 turns the limit off.
+  double burst = 1;           ///< Requests that may come at once, at least 1.
+  std::size_t slots = 65536;  ///< Keys remembered at once, rounded up to a power of two.
+};
+
+/// Token buckets for many keys in fixed memory (16 bytes a slot), as GCRA: a slot holds the
+/// theoretical arrival time of its key's next request (ITU-T I.371). A key owns one of the four
+/// slots of its set while it has debt; when all four have debt, the one nearest to being free is
+/// given up. The hash is keyed, so that nobody can aim at a stranger's slot. Thread-safe without
+/// locks.
+class TokenBuckets {
+ public:
+  explicit TokenBuckets(BucketSettings settings);
+
+  /// Takes one token of `key`. Zero: admitted; else how long until one is there.
+  Millis take(std::string_view key, Ticks now);
+
+ private:
+  struct Slot {
+    std::atomic<std::uint64_t> tag{0};
+    std::atomic<std::int64_t> arrival_ns{0};
+  };
+
+  std::int64_t interval_ns_ = 0;
+  std::int64_t tolerance_ns_ = 0;
+  std::uint64_t set_mask_ = 0;
+  HashKey key_;
+  std::unique_ptr<Slot[]> slots_;
+};
+
+}  // namespace sluice

@@ -1,0 +1,123 @@
+#include "sluice/gate/identity.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <cstdlib>
+#include <jwt.h>
+#include <stdexcept>
+#include <vector>
+
+#include "sluice/base/hash.hpp"
+
+namespace sluice {
+namespace {
+
+constexpr std::size_t kTokenBytesMax = 2048;
+
+struct FreeJwt {
+  void operator()(jwt_t* jwt) const { jwt_free(jwt); }
+};
+using Jwt = std::unique_ptr<jwt_t, FreeJwt>;
+
+std::int64_t seconds(TimePoint when) {
+  return std::chrono::floor<std::chrono::seconds>(when.time_since_epoch()).count();
+}
+
+std::string_view grant(jwt_t* jwt, const char* name) {
+  const char* text = jwt_get_grant(jwt, name);
+  return text == nullptr ? std::string_view() : std::string_view(text);
+}
+
+Refusal refusal(Code code) { return Refusal{code, Millis{0}}; }
+
+}  // namespace
+
+struct Identity::Impl {
+  struct Remembered {
+    std::uint64_t hash_a = 0;
+    std::uint64_t hash_b = 0;
+    TimePoint expires_at{};
+    UserId user;
+  };
+
+  explicit Impl(IdentitySettings s) : settings(std::move(s)) {
+    algorithm = jwt_str_alg(settings.algorithm.c_str());
+    if (algorithm != JWT_ALG_HS256 && algorithm != JWT_ALG_RS256 && algorithm != JWT_ALG_ES256) {
+      throw std::invalid_argument("identity.algorithm must be HS256, RS256 or ES256");
+    }
+    if (algorithm == JWT_ALG_HS256 && settings.key.size() < 32) {
+      throw std::invalid_argument("the identity secret must have at least 32 bytes");
+    }
+    cache.resize(std::bit_ceil(std::max<std::size_t>(settings.cache_slots, 1)));
+  }
+
+  Identified decode(const std::string& token, TimePoint now, TimePoint& expires_at) const {
+    jwt_t* raw = nullptr;
+    const auto* key = reinterpret_cast<const unsigned char*>(settings.key.data());
+    if (jwt_decode(&raw, token.c_str(), key, static_cast<int>(settings.key.size())) != 0) {
+      return refusal(Code::invalid_token);
+    }
+    const Jwt jwt(raw);
+    // The library accepts any algorithm that fits the key: the pin is ours to check.
+    if (jwt_get_alg(jwt.get()) != algorithm) return refusal(Code::invalid_token);
+    if (grant(jwt.get(), "iss") != settings.issuer ||
+        grant(jwt.get(), "aud") != settings.audience) {
+      return refusal(Code::invalid_token);
+    }
+    auto user = UserId::parse(grant(jwt.get(), "sub"));
+    const auto expires = jwt_get_grant_int(jwt.get(), "exp");
+    if (!user || expires <= 0) return refusal(Code::invalid_token);
+    if (expires <= seconds(now)) return refusal(Code::expired_token);
+    if (jwt_get_grant_int(jwt.get(), "nbf") > seconds(now)) return refusal(Code::invalid_token);
+    // Far beyond any sale, and small enough not to overflow in milliseconds.
+    const auto bounded = std::min<std::int64_t>(expires, INT64_C(1) << 40);
+    expires_at = TimePoint(std::chrono::seconds(bounded));
+    return std::move(*user);
+  }
+
+  IdentitySettings settings;
+  jwt_alg_t algorithm = JWT_ALG_NONE;
+  HashKey key_a = random_hash_key();
+  HashKey key_b = random_hash_key();
+  std::vector<Remembered> cache;
+};
+
+Identity::Identity(IdentitySettings settings)
+    : impl_(std::make_unique<Impl>(std::move(settings))) {}
+Identity::Identity(Identity&&) noexcept = default;
+Identity::~Identity() = default;
+
+Identified Identity::verify(std::string_view token, TimePoint now) {
+  if (token.empty()) return refusal(Code::missing_token);
+  if (token.size() > kTokenBytesMax) return refusal(Code::invalid_token);
+  const auto hash_a = keyed_hash(impl_->key_a, token);
+  const auto hash_b = keyed_hash(impl_->key_b, token);
+  auto& slot = impl_->cache[hash_a & (impl_->cache.size() - 1)];
+  if (slot.hash_a == hash_a && slot.hash_b == hash_b && now < slot.expires_at) return slot.user;
+
+  TimePoint expires_at{};
+  auto user = impl_->decode(std::string(token), now, expires_at);
+  if (user) slot = {hash_a, hash_b, expires_at, *user};
+  return user;
+}
+
+std::string sign_token(const IdentitySettings& settings, const UserId& user, TimePoint now,
+                       Millis lifetime) {
+  jwt_t* raw = nullptr;
+  if (jwt_new(&raw) != 0) throw std::bad_alloc();
+  const Jwt jwt(raw);
+  jwt_add_grant(jwt.get(), "iss", settings.issuer.c_str());
+  jwt_add_grant(jwt.get(), "aud", settings.audience.c_str());
+  jwt_add_grant(jwt.get(), "sub", user.text().c_str());
+  jwt_add_grant_int(jwt.get(), "iat", seconds(now));
+  jwt_add_grant_int(jwt.get(), "exp", seconds(now + lifetime));
+  const auto* key = reinterpret_cast<const unsigned char*>(settings.key.data());
+  if (jwt_set_alg(jwt.get(), JWT_ALG_HS256, key, static_cast<int>(settings.key.size())) != 0) {
+    throw std::invalid_argument("the identity secret cannot sign");
+  }
+  const std::unique_ptr<char, void (*)(void*)> encoded(jwt_encode_str(jwt.get()), &std::free);
+  if (!encoded) throw std::invalid_argument("the identity secret cannot sign");
+  return encoded.get();
+}
+
+}  // namespace sluice
