@@ -1,0 +1,128 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "sluice/base/result.hpp"
+#include "sluice/base/time.hpp"
+#include "sluice/domain/lane.hpp"
+#include "sluice/domain/order.hpp"
+
+namespace sluice {
+
+/// A span whose memory the caller's frame owns until the awaited call returns.
+template <class T>
+using In = std::span<const T>;
+
+/// Under which epoch of which lane a call is made, and until when an answer is of use. After the
+/// deadline an adapter answers `Errc::unknown`: the work may have been done.
+struct Call {
+  LaneId lane;
+  Epoch epoch = 0;
+  Ticks deadline{};
+};
+
+/// One user's wish for units, under an order id of the call's epoch.
+struct Attempt {
+  OrderId id;
+  UserId user;
+  std::uint32_t quantity = 1;  ///< At least 1; the caller checked the sale's limit.
+};
+
+enum class Verdict : std::uint8_t {
+  granted,       ///< The units are held and the attempt is pending.
+  already,       ///< The user has a live order: `existing`. Also the answer to a repeated attempt.
+  sold_out,      ///< No unit is left.
+  insufficient,  ///< Fewer units are left than asked for.
+  not_open,      ///< Outside the window, or paused or closed.
+};
+
+struct Reservation {
+  Verdict verdict = Verdict::not_open;
+  OrderView existing;  ///< With `granted` and `already`: the user's order.
+};
+
+struct ReserveReply {
+  std::vector<Reservation> reservations;  ///< One per attempt, in order.
+  std::uint64_t version = 0;              ///< Of the lane, after this batch; see `LaneView`.
+  bool may_return = false;                ///< Units are held by undecided orders and may come back.
+};
+
+/// What to do with a reservation once the store decided its order.
+enum class SettleAction : std::uint8_t {
+  keep,       ///< Confirmed: the unit is sold.
+  give_back,  ///< The unit returns to stock and the user may try again.
+  drop,       ///< The unit never existed in the store: forget it, without return.
+};
+
+struct Settlement {
+  OrderId id;
+  UserId user;
+  std::uint32_t quantity = 1;
+  SettleAction action = SettleAction::keep;
+};
+
+/// How an outcome settles the reservation of its order.
+SettleAction settle_action(const Outcome& outcome) noexcept;
+
+struct LaneView {
+  bool ready = false;  ///< False: no valid projection here; every other member is then 0.
+  Epoch epoch = 0;
+  std::uint64_t version = 0;  ///< Grows whenever a unit returns: older "sold out" news are void.
+  std::int64_t stock = 0;
+  std::uint64_t pending = 0;  ///< Orders reserved and undecided.
+  LaneWindow window;
+};
+
+/// Everybody with a live order at a version of the lane.
+struct Winners {
+  std::uint64_t version = 0;
+  std::vector<UserId> users;
+};
+
+/// A reservation that no outcome has settled yet.
+struct Pending {
+  OrderMessage message;
+};
+
+/// The fast stock of one or many lanes: a projection of the store that can be rebuilt from it.
+///
+/// Every call fails with `Errc::not_ready` when the lane has no valid projection under exactly
+/// `call.epoch`: nothing was done then. An implementation belongs to one executor unless it says
+/// otherwise.
+class Inventory {
+ public:
+  virtual ~Inventory() = default;
+
+  /// Decides every attempt atomically, in order, by the inventory's own clock. A repeated attempt
+  /// (same id) finds itself: `granted` again. At most 1,024 attempts.
+  virtual Task<ReserveReply> reserve(Call call, In<Attempt> attempts) = 0;
+
+  /// Acts only on settlements whose user's record names that very order; others change nothing, nor
+  /// does a repetition. An unready or newer lane is no error: its rebuild took the outcome into
+  /// account.
+  virtual Task<> settle(Call call, In<Settlement> settlements) = 0;
+
+  /// The live order of each user, if any.
+  virtual Task<std::vector<std::optional<OrderView>>> find(Call call, In<UserId> users) = 0;
+
+  /// `call.epoch` is ignored: this is how one learns the epoch. A missing lane is not an error.
+  virtual Task<LaneView> view(Call call) = 0;
+
+  virtual Task<Winners> winners(Call call) = 0;
+
+  /// Reservations at least `age` old by the inventory's clock, oldest first, at most `max`.
+  /// Works on a lane that is not ready, with what is still there; `call.epoch` is ignored.
+  virtual Task<std::vector<Pending>> overdue(Call call, Millis age, std::size_t max) = 0;
+
+  /// Replaces the lane by `image` in one step, if `image.epoch` is higher than the stored one or
+  /// nothing valid is stored; else `Errc::stale`.
+  virtual Task<> rebuild(Call call, const LaneImage& image) = 0;
+
+  /// Changes the window under the same epoch.
+  virtual Task<> set_window(Call call, LaneWindow window) = 0;
+};
+
+}  // namespace sluice
