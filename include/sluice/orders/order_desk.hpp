@@ -1,0 +1,73 @@
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <optional>
+#include <unordered_map>
+
+#include "sluice/base/batcher.hpp"
+#include "sluice/base/problem.hpp"
+#include "sluice/base/time.hpp"
+#include "sluice/domain/order_id.hpp"
+#include "sluice/domain/sale.hpp"
+#include "sluice/inventory/inventory.hpp"
+#include "sluice/orders/order_store.hpp"
+#include "sluice/orders/order_watch.hpp"
+
+namespace sluice {
+
+struct LookupSettings {
+  Millis timeout{1000};         ///< For one lookup.
+  Millis queued_fresh{2000};    ///< An order queued for longer is looked up in the store, too.
+  Millis look_again{1000};      ///< While waiting for an order, in case news of it was lost.
+  std::size_t batch_max = 256;  ///< Lookups in one call to the store.
+};
+
+/// An order as its owner sees it.
+struct OrderState {
+  OrderView order;
+  RejectReason reason = RejectReason::none;
+};
+
+using LookUp = boost::system::result<OrderState, Refusal>;
+
+/// Looks orders up for their owners: projection first, store where the projection cannot tell. One
+/// per HTTP thread.
+class OrderDesk {
+ public:
+  struct Ports {
+    Inventory& inventory;
+    OrderStore& store;  ///< Callable from this executor (see `create_remote_order_store`).
+    Clock& clock;
+    const OrderIdSeal& seal;
+    OrderWatch& watch;
+  };
+
+  OrderDesk(boost::asio::any_io_executor executor, LookupSettings settings, Ports ports);
+
+  /// The order of that id. `unknown_order` when it is not this user's in this sale. An authentic id
+  /// that no store knows is queued, or rejected{fenced} once the lane's fence passed its epoch.
+  boost::asio::awaitable<LookUp> find(const Sale& sale, OrderId id, UserId user);
+
+  /// The user's live order; `unknown_order` when there is none.
+  boost::asio::awaitable<LookUp> mine(const Sale& sale, UserId user);
+
+  /// As `find`, but waits up to `patience` while the order is queued. With too many waiters it does
+  /// not wait.
+  boost::asio::awaitable<LookUp> wait(const Sale& sale, OrderId id, UserId user, Millis patience);
+
+ private:
+  using StoreLookUps = Batcher<OrderKey, Result<std::optional<Order>>>;
+
+  boost::asio::awaitable<std::optional<OrderView>> projected(LaneId lane, UserId user);
+  boost::asio::awaitable<LookUp> stored(LaneId lane, OrderId id, UserId user);
+  boost::asio::awaitable<void> store_batch(StoreLookUps::Batch& batch);
+  Ticks deadline() const;
+
+  LookupSettings settings_;
+  Ports ports_;
+  StoreLookUps store_look_ups_;
+  std::unordered_map<LaneId, Epoch> epochs_;
+};
+
+}  // namespace sluice

@@ -1,0 +1,37 @@
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "sluice/base/result.hpp"
+#include "sluice/inventory/inventory.hpp"
+
+namespace sluice {
+
+/// How the queue took one message.
+struct Receipt {
+  enum class Kind : std::uint8_t {
+    unknown,  ///< Not acknowledged in time; it may still arrive. Recovery decides the order.
+    queued,   ///< Durably in the log.
+    decided,  ///< Applied to the store at once: `outcome`.
+  };
+  Kind kind = Kind::unknown;
+  Outcome outcome;
+};
+
+/// Where reservations go to become orders.
+class OrderQueue {
+ public:
+  virtual ~OrderQueue() = default;
+
+  /// True when what it takes is decided at once. A message whose receipt is `unknown` was then lost
+  /// or applied, and nothing but the store can tell which: it must not be promised to anybody.
+  virtual bool decides() const noexcept { return false; }
+
+  /// One receipt per message, in order. All messages are of one lane. The call answers by
+  /// `deadline` at the latest; never with an error once a message may have left.
+  /// `Errc::unavailable` means that nothing was sent. At most 1,024 messages.
+  virtual Task<std::vector<Receipt>> publish(Ticks deadline, In<OrderMessage> messages) = 0;
+};
+
+}  // namespace sluice
