@@ -1,0 +1,64 @@
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <cstddef>
+#include <memory>
+#include <vector>
+
+#include "sluice/base/metrics.hpp"
+#include "sluice/base/time.hpp"
+#include "sluice/fulfilment/order_feed.hpp"
+#include "sluice/fulfilment/result_feed.hpp"
+#include "sluice/inventory/inventory.hpp"
+#include "sluice/orders/order_store.hpp"
+
+namespace sluice {
+
+struct FulfilmentSettings {
+  std::size_t batch_max = 500;  ///< Messages applied in one transaction; 1 … 4,096.
+  Millis poll{200};             ///< How long to wait for a message before looking up again.
+  Millis apply_timeout{5000};   ///< For one transaction.
+  Millis settle_timeout{1000};  ///< For settling and announcing one batch.
+  Millis retry_wait{200};       ///< Between attempts while the store does not answer.
+};
+
+/// Turns the log into orders: next stretch, apply, settle, announce. One per worker thread, which
+/// its feed and store may block.
+class Fulfilment {
+ public:
+  struct Ports {
+    OrderFeed& feed;
+    OrderStore& store;
+    Inventory& inventory;
+    ResultFeed& results;
+    Clock& clock;
+    Metrics& metrics;
+  };
+
+  Fulfilment(FulfilmentSettings settings, Ports ports);
+  ~Fulfilment();
+
+  /// Steps until `stop`. A stretch that was begun is finished.
+  boost::asio::awaitable<void> run();
+
+  /// Takes one stretch through all four stages. The store's silence is waited out: nothing is
+  /// dropped, and the log keeps what comes meanwhile.
+  boost::asio::awaitable<void> step();
+
+  void stop() noexcept { stopped_ = true; }
+
+ private:
+  Task<std::vector<Outcome>> apply(const Delivery& delivery);
+  boost::asio::awaitable<void> rewind(const OffsetRange& range);
+  boost::asio::awaitable<bool> keep_poison(const Delivery& delivery);
+  boost::asio::awaitable<void> pause();
+  Ticks in(Millis timeout) const { return ports_.clock.ticks() + timeout; }
+
+  FulfilmentSettings settings_;
+  Ports ports_;
+  struct Counters;
+  std::unique_ptr<Counters> counters_;
+  bool stopped_ = false;
+};
+
+}  // namespace sluice

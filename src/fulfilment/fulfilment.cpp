@@ -1,0 +1,133 @@
+#include "sluice/fulfilment/fulfilment.hpp"
+
+#include <algorithm>
+#include <array>
+#include <string>
+
+#include "sluice/base/failpoint.hpp"
+#include "sluice/base/log.hpp"
+#include "sluice/fulfilment/make_known.hpp"
+
+namespace sluice {
+namespace {
+
+namespace asio = boost::asio;
+
+}  // namespace
+
+struct Fulfilment::Counters {
+  explicit Counters(Metrics& metrics)
+      : batch_size(metrics.histogram("sluice_apply_batch_size", "Messages in one transaction.",
+                                     {1, 4, 16, 64, 128, 256, 512, 1024, 4096})),
+        poison(metrics.counter("sluice_poison_messages_total", "Messages that are no orders.")),
+        retries(metrics.counter("sluice_apply_retries_total",
+                                "Transactions that had to be tried again.")) {
+    for (std::size_t i = 0; i < decided.size(); ++i) {
+      const auto reason = std::string(name(static_cast<RejectReason>(i)));
+      decided[i] = &metrics.counter("sluice_orders_decided_total", "Messages decided by the store.",
+                                    {{"rejected", reason}});
+    }
+  }
+
+  void count(const std::vector<Outcome>& outcomes) {
+    for (const auto& outcome : outcomes) {
+      decided[static_cast<std::size_t>(outcome.reason)]->Increment();
+    }
+  }
+
+  std::array<Counter*, 5> decided{};
+  Histogram& batch_size;
+  Counter& poison;
+  Counter& retries;
+};
+
+Fulfilment::Fulfilment(FulfilmentSettings settings, Ports ports)
+    : settings_(settings), ports_(ports), counters_(std::make_unique<Counters>(ports.metrics)) {}
+
+Fulfilment::~Fulfilment() = default;
+
+asio::awaitable<void> Fulfilment::run() {
+  while (!stopped_) co_await step();
+}
+
+asio::awaitable<void> Fulfilment::step() {
+  const auto delivery = co_await ports_.feed.next(in(settings_.poll), settings_.batch_max);
+  if (!delivery) {
+    log().warn("the order log does not answer: {}", delivery.error().message());
+    co_await pause();
+    co_return;
+  }
+  if (!delivery->range) co_return;
+  // Kept before the position moves past it: a crash may keep it twice, never lose it.
+  if (!co_await keep_poison(*delivery)) {
+    co_await rewind(*delivery->range);
+    co_return;
+  }
+
+  failpoint("fulfilment.before_apply");
+  const auto outcomes = co_await apply(*delivery);
+  if (!outcomes) {
+    co_await rewind(*delivery->range);
+    co_return;
+  }
+  failpoint("fulfilment.after_apply");
+  if (delivery->messages.empty()) co_return;
+  counters_->batch_size.Observe(static_cast<double>(delivery->messages.size()));
+  counters_->count(*outcomes);
+  co_await make_known(ports_.inventory, ports_.results, in(settings_.settle_timeout),
+                      delivery->messages, *outcomes);
+}
+
+Task<std::vector<Outcome>> Fulfilment::apply(const Delivery& delivery) {
+  bool maybe_applied = false;
+  while (!stopped_ || maybe_applied) {
+    auto outcomes =
+        co_await ports_.store.apply(in(settings_.apply_timeout), delivery.messages, delivery.range);
+    if (outcomes) co_return outcomes;
+    if (outcomes.error() == Errc::stale) {
+      if (!maybe_applied) co_return outcomes;
+      // The lost answer was a commit: the position moved by our own hand. Ask for the outcomes
+      // alone.
+      co_return co_await ports_.store.apply(in(settings_.apply_timeout), delivery.messages,
+                                            std::nullopt);
+    }
+    maybe_applied |= outcomes.error() == Errc::unknown;
+    counters_->retries.Increment();
+    log().warn("{} orders wait for the store: {}", delivery.messages.size(),
+               outcomes.error().message());
+    if (stopped_) co_return outcomes;
+    co_await pause();
+  }
+  co_return Errc::unavailable;
+}
+
+asio::awaitable<void> Fulfilment::rewind(const OffsetRange& range) {
+  const auto rewound = co_await ports_.feed.rewind(in(settings_.apply_timeout), range);
+  if (!rewound) {
+    log().warn("{}/{} cannot be read again: {}", range.topic, range.partition,
+               rewound.error().message());
+    co_await pause();
+  }
+}
+
+asio::awaitable<bool> Fulfilment::keep_poison(const Delivery& delivery) {
+  if (delivery.poison.empty()) co_return true;
+  for (const auto& poison : delivery.poison) {
+    log().error("{}/{}: a message is no order ({}): \"{}\"", delivery.range->topic,
+                delivery.range->partition, poison.why, printable(poison.bytes));
+  }
+  const auto kept = co_await ports_.feed.dead_letter(in(settings_.apply_timeout), *delivery.range,
+                                                     delivery.poison);
+  if (!kept) {
+    log().error("poison could not be kept: {}", kept.error().message());
+    co_return false;
+  }
+  counters_->poison.Increment(static_cast<double>(delivery.poison.size()));
+  co_return true;
+}
+
+asio::awaitable<void> Fulfilment::pause() {
+  co_await ports_.clock.sleep_until(in(settings_.retry_wait));
+}
+
+}  // namespace sluice
