@@ -1,0 +1,82 @@
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <functional>
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "sluice/base/readiness.hpp"
+#include "sluice/base/result.hpp"
+#include "sluice/base/time.hpp"
+#include "sluice/catalog/sale_book.hpp"
+#include "sluice/catalog/sale_store.hpp"
+#include "sluice/recovery/control_store.hpp"
+#include "sluice/recovery/lane_keeper.hpp"
+#include "sluice/recovery/sale_desk.hpp"
+
+namespace sluice {
+
+/// Something a node needs, and how to ask whether it answers.
+struct Dependency {
+  std::string name;
+  std::function<Task<>(Ticks deadline)> ping;
+  std::string advice;  ///< How an operator starts it; part of the sentence in `/readyz`.
+};
+
+/// The housekeeping of one node, on its own thread: refreshes the sales, keeps their lanes, decides
+/// what is overdue while it leads, and says whether the node is ready. Operators' commands run
+/// between two steps of it.
+class Control final : public SaleDesk {
+ public:
+  struct Ports {
+    SaleStore& sales;
+    ControlStore& control;
+    Inventory& inventory;
+    LaneKeeper& lanes;
+    SaleBook& book;
+    Readiness& readiness;
+    Clock& clock;
+  };
+
+  /// `node`: a name unique among all nodes, for the leader's lease.
+  Control(RecoverySettings settings, std::string node, std::vector<Dependency> dependencies,
+          Ports ports);
+
+  /// Rounds until `stop`; then gives up the lease.
+  boost::asio::awaitable<void> run();
+
+  /// One round.
+  boost::asio::awaitable<void> round();
+
+  void stop() noexcept { stopped_ = true; }
+
+  /// From now on the node says that it is not ready.
+  void drain();
+
+  boost::asio::awaitable<Operated<Sale>> create(SaleDraft draft) override;
+  boost::asio::awaitable<Operated<std::vector<Sale>>> list() override;
+  boost::asio::awaitable<Operated<Sale>> show(SaleId sale) override;
+  boost::asio::awaitable<Operated<Sale>> set_state(SaleId sale, SaleState state) override;
+
+ private:
+  Task<> refresh_sales();
+  boost::asio::awaitable<bool> lead();
+  Task<> keep_sale(const Sale& sale);
+  boost::asio::awaitable<std::vector<ReadyCheck>> ping_all();
+  void publish(std::vector<ReadyCheck> checks);
+  Ticks deadline() const { return ports_.clock.ticks() + settings_.call_timeout; }
+
+  RecoverySettings settings_;
+  std::string node_;
+  std::vector<Dependency> dependencies_;
+  Ports ports_;
+  std::unordered_map<SaleId, Sale> sales_;
+  std::unordered_set<SaleId> finished_;  ///< Closed, and nothing of them is undecided.
+  bool leading_ = false;
+  bool draining_ = false;
+  bool stopped_ = false;
+};
+
+}  // namespace sluice

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <string>
+
+#include "sluice/base/result.hpp"
+#include "sluice/base/time.hpp"
+
+namespace sluice {
+
+/// The right to lead, for a while, by the store's clock.
+struct Lease {
+  std::uint64_t term = 0;  ///< Grows with each change of holder.
+  bool held = false;       ///< By the one who asked.
+};
+
+/// Who leads. Blocking is allowed; an instance belongs to one executor.
+class ControlStore {
+ public:
+  virtual ~ControlStore() = default;
+
+  /// Takes the lease `name` for `holder` if it is free or past its time, or extends it if `holder`
+  /// has it already, by compare-and-set on the store's own clock.
+  virtual Task<Lease> acquire(Ticks deadline, std::string name, std::string holder, Millis ttl) = 0;
+
+  /// Gives the lease up if `holder` has it.
+  virtual Task<> release(Ticks deadline, std::string name, std::string holder) = 0;
+};
+
+}  // namespace sluice
