@@ -51,8 +51,9 @@ ${table}};
 std::span<const std::string_view> names() { return {kNames, ${index}}; }
 
 std::string_view file(std::string_view name) {
-  for (std::size_t i = 0; i < ${index}; ++i) {
-    if (kNames[i] == name) return kFiles[i];
+  const auto known = names();
+  for (std::size_t i = 0; i != known.size(); ++i) {
+    if (known[i] == name) return kFiles[i];
   }
   return {};
 }

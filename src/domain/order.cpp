@@ -1,8 +1,10 @@
 #include "sluice/domain/order.hpp"
 
+#include <algorithm>
 #include <array>
 #include <nlohmann/json.hpp>
 #include <utility>
+#include <vector>
 
 namespace sluice {
 namespace {
@@ -39,6 +41,26 @@ std::optional<std::int64_t> integer(const json& object, const char* member, std:
 const std::string* text(const json& object, const char* member) {
   const auto it = object.find(member);
   return it == object.end() ? nullptr : it->get_ptr<const std::string*>();
+}
+
+/// The object whose text is exactly `bytes`; null when there is none, or a member stands there
+/// twice. What is nested in it is left out.
+json parse_flat_object(std::string_view bytes) {
+  // The parser would take a NUL for the end of the text.
+  if (bytes.find('\0') != std::string_view::npos) return nullptr;
+  std::vector<std::string> members;
+  bool repeated = false;
+  const auto keep = [&](int depth, json::parse_event_t event, json& parsed) {
+    if (depth == 1 && event == json::parse_event_t::key) {
+      auto& member = parsed.get_ref<std::string&>();
+      repeated = repeated || std::ranges::find(members, member) != members.end();
+      members.push_back(member);
+    }
+    return depth <= 1;
+  };
+  auto object = json::parse(bytes, keep, false);
+  if (!object.is_object() || repeated) return nullptr;
+  return object;
 }
 
 }  // namespace
@@ -82,7 +104,7 @@ std::string to_json(const OrderMessage& message) {
 }
 
 std::optional<OrderMessage> parse_order_message(std::string_view bytes) {
-  const auto object = json::parse(bytes, nullptr, false);
+  const auto object = parse_flat_object(bytes);
   if (!object.is_object()) return std::nullopt;
   if (integer(object, "v", kMessageVersion, kMessageVersion) != kMessageVersion) {
     return std::nullopt;

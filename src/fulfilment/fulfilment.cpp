@@ -60,6 +60,7 @@ asio::awaitable<void> Fulfilment::step() {
   if (!delivery->range) co_return;
   // Kept before the position moves past it: a crash may keep it twice, never lose it.
   if (!co_await keep_poison(*delivery)) {
+    co_await pause();
     co_await rewind(*delivery->range);
     co_return;
   }
@@ -79,17 +80,18 @@ asio::awaitable<void> Fulfilment::step() {
 }
 
 Task<std::vector<Outcome>> Fulfilment::apply(const Delivery& delivery) {
+  auto range = delivery.range;
   bool maybe_applied = false;
   while (!stopped_ || maybe_applied) {
     auto outcomes =
-        co_await ports_.store.apply(in(settings_.apply_timeout), delivery.messages, delivery.range);
+        co_await ports_.store.apply(in(settings_.apply_timeout), delivery.messages, range);
     if (outcomes) co_return outcomes;
     if (outcomes.error() == Errc::stale) {
-      if (!maybe_applied) co_return outcomes;
+      if (!maybe_applied || !range) co_return outcomes;
       // The lost answer was a commit: the position moved by our own hand. Ask for the outcomes
       // alone.
-      co_return co_await ports_.store.apply(in(settings_.apply_timeout), delivery.messages,
-                                            std::nullopt);
+      range.reset();
+      continue;
     }
     maybe_applied |= outcomes.error() == Errc::unknown;
     counters_->retries.Increment();

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cerrno>
 #include <cstdlib>
 #include <jwt.h>
 #include <stdexcept>
@@ -13,6 +14,7 @@ namespace sluice {
 namespace {
 
 constexpr std::size_t kTokenBytesMax = 2048;
+constexpr auto kPemBegin = "-----BEGIN PUBLIC KEY-----";
 
 struct FreeJwt {
   void operator()(jwt_t* jwt) const { jwt_free(jwt); }
@@ -48,6 +50,9 @@ struct Identity::Impl {
     if (algorithm == JWT_ALG_HS256 && settings.key.size() < 32) {
       throw std::invalid_argument("the identity secret must have at least 32 bytes");
     }
+    if (algorithm != JWT_ALG_HS256 && settings.key.find(kPemBegin) == std::string::npos) {
+      throw std::invalid_argument("the identity key must be a public key as PEM");
+    }
     cache.resize(std::bit_ceil(std::max<std::size_t>(settings.cache_slots, 1)));
   }
 
@@ -68,7 +73,12 @@ struct Identity::Impl {
     const auto expires = jwt_get_grant_int(jwt.get(), "exp");
     if (!user || expires <= 0) return refusal(Code::invalid_token);
     if (expires <= seconds(now)) return refusal(Code::expired_token);
-    if (jwt_get_grant_int(jwt.get(), "nbf") > seconds(now)) return refusal(Code::invalid_token);
+    const auto not_before = jwt_get_grant_int(jwt.get(), "nbf");
+    const bool absent = errno == ENOENT;
+    // The library reads one that is no whole number as 0.
+    if (!absent && (not_before <= 0 || not_before > seconds(now))) {
+      return refusal(Code::invalid_token);
+    }
     // Far beyond any sale, and small enough not to overflow in milliseconds.
     const auto bounded = std::min<std::int64_t>(expires, INT64_C(1) << 40);
     expires_at = TimePoint(std::chrono::seconds(bounded));
@@ -89,7 +99,10 @@ Identity::~Identity() = default;
 
 Identified Identity::verify(std::string_view token, TimePoint now) {
   if (token.empty()) return refusal(Code::missing_token);
-  if (token.size() > kTokenBytesMax) return refusal(Code::invalid_token);
+  // The library reads a C string: what is behind a NUL would go unread.
+  if (token.size() > kTokenBytesMax || token.find('\0') != std::string_view::npos) {
+    return refusal(Code::invalid_token);
+  }
   const auto hash_a = keyed_hash(impl_->key_a, token);
   const auto hash_b = keyed_hash(impl_->key_b, token);
   auto& slot = impl_->cache[hash_a & (impl_->cache.size() - 1)];

@@ -9,13 +9,16 @@ namespace {
 
 constexpr std::size_t kWays = 4;
 
+// In nanoseconds, about 31 years: no setting needs more, and sums of a few do not overflow.
+constexpr double kSpanMax = 1e18;
+
 }  // namespace
 
 TokenBuckets::TokenBuckets(BucketSettings settings) : key_(random_hash_key()) {
-  if (settings.rate_per_s <= 0) return;
-  interval_ns_ = std::max<std::int64_t>(1, static_cast<std::int64_t>(1e9 / settings.rate_per_s));
-  tolerance_ns_ =
-      static_cast<std::int64_t>(static_cast<double>(interval_ns_) * (settings.burst - 1));
+  if (!(settings.rate_per_s > 0)) return;
+  interval_ns_ = static_cast<std::int64_t>(std::clamp(1e9 / settings.rate_per_s, 1.0, kSpanMax));
+  const double tolerance = static_cast<double>(interval_ns_) * (settings.burst - 1);
+  tolerance_ns_ = static_cast<std::int64_t>(std::clamp(tolerance, 0.0, kSpanMax));
   const auto slots = std::bit_ceil(std::max(settings.slots, kWays));
   set_mask_ = slots / kWays - 1;
   slots_ = std::make_unique<Slot[]>(slots);
@@ -30,22 +33,28 @@ Millis TokenBuckets::take(std::string_view key, Ticks now) {
   const auto now_ns = now.time_since_epoch().count();
 
   Slot* mine = nullptr;
-  Slot* oldest = set;
-  for (Slot* slot = set; slot != set + kWays; ++slot) {
-    if (slot->tag.load(std::memory_order_relaxed) == tag) {
+  Slot* oldest = nullptr;
+  std::uint64_t oldest_tag = 0;
+  std::int64_t oldest_arrival = 0;
+  for (Slot* slot = set; slot != set + kWays && mine == nullptr; ++slot) {
+    const auto owner = slot->tag.load(std::memory_order_relaxed);
+    const auto arrival = slot->arrival_ns.load(std::memory_order_relaxed);
+    if (owner == tag) {
       mine = slot;
-      break;
-    }
-    if (slot->arrival_ns.load(std::memory_order_relaxed) <
-        oldest->arrival_ns.load(std::memory_order_relaxed)) {
+    } else if (oldest == nullptr || arrival < oldest_arrival) {
       oldest = slot;
+      oldest_tag = owner;
+      oldest_arrival = arrival;
     }
   }
   if (mine == nullptr) {
-    // Two threads may claim a slot at once; the loser's key then shares it for one request.
+    // Of threads that claim a slot at once one wins and forgives the debt, which must not take back
+    // what the others have counted since; a loser's key shares the slot for one request.
     mine = oldest;
-    mine->tag.store(tag, std::memory_order_relaxed);
-    mine->arrival_ns.store(now_ns, std::memory_order_relaxed);
+    if (mine->tag.compare_exchange_strong(oldest_tag, tag, std::memory_order_relaxed) &&
+        oldest_arrival > now_ns) {
+      mine->arrival_ns.compare_exchange_strong(oldest_arrival, now_ns, std::memory_order_relaxed);
+    }
   }
 
   auto arrival = mine->arrival_ns.load(std::memory_order_relaxed);

@@ -19,8 +19,8 @@ void SoldOutView::said_sold_out(Epoch epoch, std::uint64_t version, bool may_ret
 }
 
 void SoldOutView::winners(Epoch epoch, Winners winners, Ticks now) {
-  if (state_ != State::incomplete || epoch != epoch_) return;
-  if (winners.version != version_) {
+  if (state_ != State::incomplete || epoch < epoch_) return;
+  if (epoch != epoch_ || winners.version != version_) {
     state_ = State::open;
     return;
   }

@@ -35,7 +35,11 @@ asio::awaitable<LookUp> OrderDesk::find(const Sale& sale, OrderId id, UserId use
     const bool fresh = ports_.clock.now() - id.created_at() < settings_.queued_fresh;
     if (projected->status != OrderStatus::queued || fresh) co_return OrderState{*projected, {}};
   }
-  co_return co_await stored(lane, id, user);
+  auto state = co_await stored(lane, id, user);
+  const bool queued = state && state->order.status == OrderStatus::queued;
+  // No store knows its size yet.
+  if (queued && projected && projected->id == id) state->order.quantity = projected->quantity;
+  co_return state;
 }
 
 asio::awaitable<LookUp> OrderDesk::mine(const Sale& sale, UserId user) {
@@ -87,6 +91,7 @@ asio::awaitable<std::optional<OrderView>> OrderDesk::projected(LaneId lane, User
 
 asio::awaitable<LookUp> OrderDesk::stored(LaneId lane, OrderId id, UserId user) {
   const OrderKey key{id, lane.sale, std::move(user)};
+  if (store_look_ups_.full()) co_return busy();
   auto found = co_await store_look_ups_.submit(key);
   if (!found) co_return busy();
   if (*found) co_return state_of(**found);

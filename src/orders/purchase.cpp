@@ -147,30 +147,38 @@ asio::awaitable<void> PurchaseDesk::purchase_batch(Lane& lane, Purchases::Batch&
 Task<ReserveReply> PurchaseDesk::reserve(Lane& lane, const Purchases::Batch& batch,
                                          std::vector<Attempt>& attempts) {
   const auto give_up = ports_.clock.ticks() + settings_.answer_timeout - settings_.publish_timeout;
+  const boost::system::error_code open = Errc::unknown;
   bool learned = false;
+  bool maybe_reserved = false;
   for (;;) {
     if (lane.epoch == 0) {
       learned = true;
-      if (const auto known = co_await learn_epoch(lane); !known) co_return known.error();
+      const auto known = co_await learn_epoch(lane);
+      if (!known) co_return maybe_reserved ? open : known.error();
       attempts.clear();
     }
     if (attempts.empty()) attempts = make_attempts(lane, batch);
 
     auto reply = co_await ports_.inventory.reserve(call(lane, settings_.reserve_timeout), attempts);
     if (reply) co_return reply;
+    bool again = false;
     if (reply.error() == Errc::not_ready) {
       lane.epoch = 0;
-      if (learned) co_return reply;
-    } else if (reply.error() != Errc::unknown || ports_.clock.ticks() >= give_up) {
-      co_return reply;
+      again = !learned;
+    } else if (reply.error() == Errc::unknown) {
+      maybe_reserved = true;
+      again = ports_.clock.ticks() < give_up;
     }
+    // A later "not done" says nothing about the call whose answer was lost.
+    if (!again) co_return maybe_reserved ? open : reply.error();
     // Asked again with the same ids, whatever was reserved finds itself.
   }
 }
 
 Task<> PurchaseDesk::learn_epoch(Lane& lane) {
   const auto view = co_await ports_.inventory.view(call(lane, settings_.reserve_timeout));
-  if (!view) co_return view.error();
+  // Looking reserves nothing, whatever became of it.
+  if (!view) co_return Errc::unavailable;
   if (!view->ready) co_return Errc::not_ready;
   lane.epoch = view->epoch;
   co_return boost::system::in_place_value;
@@ -244,12 +252,15 @@ asio::awaitable<void> PurchaseDesk::settle(Lane& lane, const std::vector<OrderMe
         {message.id, message.user, message.quantity, settle_action(receipts[i].outcome)});
   }
   if (settlements.empty()) co_return;
+  auto under = call(lane, settings_.reserve_timeout);
+  // The lane may have a newer epoch by now, or none that is known.
+  under.epoch = messages.front().epoch;
   // Settled before it is answered, so that no lookup sees the order go back to queued.
-  const auto settled =
-      co_await ports_.inventory.settle(call(lane, settings_.reserve_timeout), settlements);
-  if (!settled)
+  const auto settled = co_await ports_.inventory.settle(under, settlements);
+  if (!settled) {
     log().warn("{} orders left for recovery to settle: {}", settlements.size(),
                settled.error().message());
+  }
 }
 
 std::optional<Refusal> PurchaseDesk::ask_sold_out_view(const Lane& lane, const UserId& user) const {

@@ -96,8 +96,13 @@ Task<> Control::keep_sale(const Sale& sale) {
     if (!view) co_return view.error();
     settled &= view->pending == 0;
     if (!leading_) continue;
-    const auto decided = co_await ports_.lanes.decide_overdue(lane);
-    if (!decided) co_return decided.error();
+    // A long queue of them is worked off for at most one round's time: other sales wait.
+    const auto enough = ports_.clock.ticks() + settings_.tick;
+    for (std::size_t more = settings_.overdue_max; more >= settings_.overdue_max;) {
+      const auto decided = co_await ports_.lanes.decide_overdue(lane);
+      if (!decided) co_return decided.error();
+      more = ports_.clock.ticks() < enough ? *decided : 0;
+    }
   }
   if (sale.state == SaleState::closed && settled) finished_.insert(sale.id);
   co_return boost::system::in_place_value;

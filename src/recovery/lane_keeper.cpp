@@ -42,6 +42,7 @@ Task<LaneView> LaneKeeper::keep(LaneId lane, LaneWindow window, bool may_rebuild
     if (const auto rebuilt = co_await rebuild(lane); !rebuilt) co_return rebuilt.error();
     view = co_await ports_.inventory.view(any_epoch);
     if (!view) co_return view;
+    if (!view->ready) co_return Errc::not_ready;
   }
   if (view->window != window) {
     const Call call{lane, view->epoch, deadline()};

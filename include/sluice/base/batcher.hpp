@@ -21,6 +21,8 @@ namespace sluice {
 /// batcher sends at once. Use it from one executor only; destroy it before its io_context.
 template <class Request, class Reply>
 class Batcher {
+  struct State;
+
  public:
   struct Item {
     Request request;
@@ -41,7 +43,7 @@ class Batcher {
 
    private:
     friend class Batcher;
-    typename Batcher::State* collecting_for_ = nullptr;
+    State* collecting_for_ = nullptr;
   };
 
   struct Limits {
@@ -110,6 +112,8 @@ class Batcher {
         co_await self->work(batch);
       } catch (const std::exception& e) {
         log().critical("a batch failed: {}", e.what());
+      } catch (...) {
+        log().critical("a batch failed");
       }
       for (auto& item : batch.items) {
         if (item.answer) item.answer(self->fallback);

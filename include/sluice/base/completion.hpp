@@ -10,8 +10,8 @@
 namespace sluice {
 
 /// The suspended half of a coroutine that waits for a `T`. Calling it posts the value to the
-/// coroutine's executor, from any thread, once. One that is destroyed uncalled destroys its
-/// coroutine, so it must not outlive the coroutine's io_context.
+/// coroutine's executor, from any thread, once. One that is destroyed uncalled has its coroutine
+/// destroyed, also on that executor, so it must not outlive the coroutine's io_context.
 template <class T>
 class Completion {
  public:

@@ -38,9 +38,11 @@ class Mailbox {
 
   /// Nothing is received after this; call it on the receiving executor.
   void close() {
+    // Destroyed outside the lock: the end of a value may put another.
+    std::vector<T> dropped;
     std::lock_guard lock(state_->mutex);
     state_->closed = true;
-    state_->values.clear();
+    dropped.swap(state_->values);
   }
 
  private:

@@ -42,6 +42,12 @@ class Published {
       return *cached_;
     }
 
+    /// The same, alive for as long as the caller holds it.
+    Value hold() {
+      get();
+      return cached_;
+    }
+
    private:
     const Published* source_;
     Value cached_;

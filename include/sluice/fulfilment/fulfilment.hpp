@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <boost/asio/awaitable.hpp>
 #include <cstddef>
 #include <memory>
@@ -45,6 +46,7 @@ class Fulfilment {
   /// dropped, and the log keeps what comes meanwhile.
   boost::asio::awaitable<void> step();
 
+  /// Callable from any thread.
   void stop() noexcept { stopped_ = true; }
 
  private:
@@ -58,7 +60,7 @@ class Fulfilment {
   Ports ports_;
   struct Counters;
   std::unique_ptr<Counters> counters_;
-  bool stopped_ = false;
+  std::atomic<bool> stopped_{false};
 };
 
 }  // namespace sluice

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <cstdint>
@@ -69,6 +70,7 @@ class PurchaseDesk {
   /// Looks after the sold-out views; run it all the time, until `stop`.
   boost::asio::awaitable<void> upkeep();
 
+  /// Callable from any thread.
   void stop() noexcept { stopped_ = true; }
 
  private:
@@ -99,7 +101,7 @@ class PurchaseDesk {
   PurchaseSettings settings_;
   Ports ports_;
   std::unordered_map<LaneId, std::unique_ptr<Lane>> lanes_;
-  bool stopped_ = false;
+  std::atomic<bool> stopped_{false};
   std::unique_ptr<Counters> counters_;
 };
 

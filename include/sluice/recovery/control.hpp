@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <boost/asio/awaitable.hpp>
 #include <functional>
 #include <string>
@@ -50,6 +51,7 @@ class Control final : public SaleDesk {
   /// One round.
   boost::asio::awaitable<void> round();
 
+  /// Callable from any thread.
   void stop() noexcept { stopped_ = true; }
 
   /// From now on the node says that it is not ready.
@@ -76,7 +78,7 @@ class Control final : public SaleDesk {
   std::unordered_set<SaleId> finished_;  ///< Closed, and nothing of them is undecided.
   bool leading_ = false;
   bool draining_ = false;
-  bool stopped_ = false;
+  std::atomic<bool> stopped_{false};
 };
 
 }  // namespace sluice
