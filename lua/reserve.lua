@@ -1,0 +1,55 @@
+-- ARGV: epoch, then id, user, quantity of each attempt.
+-- Answers {version, pending, one per attempt}: the user's record, or 1 granted, 2 sold out,
+-- 3 insufficient, 4 not open.
+local lane = load_lane(ARGV[1])
+if not lane then return 0 end
+
+local count = (#ARGV - 1) / 3
+local lookup = {KEYS[3]}
+for i = 1, count do lookup[i + 1] = ARGV[3 * i] end
+local records = count > 0 and redis.call('HMGET', unpack(lookup)) or {}
+
+local now = now_ms()
+local open = lane.state == 'open' and now >= lane.starts_at_ms and now < lane.ends_at_ms
+local units, granted = lane.units, 0
+local fresh = {}
+local success, pending = {KEYS[3]}, {KEYS[4]}
+local reply = {lane.version, 0}
+
+for i = 1, count do
+  local user = ARGV[3 * i]
+  local record = records[i] or fresh[user]
+  local answer
+  if record then
+    answer = record
+  elseif not open then
+    answer = 4
+  elseif units <= 0 then
+    answer = 2
+  else
+    local quantity = ARGV[3 * i + 1]
+    local left = units - tonumber(quantity)
+    if left < 0 then
+      answer = 3
+    else
+      units = left
+      record = 'q' .. ARGV[3 * i - 1] .. quantity
+      fresh[user] = record
+      granted = granted + 1
+      success[2 * granted] = user
+      success[2 * granted + 1] = record
+      pending[2 * granted] = now
+      pending[2 * granted + 1] = pending_member(record, user)
+      answer = 1
+    end
+  end
+  reply[i + 2] = answer
+end
+
+if granted > 0 then
+  redis.call('HSET', unpack(success))
+  redis.call('ZADD', unpack(pending))
+  redis.call('HINCRBY', KEYS[2], 'units', units - lane.units)
+end
+reply[2] = pending_count()
+return reply

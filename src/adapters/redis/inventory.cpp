@@ -1,0 +1,381 @@
+#include <algorithm>
+#include <unordered_set>
+#include <utility>
+
+#include "sluice/adapters/redis/redis.hpp"
+#include "sluice/base/hash.hpp"
+#include "sluice/base/log.hpp"
+#include "sluice/domain/sale.hpp"
+
+#include "adapters/redis/connection.hpp"
+#include "adapters/redis/records.hpp"
+#include "adapters/redis/script.hpp"
+
+namespace sluice {
+namespace redis {
+namespace {
+
+constexpr std::size_t kBatchMax = 1024;     // users in one script call
+constexpr std::size_t kOverdueStep = 2000;  // reservations in one reply
+constexpr std::int64_t kScanStep = 4000;    // winners looked at in one script call
+constexpr std::size_t kStageStep = 1000;    // winners staged in one command
+constexpr std::int64_t kStagingTtlMs = 600'000;
+constexpr std::string_view kSentinel = "#epoch";
+
+struct Scripts {
+  Script reserve{"reserve.lua"};
+  Script settle{"settle.lua"};
+  Script find{"find.lua"};
+  Script view{"view.lua"};
+  Script winners{"winners.lua"};
+  Script overdue{"overdue.lua"};
+  Script open{"open.lua"};
+  Script window{"window.lua"};
+};
+
+const Scripts& scripts() {
+  static const Scripts all;
+  return all;
+}
+
+std::int64_t unix_ms(TimePoint time) { return time.time_since_epoch().count(); }
+
+/// The beginning of a script's words: a lane's keys, perhaps one more, and the epoch.
+Command keys_of(const LaneKeys& keys, const std::string* fifth = nullptr) {
+  Command words;
+  words.add(std::int64_t{fifth ? 5 : 4});
+  words.add(keys.sale).add(keys.stock).add(keys.success).add(keys.pending);
+  if (fifth) words.add(*fifth);
+  return words;
+}
+
+Command words_for(const Call& call) {
+  Command words = keys_of(LaneKeys(call.lane));
+  words.add(std::int64_t{call.epoch});
+  return words;
+}
+
+/// Every script answers 0 for a lane that is not ready.
+bool not_ready(const redisReply& reply) {
+  return reply.type == REDIS_REPLY_INTEGER && reply.integer == 0;
+}
+
+Errc garbled(const char* script) {
+  log().critical("redis: {} answered in a form that this program does not know", script);
+  return Errc::internal;
+}
+
+std::string_view action_name(SettleAction action) {
+  if (action == SettleAction::keep) return "keep";
+  return action == SettleAction::give_back ? "give_back" : "drop";
+}
+
+bool valid(const Call& call, const Attempt& attempt) {
+  return attempt.quantity > 0 && !attempt.user.text().empty() && attempt.id.epoch() == call.epoch &&
+         attempt.id.lane() == call.lane.index;
+}
+
+/// One element of reserve.lua's answer.
+std::optional<Reservation> read_reservation(const redisReply& answer, const Attempt& attempt) {
+  if (answer.type == REDIS_REPLY_INTEGER) {
+    switch (answer.integer) {
+      case 1: {
+        const OrderView own{attempt.id, OrderStatus::queued, attempt.quantity};
+        return Reservation{Verdict::granted, own};
+      }
+      case 2:
+        return Reservation{Verdict::sold_out, {}};
+      case 3:
+        return Reservation{Verdict::insufficient, {}};
+      case 4:
+        return Reservation{Verdict::not_open, {}};
+      default:
+        return std::nullopt;
+    }
+  }
+  const auto record = parse_record(text(answer));
+  if (!record) return std::nullopt;
+  // A repeated attempt finds itself; once decided it is an order like any other.
+  const bool itself = record->id == attempt.id && record->status == OrderStatus::queued;
+  return Reservation{itself ? Verdict::granted : Verdict::already, *record};
+}
+
+std::optional<ReserveReply> read_reserve(const redisReply& reply, In<Attempt> attempts) {
+  const auto words = elements(reply);
+  if (words.size() != attempts.size() + 2) return std::nullopt;
+  ReserveReply out;
+  out.version = static_cast<std::uint64_t>(words[0]->integer);
+  out.may_return = words[1]->integer > 0;
+  out.reservations.reserve(attempts.size());
+  for (std::size_t i = 0; i < attempts.size(); ++i) {
+    auto reservation = read_reservation(*words[i + 2], attempts[i]);
+    if (!reservation) return std::nullopt;
+    out.reservations.push_back(std::move(*reservation));
+  }
+  return out;
+}
+
+std::optional<LaneView> read_view(const redisReply& reply) {
+  const auto words = elements(reply);
+  if (words.size() != 7) return std::nullopt;
+  const auto state = parse_sale_state(text(*words[4]));
+  if (!state) return std::nullopt;
+  LaneView view;
+  view.ready = true;
+  view.epoch = static_cast<Epoch>(words[0]->integer);
+  view.version = static_cast<std::uint64_t>(words[1]->integer);
+  view.stock = words[2]->integer;
+  view.pending = static_cast<std::uint64_t>(words[3]->integer);
+  view.window.state = *state;
+  view.window.starts_at = TimePoint{Millis{words[5]->integer}};
+  view.window.ends_at = TimePoint{Millis{words[6]->integer}};
+  return view;
+}
+
+void add_users(std::span<redisReply* const> names, std::vector<UserId>& users) {
+  for (const auto* name : names) {
+    auto user = UserId::parse(text(*name));
+    if (user) {
+      users.push_back(std::move(*user));
+    } else {
+      log().error("redis: a winner's name is not valid: {}", printable(text(*name)));
+    }
+  }
+}
+
+void add_pending(LaneId lane, std::string_view member, std::string_view score,
+                 std::vector<Pending>& out) {
+  auto message = parse_pending(lane, member, score);
+  if (message) {
+    out.push_back(Pending{std::move(*message)});
+  } else {
+    log().error("redis: a pending record cannot be read: {}", printable(member));
+  }
+}
+
+/// A valid image of the lane, in which no user wins twice.
+bool valid(const Call& call, const LaneImage& image) {
+  if (image.lane != call.lane || image.epoch < 1 || image.epoch > kEpochMax || image.stock < 0) {
+    return false;
+  }
+  std::unordered_set<std::string_view> users;
+  users.reserve(image.winners.size());
+  return std::ranges::all_of(image.winners, [&](const auto& winner) {
+    return is_live(winner.second.status) && winner.second.quantity > 0 &&
+           users.insert(winner.first.text()).second;
+  });
+}
+
+/// The port over scripts. The coroutines hold `this`: see connect_redis.
+class RedisInventory final : public Inventory {
+ public:
+  explicit RedisInventory(RedisConnection connection) : connection_(std::move(connection)) {}
+
+  Task<ReserveReply> reserve(Call call, In<Attempt> attempts) override;
+  Task<> settle(Call call, In<Settlement> settlements) override;
+  Task<std::vector<std::optional<OrderView>>> find(Call call, In<UserId> users) override;
+  Task<LaneView> view(Call call) override;
+  Task<Winners> winners(Call call) override;
+  Task<std::vector<Pending>> overdue(Call call, Millis age, std::size_t max) override;
+  Task<> rebuild(Call call, const LaneImage& image) override;
+  Task<> set_window(Call call, LaneWindow window) override;
+
+ private:
+  Task<> stage(Ticks deadline, std::string key, const LaneImage& image);
+
+  RedisConnection connection_;
+};
+
+Task<ReserveReply> RedisInventory::reserve(Call call, In<Attempt> attempts) {
+  const auto is_valid = [&](const Attempt& attempt) {
+    return valid(call, attempt);
+  };
+  if (attempts.size() > kBatchMax || !std::ranges::all_of(attempts, is_valid)) {
+    co_return Errc::invalid;
+  }
+  Command words = words_for(call);
+  words.reserve(256 + attempts.size() * 96);
+  for (const auto& attempt : attempts) {
+    words.add(attempt.id.text()).add(attempt.user.text()).add(std::int64_t{attempt.quantity});
+  }
+  auto reply = co_await run(*connection_, call.deadline, scripts().reserve, std::move(words));
+  if (reply.has_error()) co_return reply.error();
+  if (not_ready(*reply.value())) co_return Errc::not_ready;
+  auto out = read_reserve(*reply.value(), attempts);
+  if (!out) co_return garbled("reserve");
+  co_return std::move(*out);
+}
+
+Task<> RedisInventory::settle(Call call, In<Settlement> settlements) {
+  for (std::size_t at = 0; at < settlements.size(); at += kBatchMax) {
+    const auto part = settlements.subspan(at, std::min(kBatchMax, settlements.size() - at));
+    Command words = words_for(call);
+    for (const auto& one : part) {
+      words.add(one.id.text()).add(one.user.text()).add(action_name(one.action));
+    }
+    auto reply = co_await run(*connection_, call.deadline, scripts().settle, std::move(words));
+    if (reply.has_error()) co_return reply.error();
+  }
+  co_return Result<void>{};
+}
+
+Task<std::vector<std::optional<OrderView>>> RedisInventory::find(Call call, In<UserId> users) {
+  std::vector<std::optional<OrderView>> found;
+  found.reserve(users.size());
+  do {
+    const auto count = std::min(kBatchMax, users.size() - found.size());
+    const auto part = users.subspan(found.size(), count);
+    Command words = words_for(call);
+    for (const auto& user : part) words.add(user.text());
+    auto reply = co_await run(*connection_, call.deadline, scripts().find, std::move(words));
+    if (reply.has_error()) co_return reply.error();
+    if (not_ready(*reply.value())) co_return Errc::not_ready;
+    const auto records = elements(*reply.value());
+    if (records.size() != count) co_return garbled("find");
+    for (const auto* record : records) {
+      if (record->type == REDIS_REPLY_NIL) {
+        found.emplace_back();
+        continue;
+      }
+      const auto order = parse_record(text(*record));
+      if (!order) co_return garbled("find");
+      found.emplace_back(*order);
+    }
+  } while (found.size() < users.size());
+  co_return std::move(found);
+}
+
+Task<LaneView> RedisInventory::view(Call call) {
+  Command words = keys_of(LaneKeys(call.lane));
+  auto reply = co_await run(*connection_, call.deadline, scripts().view, std::move(words));
+  if (reply.has_error()) co_return reply.error();
+  if (not_ready(*reply.value())) co_return LaneView{};
+  const auto view = read_view(*reply.value());
+  if (!view) co_return garbled("view");
+  co_return *view;
+}
+
+Task<Winners> RedisInventory::winners(Call call) {
+  Winners out;
+  std::string cursor = "0";
+  bool complete = false;
+  while (!complete) {
+    Command words = words_for(call);
+    words.add(cursor).add(kScanStep);
+    auto reply = co_await run(*connection_, call.deadline, scripts().winners, std::move(words));
+    if (reply.has_error()) co_return reply.error();
+    if (not_ready(*reply.value())) co_return Errc::not_ready;
+    const auto step = elements(*reply.value());
+    if (step.size() < 2) co_return garbled("winners");
+    const auto version = static_cast<std::uint64_t>(step[0]->integer);
+    if (cursor != "0" && version != out.version) {
+      // A unit came back: who took it may be in a part already seen.
+      out = Winners{};
+      cursor = "0";
+      continue;
+    }
+    out.version = version;
+    add_users(step.subspan(2), out.users);
+    cursor = text(*step[1]);
+    complete = cursor == "0";
+  }
+  // A scan may show a field twice.
+  std::ranges::sort(out.users);
+  const auto twice = std::ranges::unique(out.users);
+  out.users.erase(twice.begin(), twice.end());
+  co_return std::move(out);
+}
+
+Task<std::vector<Pending>> RedisInventory::overdue(Call call, Millis age, std::size_t max) {
+  std::vector<Pending> out;
+  // The sentinel's score is its epoch, below every time.
+  std::string lowest = "(" + std::to_string(kEpochMax);
+  std::size_t skip = 0;
+  std::size_t seen = 0;
+  while (seen < max) {
+    const auto limit = std::min(max - seen, kOverdueStep);
+    Command words = keys_of(LaneKeys(call.lane));
+    words.add(std::int64_t{age.count()}).add(static_cast<std::int64_t>(limit));
+    words.add(lowest).add(static_cast<std::int64_t>(skip));
+    auto reply = co_await run(*connection_, call.deadline, scripts().overdue, std::move(words));
+    if (reply.has_error()) co_return reply.error();
+    const auto found = elements(*reply.value());
+    for (std::size_t i = 0; i + 1 < found.size(); i += 2) {
+      const auto score = text(*found[i + 1]);
+      skip = score == lowest ? skip + 1 : 1;
+      lowest = score;
+      add_pending(call.lane, text(*found[i]), score, out);
+    }
+    seen += found.size() / 2;
+    if (found.size() / 2 < limit) break;
+  }
+  co_return std::move(out);
+}
+
+Task<> RedisInventory::stage(Ticks deadline, std::string key, const LaneImage& image) {
+  const std::string epoch = std::to_string(image.epoch);
+  Command first;
+  first.add("HSET").add(key).add(kSentinel).add(epoch);
+  auto reply = co_await execute(*connection_, deadline, first);
+  if (reply.has_error()) co_return reply.error();
+  // A rebuild that stops half-way leaves nothing behind.
+  Command expire;
+  expire.add("PEXPIRE").add(key).add(kStagingTtlMs);
+  reply = co_await execute(*connection_, deadline, expire);
+  if (reply.has_error()) co_return reply.error();
+  for (std::size_t at = 0; at < image.winners.size(); at += kStageStep) {
+    const auto end = std::min(at + kStageStep, image.winners.size());
+    Command more;
+    more.add("HSET").add(key);
+    for (std::size_t i = at; i < end; ++i) {
+      more.add(image.winners[i].first.text()).add(make_record(image.winners[i].second));
+    }
+    reply = co_await execute(*connection_, deadline, more);
+    if (reply.has_error()) co_return reply.error();
+  }
+  co_return Result<void>{};
+}
+
+Task<> RedisInventory::rebuild(Call call, const LaneImage& image) {
+  if (!valid(call, image)) co_return Errc::invalid;
+  const LaneKeys keys(image.lane);
+  // Two leaders that rebuild the same lane never write to the same key.
+  const std::string staging = keys.staging + random_hex(8);
+  const auto staged = co_await stage(call.deadline, staging, image);
+  // The lane is as it was, whatever became of the staging key.
+  if (staged.has_error()) {
+    co_return staged.error() == Errc::unknown ? make_error_code(Errc::unavailable) : staged.error();
+  }
+  Command words = keys_of(keys, &staging);
+  words.add(std::int64_t{image.epoch}).add(name(image.window.state));
+  words.add(unix_ms(image.window.starts_at)).add(unix_ms(image.window.ends_at));
+  words.add(image.stock).add(static_cast<std::int64_t>(image.winners.size() + 1));
+  auto reply = co_await run(*connection_, call.deadline, scripts().open, std::move(words));
+  if (reply.has_error()) co_return reply.error();
+  switch (reply.value()->integer) {
+    case 1:
+      co_return Result<void>{};
+    case 2:
+      co_return Errc::stale;
+    default:
+      co_return Errc::unavailable;
+  }
+}
+
+Task<> RedisInventory::set_window(Call call, LaneWindow window) {
+  Command words = words_for(call);
+  words.add(name(window.state)).add(unix_ms(window.starts_at)).add(unix_ms(window.ends_at));
+  auto reply = co_await run(*connection_, call.deadline, scripts().window, std::move(words));
+  if (reply.has_error()) co_return reply.error();
+  if (not_ready(*reply.value())) co_return Errc::not_ready;
+  co_return Result<void>{};
+}
+
+}  // namespace
+}  // namespace redis
+
+std::unique_ptr<Inventory> create_redis_inventory(RedisConnection connection) {
+  return std::make_unique<redis::RedisInventory>(std::move(connection));
+}
+
+}  // namespace sluice

@@ -1,0 +1,63 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <hiredis/hiredis.h>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace sluice::redis {
+
+struct FreeReply {
+  void operator()(redisReply* reply) const noexcept { freeReplyObject(reply); }
+};
+
+/// What Redis answered, owned.
+using Reply = std::unique_ptr<redisReply, FreeReply>;
+
+/// The bytes of a string, status or error; empty for every other kind.
+std::string_view text(const redisReply& reply) noexcept;
+
+/// The elements of an array; none for every other kind.
+std::span<redisReply* const> elements(const redisReply& reply) noexcept;
+
+/// The words of one command, already in the form in which Redis reads them; binary-safe.
+class Command {
+ public:
+  Command& add(std::string_view word);
+  Command& add(std::int64_t number);
+
+  /// The words of `other` after those that are here.
+  Command& append(const Command& other);
+
+  void reserve(std::size_t bytes) { body_.reserve(bytes); }
+
+  /// Appends the whole command to what goes to the socket.
+  void write_to(std::string& out) const;
+
+ private:
+  std::size_t words_ = 0;
+  std::string body_;
+};
+
+/// Cuts a byte stream into replies.
+class Reader {
+ public:
+  Reader() : reader_(redisReaderCreate()) {}
+
+  void feed(std::string_view bytes);
+
+  /// The next whole reply, or null when more bytes are needed. Throws std::runtime_error when the
+  /// stream is not the Redis protocol; then the reader is of no more use.
+  Reply next();
+
+ private:
+  struct Free {
+    void operator()(redisReader* reader) const noexcept { redisReaderFree(reader); }
+  };
+  std::unique_ptr<redisReader, Free> reader_;
+};
+
+}  // namespace sluice::redis

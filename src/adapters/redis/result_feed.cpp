@@ -1,0 +1,92 @@
+#include <algorithm>
+#include <chrono>
+#include <exception>
+#include <utility>
+
+#include "sluice/adapters/redis/redis.hpp"
+#include "sluice/base/log.hpp"
+
+#include "adapters/redis/connection.hpp"
+#include "adapters/redis/result_message.hpp"
+#include "adapters/redis/script.hpp"
+
+namespace sluice {
+namespace redis {
+namespace {
+
+/// Reads what arrives on the channel, which anybody with access to Redis can write to.
+class Receiver {
+ public:
+  explicit Receiver(ResultFeed::Listener listener) : listener_(std::move(listener)) {}
+
+  void operator()(std::string_view message) {
+    const auto outcomes = parse_outcomes(message);
+    if (!outcomes) {
+      complain(message);
+      return;
+    }
+    try {
+      listener_(*outcomes);
+    } catch (const std::exception& e) {
+      log().critical("redis: a listener for results failed: {}", e.what());
+    }
+  }
+
+ private:
+  /// At most one line a second: a stranger must not fill the log.
+  void complain(std::string_view message) {
+    ++ignored_;
+    const auto now = std::chrono::steady_clock::now();
+    if (now < quiet_until_) return;
+    quiet_until_ = now + std::chrono::seconds(1);
+    log().warn("redis: ignored {} malformed result message(s), such as: {}",
+               std::exchange(ignored_, 0), printable(message));
+  }
+
+  ResultFeed::Listener listener_;
+  std::size_t ignored_ = 0;
+  std::chrono::steady_clock::time_point quiet_until_{};
+};
+
+class RedisResultFeed final : public ResultFeed {
+ public:
+  RedisResultFeed(RedisConnection connection, std::string channel)
+      : connection_(std::move(connection)), channel_(std::move(channel)) {}
+
+  Task<> announce(Ticks deadline, In<Outcome> outcomes) override {
+    for (std::size_t at = 0; at < outcomes.size(); at += kOutcomesMax) {
+      const auto part = outcomes.subspan(at, std::min(kOutcomesMax, outcomes.size() - at));
+      Command publish;
+      publish.add("PUBLISH").add(channel_).add(to_json(part));
+      const auto reply = co_await execute(*connection_, deadline, publish);
+      if (reply.has_error()) co_return reply.error();
+    }
+    co_return Result<void>{};
+  }
+
+  void listen(Listener listener) override {
+    // Shared, because a subscription is copied to every new connection.
+    auto receiver = std::make_shared<Receiver>(std::move(listener));
+    auto deliver = [receiver](std::string_view message) {
+      (*receiver)(message);
+    };
+    Subscription subscription{channel_, std::move(deliver)};
+    subscriber_ = std::make_unique<Connection>(connection_->executor(), connection_->settings(),
+                                               std::move(subscription));
+  }
+
+ private:
+  RedisConnection connection_;
+  std::string channel_;
+  std::unique_ptr<Connection> subscriber_;
+};
+
+}  // namespace
+}  // namespace redis
+
+std::unique_ptr<ResultFeed> create_redis_result_feed(RedisConnection connection,
+                                                     std::string channel) {
+  return std::make_unique<redis::RedisResultFeed>(std::move(connection), std::move(channel));
+}
+
+}  // namespace sluice
