@@ -1,0 +1,79 @@
+#include <chrono>
+#include <string>
+#include <utility>
+
+#include "adapters/postgres/store_parts.hpp"
+
+namespace sluice::postgres {
+namespace {
+
+constexpr std::size_t kNameMax = 128;
+constexpr Millis kTtlMax = std::chrono::hours(24);
+
+constexpr Statement kAcquire{
+    "acquire_lease",
+    "INSERT INTO leases AS l (name, holder, term, until)"
+    " VALUES ($1::text, $2::text, 1, now() + $3::bigint * interval '1 millisecond')"
+    " ON CONFLICT (name) DO UPDATE"
+    "    SET holder = excluded.holder, until = excluded.until,"
+    "        term = l.term + (l.holder IS DISTINCT FROM excluded.holder)::integer"
+    "  WHERE l.holder IS NULL OR l.holder = excluded.holder OR l.until <= now()"
+    " RETURNING term"};
+
+constexpr Statement kTerm{"lease_term", "SELECT term FROM leases WHERE name = $1::text"};
+
+constexpr Statement kRelease{
+    "release_lease", "UPDATE leases SET holder = NULL WHERE name = $1::text AND holder = $2::text"};
+
+bool valid_name(const std::string& name) { return !name.empty() && name.size() <= kNameMax; }
+
+class PostgresControlStore final : public ControlStore {
+ public:
+  explicit PostgresControlStore(std::shared_ptr<Connection> connection)
+      : connection_(std::move(connection)) {}
+
+  Task<Lease> acquire(Ticks deadline, std::string name, std::string holder, Millis ttl) override {
+    co_return acquire_now(deadline, name, holder, ttl);
+  }
+
+  Task<> release(Ticks deadline, std::string name, std::string holder) override {
+    co_return release_now(deadline, name, holder);
+  }
+
+ private:
+  Result<Lease> acquire_now(Ticks deadline, const std::string& name, const std::string& holder,
+                            Millis ttl) {
+    if (!valid_name(name) || !valid_name(holder)) return Errc::invalid;
+    if (ttl < Millis{1} || ttl > kTtlMax) return Errc::invalid;
+    Params params;
+    params.text(name).text(holder).int8(ttl.count());
+    const auto taken = connection_->run(deadline, kAcquire, params);
+    if (taken.has_error()) return taken.error();
+    if (taken->size() == 1) return Lease{static_cast<std::uint64_t>(taken->int8(0, 0)), true};
+
+    Params named;
+    named.text(name);
+    const auto other = connection_->run(deadline, kTerm, named);
+    if (other.has_error()) return other.error();
+    if (other->size() == 0) return Errc::stale;
+    return Lease{static_cast<std::uint64_t>(other->int8(0, 0)), false};
+  }
+
+  Result<void> release_now(Ticks deadline, const std::string& name, const std::string& holder) {
+    Params params;
+    params.text(name).text(holder);
+    const auto released = connection_->run(deadline, kRelease, params);
+    if (released.has_error()) return released.error();
+    return {};
+  }
+
+  std::shared_ptr<Connection> connection_;
+};
+
+}  // namespace
+
+std::unique_ptr<ControlStore> create_control_store(std::shared_ptr<Connection> connection) {
+  return std::make_unique<PostgresControlStore>(std::move(connection));
+}
+
+}  // namespace sluice::postgres

@@ -1,0 +1,153 @@
+#include <numeric>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "adapters/postgres/store_parts.hpp"
+
+namespace sluice::postgres {
+namespace {
+
+constexpr std::size_t kListMax = 10'000;
+
+#define SLUICE_SALE_COLUMNS                                                      \
+  "s.sale_id, s.title, s.description, s.unit_price_minor, s.currency, s.stock, " \
+  "s.limit_per_order, s.lanes, s.starts_at, s.ends_at, s.state"
+
+constexpr Statement kCreate{
+    "create_sale",
+    "WITH s AS ("
+    "  INSERT INTO sales (title, description, unit_price_minor, currency, stock,"
+    "                     limit_per_order, lanes, starts_at, ends_at)"
+    "  VALUES ($1::text, $2::text, $3::bigint, $4::text, $5::bigint, $6::integer, $7::integer,"
+    "          $8::timestamptz, $9::timestamptz)"
+    "  RETURNING *),"
+    " lanes AS ("
+    "  INSERT INTO product_stock (sale_id, lane, initial, stock)"
+    "  SELECT s.sale_id, l.lane, l.stock, l.stock"
+    "    FROM s, unnest($10::integer[], $11::bigint[]) AS l (lane, stock))"
+    " SELECT " SLUICE_SALE_COLUMNS " FROM s"};
+
+constexpr Statement kList{"list_sales", "SELECT " SLUICE_SALE_COLUMNS
+                                        " FROM sales s ORDER BY s.sale_id DESC LIMIT $1::bigint"};
+
+constexpr Statement kGet{
+    "get_sale", "SELECT " SLUICE_SALE_COLUMNS " FROM sales s WHERE s.sale_id = $1::bigint"};
+
+constexpr Statement kSetState{"set_sale_state",
+                              "UPDATE sales s SET state = $2::text::sale_state"
+                              " WHERE s.sale_id = $1::bigint AND s.state::text = ANY ($3::text[])"
+                              " RETURNING " SLUICE_SALE_COLUMNS};
+
+/// The sale of one row; `Errc::invalid` when its state is beyond this program's domain.
+Result<Sale> read_sale(const Rows& rows, std::size_t row) {
+  const auto state = parse_sale_state(rows.text(row, 10));
+  if (!state) return Errc::invalid;
+  Sale sale;
+  sale.id = rows.int8(row, 0);
+  sale.terms.title = rows.text(row, 1);
+  sale.terms.description = rows.text(row, 2);
+  sale.terms.unit_price_minor = rows.int8(row, 3);
+  sale.terms.currency = rows.text(row, 4);
+  sale.terms.stock = rows.int8(row, 5);
+  sale.terms.limit_per_order = static_cast<std::uint32_t>(rows.int4(row, 6));
+  sale.terms.lanes = static_cast<std::uint32_t>(rows.int4(row, 7));
+  sale.terms.starts_at = rows.time(row, 8);
+  sale.terms.ends_at = rows.time(row, 9);
+  sale.state = *state;
+  return sale;
+}
+
+Params create_params(const SaleDraft& draft) {
+  std::vector<std::uint32_t> lanes(draft.lanes);
+  std::iota(lanes.begin(), lanes.end(), 0u);
+  Params params;
+  params.text(draft.title).text(draft.description).int8(draft.unit_price_minor);
+  params.text(draft.currency).int8(draft.stock).int4(to_int4(draft.limit_per_order));
+  params.int4(to_int4(draft.lanes)).time(draft.starts_at).time(draft.ends_at);
+  params.int4s(lanes, [](std::uint32_t lane) { return to_int4(lane); });
+  params.int8s(lanes,
+               [&](std::uint32_t lane) { return lane_stock(draft.stock, draft.lanes, lane); });
+  return params;
+}
+
+class PostgresSaleStore final : public SaleStore {
+ public:
+  explicit PostgresSaleStore(std::shared_ptr<Connection> connection)
+      : connection_(std::move(connection)) {}
+
+  Task<Sale> create(Ticks deadline, SaleDraft draft) override {
+    co_return create_now(deadline, draft);
+  }
+
+  Task<std::vector<Sale>> list(Ticks deadline, std::size_t max) override {
+    co_return list_now(deadline, max);
+  }
+
+  Task<std::optional<Sale>> get(Ticks deadline, SaleId sale) override {
+    co_return get_now(deadline, sale);
+  }
+
+  Task<Sale> set_state(Ticks deadline, SaleId sale, SaleState state) override {
+    co_return set_state_now(deadline, sale, state);
+  }
+
+ private:
+  Result<Sale> create_now(Ticks deadline, const SaleDraft& draft) {
+    // Before anything is sized by the number of lanes.
+    if (check(draft)) return Errc::invalid;
+    const auto rows = connection_->run(deadline, kCreate, create_params(draft));
+    if (rows.has_error()) return rows.error();
+    return read_sale(*rows, 0);
+  }
+
+  Result<std::vector<Sale>> list_now(Ticks deadline, std::size_t max) {
+    Params params;
+    params.int8(static_cast<std::int64_t>(std::min(max, kListMax)));
+    const auto rows = connection_->run(deadline, kList, params);
+    if (rows.has_error()) return rows.error();
+    std::vector<Sale> sales;
+    for (std::size_t i = 0; i < rows->size(); ++i) {
+      auto sale = read_sale(*rows, i);
+      if (sale.has_error()) return sale.error();
+      sales.push_back(std::move(*sale));
+    }
+    return sales;
+  }
+
+  Result<std::optional<Sale>> get_now(Ticks deadline, SaleId sale) {
+    Params params;
+    params.int8(sale);
+    const auto rows = connection_->run(deadline, kGet, params);
+    if (rows.has_error()) return rows.error();
+    if (rows->size() == 0) return std::optional<Sale>();
+    auto found = read_sale(*rows, 0);
+    if (found.has_error()) return found.error();
+    return std::optional<Sale>(std::move(*found));
+  }
+
+  Result<Sale> set_state_now(Ticks deadline, SaleId sale, SaleState state) {
+    std::vector<SaleState> from;
+    for (const auto s : {SaleState::draft, SaleState::open, SaleState::paused, SaleState::closed}) {
+      if (s == state || may_become(s, state)) from.push_back(s);
+    }
+    Params params;
+    params.int8(sale).text(name(state)).texts(from, [](SaleState s) { return name(s); });
+    const auto rows = connection_->run(deadline, kSetState, params);
+    if (rows.has_error()) return rows.error();
+    if (rows->size() == 1) return read_sale(*rows, 0);
+    const auto present = get_now(deadline, sale);
+    if (present.has_error()) return present.error();
+    return *present ? Errc::stale : Errc::not_found;
+  }
+
+  std::shared_ptr<Connection> connection_;
+};
+
+}  // namespace
+
+std::unique_ptr<SaleStore> create_sale_store(std::shared_ptr<Connection> connection) {
+  return std::make_unique<PostgresSaleStore>(std::move(connection));
+}
+
+}  // namespace sluice::postgres
