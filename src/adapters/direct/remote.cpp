@@ -1,0 +1,177 @@
+#include "sluice/adapters/direct/remote.hpp"
+
+#include <exception>
+#include <utility>
+#include <vector>
+
+#include "adapters/direct/crossing.hpp"
+#include "sluice/base/log.hpp"
+
+namespace sluice {
+namespace {
+
+template <class R, class Call>
+boost::asio::awaitable<void> serve(std::shared_ptr<direct::Ticket<R>> ticket, Call call) {
+  if (!ticket->begin()) co_return;
+  try {
+    auto answer = co_await call();
+    ticket->answer(std::move(answer));
+  } catch (const std::exception& e) {
+    log().critical("a store failed: {}", e.what());
+    ticket->answer(Errc::unknown);
+  }
+}
+
+/// How to reach the inner store.
+struct Way {
+  boost::asio::any_io_executor executor;
+  std::shared_ptr<Clock> clock;
+
+  /// Makes `call`, which owns its arguments, where the inner store lives.
+  template <class Call>
+  auto go(Ticks deadline, Call call) const -> decltype(call()) {
+    using R = typename decltype(call())::value_type;
+    auto ticket = std::make_shared<direct::Ticket<R>>();
+    auto work = serve<R>(ticket, std::move(call));
+    return direct::cross<R>(executor, clock, deadline, std::move(ticket), std::move(work));
+  }
+};
+
+class RemoteOrderStore final : public OrderStore {
+ public:
+  RemoteOrderStore(Way way, OrderStore& inner) : way_(std::move(way)), inner_(inner) {}
+
+  Task<std::vector<Outcome>> apply(Ticks deadline, In<OrderMessage> messages,
+                                   std::optional<OffsetRange> range) override {
+    std::vector<OrderMessage> copy(messages.begin(), messages.end());
+    return way_.go(deadline, [&inner = inner_, deadline, copy = std::move(copy),
+                              range = std::move(range)] {
+      return inner.apply(deadline, copy, range);
+    });
+  }
+
+  Task<std::vector<std::optional<Order>>> find(Ticks deadline, In<OrderKey> keys) override {
+    std::vector<OrderKey> copy(keys.begin(), keys.end());
+    return way_.go(deadline, [&inner = inner_, deadline, copy = std::move(copy)] {
+      return inner.find(deadline, copy);
+    });
+  }
+
+  Task<std::optional<Order>> find_live(Ticks deadline, SaleId sale, UserId user) override {
+    return way_.go(deadline, [&inner = inner_, deadline, sale, user = std::move(user)] {
+      return inner.find_live(deadline, sale, user);
+    });
+  }
+
+  Task<Epoch> fence_epoch(Ticks deadline, LaneId lane) override {
+    return way_.go(deadline, [&inner = inner_, deadline, lane] {
+      return inner.fence_epoch(deadline, lane);
+    });
+  }
+
+  Task<LaneImage> fence(Ticks deadline, LaneId lane) override {
+    return way_.go(deadline,
+                   [&inner = inner_, deadline, lane] { return inner.fence(deadline, lane); });
+  }
+
+  Task<std::int64_t> position(Ticks deadline, std::string topic, std::int32_t partition) override {
+    return way_.go(deadline, [&inner = inner_, deadline, topic = std::move(topic), partition] {
+      return inner.position(deadline, topic, partition);
+    });
+  }
+
+  Task<std::optional<TimePoint>> applied_through(Ticks deadline, std::string topic,
+                                                 std::int32_t partitions) override {
+    return way_.go(deadline, [&inner = inner_, deadline, topic = std::move(topic), partitions] {
+      return inner.applied_through(deadline, topic, partitions);
+    });
+  }
+
+  Task<AuditFigures> audit(Ticks deadline, SaleId sale) override {
+    return way_.go(deadline,
+                   [&inner = inner_, deadline, sale] { return inner.audit(deadline, sale); });
+  }
+
+ private:
+  Way way_;
+  OrderStore& inner_;
+};
+
+class RemoteSaleStore final : public SaleStore {
+ public:
+  RemoteSaleStore(Way way, SaleStore& inner) : way_(std::move(way)), inner_(inner) {}
+
+  Task<Sale> create(Ticks deadline, SaleDraft draft) override {
+    return way_.go(deadline, [&inner = inner_, deadline, draft = std::move(draft)] {
+      return inner.create(deadline, draft);
+    });
+  }
+
+  Task<std::vector<Sale>> list(Ticks deadline, std::size_t max) override {
+    return way_.go(deadline,
+                   [&inner = inner_, deadline, max] { return inner.list(deadline, max); });
+  }
+
+  Task<std::optional<Sale>> get(Ticks deadline, SaleId sale) override {
+    return way_.go(deadline,
+                   [&inner = inner_, deadline, sale] { return inner.get(deadline, sale); });
+  }
+
+  Task<Sale> set_state(Ticks deadline, SaleId sale, SaleState state) override {
+    return way_.go(deadline, [&inner = inner_, deadline, sale, state] {
+      return inner.set_state(deadline, sale, state);
+    });
+  }
+
+ private:
+  Way way_;
+  SaleStore& inner_;
+};
+
+class RemoteControlStore final : public ControlStore {
+ public:
+  RemoteControlStore(Way way, ControlStore& inner) : way_(std::move(way)), inner_(inner) {}
+
+  Task<Lease> acquire(Ticks deadline, std::string name, std::string holder, Millis ttl) override {
+    return way_.go(deadline, [&inner = inner_, deadline, name = std::move(name),
+                              holder = std::move(holder), ttl] {
+      return inner.acquire(deadline, name, holder, ttl);
+    });
+  }
+
+  Task<> release(Ticks deadline, std::string name, std::string holder) override {
+    return way_.go(deadline, [&inner = inner_, deadline, name = std::move(name),
+                              holder = std::move(holder)] {
+      return inner.release(deadline, name, holder);
+    });
+  }
+
+ private:
+  Way way_;
+  ControlStore& inner_;
+};
+
+}  // namespace
+
+std::unique_ptr<OrderStore> create_remote_order_store(boost::asio::any_io_executor executor,
+                                                      OrderStore& inner,
+                                                      std::shared_ptr<Clock> clock) {
+  Way way{std::move(executor), std::move(clock)};
+  return std::make_unique<RemoteOrderStore>(std::move(way), inner);
+}
+
+std::unique_ptr<SaleStore> create_remote_sale_store(boost::asio::any_io_executor executor,
+                                                    SaleStore& inner,
+                                                    std::shared_ptr<Clock> clock) {
+  Way way{std::move(executor), std::move(clock)};
+  return std::make_unique<RemoteSaleStore>(std::move(way), inner);
+}
+
+std::unique_ptr<ControlStore> create_remote_control_store(boost::asio::any_io_executor executor,
+                                                          ControlStore& inner,
+                                                          std::shared_ptr<Clock> clock) {
+  Way way{std::move(executor), std::move(clock)};
+  return std::make_unique<RemoteControlStore>(std::move(way), inner);
+}
+
+}  // namespace sluice

@@ -1,0 +1,115 @@
+#include "adapters/sqlite/apply.hpp"
+
+#include "adapters/sqlite/rows.hpp"
+
+namespace sluice::sqlite {
+namespace {
+
+constexpr std::size_t kMessagesMax = 4'096;
+
+Outcome outcome_of(const OrderMessage& message, OrderStatus status, RejectReason reason) {
+  Outcome outcome;
+  outcome.id = message.id;
+  outcome.status = status;
+  outcome.reason = reason;
+  return outcome;
+}
+
+Outcome rejected(const OrderMessage& message, RejectReason reason) {
+  return outcome_of(message, OrderStatus::rejected, reason);
+}
+
+}  // namespace
+
+Result<std::vector<Outcome>> Apply::run(In<OrderMessage> messages,
+                                        const std::optional<OffsetRange>& range) {
+  if (messages.size() > kMessagesMax) return Errc::overloaded;
+  if (range && (range->begin < 0 || range->next < range->begin)) return Errc::invalid;
+
+  Transaction transaction(database_);
+  if (range && !move_position(*range)) return Errc::stale;
+  lanes_.clear();
+  std::vector<Outcome> outcomes;
+  outcomes.reserve(messages.size());
+  for (const auto& message : messages) outcomes.push_back(decide(message));
+  take_stock();
+  transaction.commit();
+  return outcomes;
+}
+
+Apply::Lane& Apply::lane_of(LaneId id) {
+  const auto [found, is_new] = lanes_.try_emplace(id);
+  auto& lane = found->second;
+  if (!is_new) return lane;
+  auto row = lane_.run(id.sale, id.index);
+  lane.known = row.next();
+  if (!lane.known) return lane;
+  lane.stock = row.integer(0);
+  lane.fence_epoch = static_cast<Epoch>(row.integer(1));
+  lane.limit = row.integer(2);
+  return lane;
+}
+
+Outcome Apply::decide(const OrderMessage& message) {
+  auto& lane = lane_of(message.lane);
+  const bool sane = message.quantity > 0 && !message.user.text().empty();
+  if (!lane.known || !sane || message.quantity > lane.limit) {
+    return rejected(message, RejectReason::invalid);
+  }
+  // The order's own row comes before everything else: what was decided once stays decided, also
+  // when the fence has passed since.
+  if (const auto known = known_outcome(message)) return *known;
+  if (message.epoch < lane.fence_epoch) return rejected(message, RejectReason::fenced);
+  if (has_live_order(message.lane.sale, message.user)) {
+    return insert(message, OrderStatus::rejected, RejectReason::duplicate);
+  }
+  if (message.quantity > lane.stock - lane.taken) {
+    return insert(message, OrderStatus::rejected, RejectReason::stock);
+  }
+  lane.taken += message.quantity;
+  return insert(message, OrderStatus::confirmed, RejectReason::none);
+}
+
+Outcome Apply::insert(const OrderMessage& message, OrderStatus status, RejectReason reason) {
+  insert_.change(message.id, message.lane.sale, message.lane.index, message.user.text(),
+                 message.quantity, name(status), name(reason), message.epoch,
+                 to_ms(message.reserved_at));
+  return outcome_of(message, status, reason);
+}
+
+std::optional<Outcome> Apply::known_outcome(const OrderMessage& message) {
+  auto row = order_.run(message.id);
+  if (!row.next()) return std::nullopt;
+  // A stranger's id says nothing about that stranger's order.
+  if (row.integer(0) != message.lane.sale || row.text(1) != message.user.text()) {
+    return rejected(message, RejectReason::invalid);
+  }
+  return outcome_of(message, status_of(row.text(2)), reason_of(row.text(3)));
+}
+
+bool Apply::has_live_order(SaleId sale, const UserId& user) {
+  auto row = live_.run(sale, user.text());
+  return row.next();
+}
+
+void Apply::take_stock() {
+  for (const auto& [id, lane] : lanes_) {
+    if (lane.taken == 0) continue;
+    if (take_.change(id.sale, id.index, lane.taken) != 1) {
+      throw Failure(Errc::internal, SQLITE_CONSTRAINT, "the stock changed within a transaction");
+    }
+  }
+}
+
+bool Apply::move_position(const OffsetRange& range) {
+  std::int64_t next = 0;
+  {
+    auto row = position_.run(range.topic, range.partition);
+    if (row.next()) next = row.integer(0);
+  }
+  if (next != range.begin) return false;
+  move_.change(range.topic, range.partition, range.next, to_ms(range.log_time));
+  return true;
+}
+
+}  // namespace sluice::sqlite

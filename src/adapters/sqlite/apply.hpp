@@ -1,0 +1,63 @@
+#pragma once
+
+#include <optional>
+#include <unordered_map>
+#include <vector>
+
+#include "adapters/sqlite/database.hpp"
+#include "sluice/orders/order_store.hpp"
+
+namespace sluice::sqlite {
+
+/// Decides batches of messages: the one place that makes orders.
+class Apply {
+ public:
+  explicit Apply(Database& database) : database_(database) {}
+
+  /// As `OrderStore::apply`. Throws `Failure`.
+  Result<std::vector<Outcome>> run(In<OrderMessage> messages,
+                                   const std::optional<OffsetRange>& range);
+
+ private:
+  /// A lane as it stands within the transaction.
+  struct Lane {
+    bool known = false;
+    Epoch fence_epoch = 0;
+    std::int64_t stock = 0;
+    std::int64_t limit = 0;  ///< Units per order.
+    std::int64_t taken = 0;  ///< Of `stock`, by this batch.
+  };
+
+  Lane& lane_of(LaneId id);
+  Outcome decide(const OrderMessage& message);
+  Outcome insert(const OrderMessage& message, OrderStatus status, RejectReason reason);
+  std::optional<Outcome> known_outcome(const OrderMessage& message);
+  bool has_live_order(SaleId sale, const UserId& user);
+  void take_stock();
+  bool move_position(const OffsetRange& range);
+
+  Database& database_;
+  std::unordered_map<LaneId, Lane> lanes_;
+  Statement lane_{database_,
+                  "SELECT stock, fence_epoch, limit_per_order FROM product_stock"
+                  " JOIN sales USING (sale_id) WHERE sale_id = ?1 AND lane = ?2"};
+  Statement insert_{database_,
+                    "INSERT INTO orders (order_id, sale_id, lane, user_id, quantity, status, reason,"
+                    " epoch, reserved_at_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"};
+  Statement order_{database_,
+                   "SELECT sale_id, user_id, status, reason FROM orders WHERE order_id = ?1"};
+  Statement live_{database_,
+                  "SELECT 1 FROM orders WHERE sale_id = ?1 AND user_id = ?2"
+                  " AND status IN ('queued', 'confirmed', 'paid')"};
+  Statement take_{database_,
+                  "UPDATE product_stock SET stock = stock - ?3"
+                  " WHERE sale_id = ?1 AND lane = ?2 AND stock >= ?3"};
+  Statement position_{database_,
+                      "SELECT next FROM queue_offsets WHERE topic = ?1 AND partition = ?2"};
+  Statement move_{database_,
+                  "INSERT INTO queue_offsets (topic, partition, next, log_time_ms)"
+                  " VALUES (?1, ?2, ?3, ?4) ON CONFLICT (topic, partition) DO UPDATE SET"
+                  " next = ?3, log_time_ms = max(log_time_ms, ?4)"};
+};
+
+}  // namespace sluice::sqlite

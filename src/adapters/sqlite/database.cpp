@@ -1,0 +1,154 @@
+#include "adapters/sqlite/database.hpp"
+
+#include <algorithm>
+
+#include "sluice/base/log.hpp"
+
+namespace sluice::sqlite {
+namespace {
+
+/// Instructions of SQLite's machine between two looks at the clock: about a millisecond.
+constexpr int kInstructionsPerLook = 20'000;
+
+Errc errc_of(int code) noexcept {
+  switch (code & 0xff) {
+    case SQLITE_ERROR:
+    case SQLITE_CONSTRAINT:
+    case SQLITE_MISMATCH:
+    case SQLITE_MISUSE:
+    case SQLITE_RANGE:
+      return Errc::internal;
+    default:
+      return Errc::unavailable;
+  }
+}
+
+/// A commit's last write is its commit record: when that or an earlier write failed, the record is not
+/// whole. When only the fsync failed, the record may be found after a crash.
+bool may_have_committed(int code) noexcept {
+  return (code & 0xff) == SQLITE_IOERR && code != SQLITE_IOERR_WRITE;
+}
+
+}  // namespace
+
+Database::Database(const std::string& path, std::shared_ptr<Clock> clock)
+    : clock_(std::move(clock)) {
+  sqlite3* handle = nullptr;
+  const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
+  const int code = sqlite3_open_v2(path.c_str(), &handle, flags, nullptr);
+  handle_.reset(handle);
+  if (code != SQLITE_OK) fail(code);
+  sqlite3_progress_handler(handle, kInstructionsPerLook, &Database::interrupt_when_late, this);
+}
+
+void Database::execute(const std::string& sql) {
+  const int code = sqlite3_exec(raw(), sql.c_str(), nullptr, nullptr, nullptr);
+  if (code != SQLITE_OK) fail(code);
+}
+
+std::int64_t Database::integer(const std::string& sql) {
+  Statement statement(*this, sql);
+  auto run = statement.run();
+  if (!run.next()) fail(SQLITE_ERROR);
+  return run.integer(0);
+}
+
+void Database::fail(int code) const {
+  const char* text = handle_ ? sqlite3_errmsg(raw()) : sqlite3_errstr(code);
+  throw Failure(errc_of(code), code, text);
+}
+
+int Database::interrupt_when_late(void* self) {
+  const auto& database = *static_cast<const Database*>(self);
+  return database.deadline_ != Ticks::max() && database.clock_->ticks() >= database.deadline_;
+}
+
+void Database::check(Ticks deadline) const {
+  if (clock_->ticks() < deadline) return;
+  throw Failure(Errc::unavailable, SQLITE_INTERRUPT, "the deadline had passed already");
+}
+
+void Database::worked() {
+  if (!failing_) return;
+  failing_ = false;
+  log().info("sqlite: the database works again");
+}
+
+void Database::failed(const Failure& failure) {
+  // A deadline is the caller's choice, no fault of the disk.
+  if (failure.sqlite_code() == SQLITE_INTERRUPT) return;
+  // One line per outage: every batch fails while a disk is full.
+  if (std::exchange(failing_, true)) return;
+  log().error("sqlite: {} (code {})", failure.what(), failure.sqlite_code());
+}
+
+Statement::Statement(Database& database, std::string_view sql) : database_(database) {
+  sqlite3_stmt* handle = nullptr;
+  const int code = sqlite3_prepare_v3(database.raw(), sql.data(), static_cast<int>(sql.size()),
+                                      SQLITE_PREPARE_PERSISTENT, &handle, nullptr);
+  handle_.reset(handle);
+  check(code);
+}
+
+void Statement::bind(int index, std::string_view text) {
+  // A null pointer would bind NULL instead of an empty text.
+  const char* data = text.empty() ? "" : text.data();
+  check(sqlite3_bind_text(handle_.get(), index, data, static_cast<int>(text.size()),
+                          SQLITE_STATIC));
+}
+
+void Statement::bind(int index, const OrderId& id) {
+  check(sqlite3_bind_blob(handle_.get(), index, id.bytes().data(),
+                          static_cast<int>(id.bytes().size()), SQLITE_STATIC));
+}
+
+bool Statement::Run::next() {
+  const int code = sqlite3_step(statement_.handle_.get());
+  if (code == SQLITE_ROW) return true;
+  if (code != SQLITE_DONE) statement_.database_.fail(code);
+  return false;
+}
+
+std::int64_t Statement::Run::integer(int column) const noexcept {
+  return sqlite3_column_int64(statement_.handle_.get(), column);
+}
+
+std::string_view Statement::Run::text(int column) const noexcept {
+  auto* handle = statement_.handle_.get();
+  const auto* data = reinterpret_cast<const char*>(sqlite3_column_text(handle, column));
+  if (data == nullptr) return {};
+  return {data, static_cast<std::size_t>(sqlite3_column_bytes(handle, column))};
+}
+
+OrderId Statement::Run::order_id(int column) const {
+  auto* handle = statement_.handle_.get();
+  const auto* data = static_cast<const std::uint8_t*>(sqlite3_column_blob(handle, column));
+  const int size = sqlite3_column_bytes(handle, column);
+  OrderId::Bytes bytes{};
+  if (data == nullptr || static_cast<std::size_t>(size) != bytes.size()) {
+    throw Failure(Errc::invalid, SQLITE_CORRUPT, "an order id in the database is not 16 bytes");
+  }
+  std::copy_n(data, bytes.size(), bytes.begin());
+  return OrderId(bytes);
+}
+
+Transaction::Transaction(Database& database) : database_(database) {
+  database_.execute("BEGIN IMMEDIATE");
+}
+
+Transaction::~Transaction() {
+  // SQLite has rolled back by itself after some errors.
+  if (sqlite3_get_autocommit(database_.raw()) != 0) return;
+  sqlite3_exec(database_.raw(), "ROLLBACK", nullptr, nullptr, nullptr);
+}
+
+void Transaction::commit() {
+  const int code = sqlite3_exec(database_.raw(), "COMMIT", nullptr, nullptr, nullptr);
+  if (code == SQLITE_OK) return;
+  if (may_have_committed(code)) {
+    throw Failure(Errc::unknown, code, sqlite3_errmsg(database_.raw()));
+  }
+  database_.fail(code);
+}
+
+}  // namespace sluice::sqlite

@@ -1,0 +1,16 @@
+#pragma once
+
+#include <memory>
+
+#include "adapters/sqlite/database.hpp"
+#include "sluice/catalog/sale_store.hpp"
+#include "sluice/orders/order_store.hpp"
+#include "sluice/recovery/control_store.hpp"
+
+namespace sluice::sqlite {
+
+std::unique_ptr<OrderStore> create_order_store(std::shared_ptr<Database> database);
+std::unique_ptr<SaleStore> create_sale_store(std::shared_ptr<Database> database);
+std::unique_ptr<ControlStore> create_control_store(std::shared_ptr<Database> database);
+
+}  // namespace sluice::sqlite
