@@ -1,0 +1,37 @@
+#pragma once
+
+#include <memory>
+
+#include "sluice/adapters/kafka/settings.hpp"
+#include "sluice/base/result.hpp"
+#include "sluice/base/time.hpp"
+#include "sluice/fulfilment/order_feed.hpp"
+#include "sluice/orders/order_store.hpp"
+
+namespace sluice {
+
+/// One member of the consumer group, for one fulfilment thread. Partitions are shared out over the
+/// group's members by the brokers; where to read comes from `positions`, and nothing is ever committed
+/// to Kafka. On every rebalance what was read ahead is dropped and the positions are read again; a
+/// delivery still being applied then is protected by the store's `WHERE next = begin`.
+///
+/// `next` blocks the thread up to its deadline, and up to half a second more when a partition's leader
+/// does not answer; it must be called again within `max_poll_interval` or the partitions are lost.
+/// Its errors, after which the caller pauses and calls it again:
+/// - what `positions` answered, while positions of new partitions cannot be read: nothing is consumed;
+/// - `Errc::stale` when a position is outside of its partition (topic truncated or created anew): the
+///   log says which, the position is left alone and tried again every ten seconds, and the other
+///   partitions go on;
+/// - `Errc::unavailable` when the group refuses this member for good.
+/// Poison: no value, an empty one, one above `message_bytes_max` (its first 64 KiB are kept) and
+/// whatever is no order message; `why` names the offset.
+///
+/// `dead_letter` blocks until the brokers acknowledged. Headers: why, topic, partition, offsets.
+///
+/// `positions` must outlive the feed. The destructor leaves the group, which takes a moment.
+/// `Errc::invalid` when the settings are refused; the log says why.
+Result<std::unique_ptr<OrderFeed>> create_kafka_feed(const KafkaSettings& settings,
+                                                     OrderStore& positions,
+                                                     std::shared_ptr<const Clock> clock);
+
+}  // namespace sluice

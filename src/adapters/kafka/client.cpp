@@ -1,0 +1,76 @@
+#include "client.hpp"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+
+#include "sluice/base/log.hpp"
+
+namespace sluice::kafka {
+namespace {
+
+constexpr std::size_t kLogLineMax = 512;
+
+// The levels of syslog. A broker that is away is an error to librdkafka and a warning to us: the
+// breaker and readiness speak up when it matters.
+void on_log(const rd_kafka_t*, int level, const char* facility, const char* text) {
+  auto ours = spdlog::level::debug;
+  if (level <= 2) {
+    ours = spdlog::level::err;
+  } else if (level <= 4) {
+    ours = spdlog::level::warn;
+  } else if (level == 5) {
+    ours = spdlog::level::info;
+  }
+  log().log(ours, "kafka: {}: {}", facility, printable(text, kLogLineMax));
+}
+
+}  // namespace
+
+Config::Config(const KafkaSettings& settings) : conf_(rd_kafka_conf_new()) {
+  for (const auto& [name, value] : settings.extra) set(name.c_str(), value);
+  set("bootstrap.servers", settings.brokers);
+  set("client.id", "sluice");
+  set("reconnect.backoff.max.ms", 1'000);
+  set("socket.timeout.ms", 10'000);
+  set("socket.nagle.disable", "true");
+  rd_kafka_conf_set_log_cb(conf_.get(), on_log);
+}
+
+void Config::set(const char* name, const std::string& value) {
+  std::array<char, 256> why{};
+  const auto done =
+      rd_kafka_conf_set(conf_.get(), name, value.c_str(), why.data(), why.size());
+  if (done != RD_KAFKA_CONF_OK && refused_.empty()) refused_ = why.data();
+}
+
+void Config::set_producer(const KafkaSettings& settings) {
+  set("enable.idempotence", "true");
+  set("acks", "all");
+  set("linger.ms", settings.linger.count());
+  set("message.timeout.ms", settings.delivery_timeout.count());
+  set("queue.buffering.max.messages", settings.client_messages_max);
+  set("queue.buffering.max.kbytes", settings.client_kbytes_max);
+}
+
+Result<Client> Config::start(rd_kafka_type_t type) {
+  std::array<char, 256> why{};
+  rd_kafka_t* started = nullptr;
+  if (refused_.empty()) {
+    started = rd_kafka_new(type, conf_.get(), why.data(), why.size());
+    if (started == nullptr) refused_ = why.data();
+  }
+  if (started == nullptr) {
+    log().critical("kafka: the settings are refused: {}", printable(refused_, kLogLineMax));
+    return Errc::invalid;
+  }
+  static_cast<void>(conf_.release());
+  return Client(started);
+}
+
+int remaining_ms(Ticks deadline, Ticks now, Millis max) {
+  const auto left = std::chrono::ceil<Millis>(deadline - now);
+  return static_cast<int>(std::clamp(left, Millis{0}, max).count());
+}
+
+}  // namespace sluice::kafka

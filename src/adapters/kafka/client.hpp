@@ -1,0 +1,59 @@
+#pragma once
+
+#include <librdkafka/rdkafka.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "sluice/adapters/kafka/settings.hpp"
+#include "sluice/base/result.hpp"
+#include "sluice/base/time.hpp"
+
+namespace sluice::kafka {
+
+template <auto destroy>
+struct Destroy {
+  template <class T>
+  void operator()(T* held) const {
+    destroy(held);
+  }
+};
+
+using Client = std::unique_ptr<rd_kafka_t, Destroy<rd_kafka_destroy>>;
+using Topic = std::unique_ptr<rd_kafka_topic_t, Destroy<rd_kafka_topic_destroy>>;
+using Queue = std::unique_ptr<rd_kafka_queue_t, Destroy<rd_kafka_queue_destroy>>;
+using Event = std::unique_ptr<rd_kafka_event_t, Destroy<rd_kafka_event_destroy>>;
+using Error = std::unique_ptr<rd_kafka_error_t, Destroy<rd_kafka_error_destroy>>;
+using Partitions = std::unique_ptr<rd_kafka_topic_partition_list_t,
+                                   Destroy<rd_kafka_topic_partition_list_destroy>>;
+using Metadata = std::unique_ptr<const rd_kafka_metadata_t, Destroy<rd_kafka_metadata_destroy>>;
+
+/// Collects the properties of a client; the first one that librdkafka refuses makes `start` fail.
+class Config {
+ public:
+  /// Applies `extra`, the brokers, and the log of this process.
+  explicit Config(const KafkaSettings& settings);
+
+  void set(const char* name, const std::string& value);
+  void set(const char* name, const char* value) { set(name, std::string(value)); }
+  void set(const char* name, std::int64_t value) { set(name, std::to_string(value)); }
+
+  /// What an idempotent producer of orders or dead letters needs.
+  void set_producer(const KafkaSettings& settings);
+
+  /// For callbacks, before `start`.
+  rd_kafka_conf_t* get() { return conf_.get(); }
+
+  /// `Errc::invalid` when a property was refused; the log says which.
+  Result<Client> start(rd_kafka_type_t type);
+
+ private:
+  std::unique_ptr<rd_kafka_conf_t, Destroy<rd_kafka_conf_destroy>> conf_;
+  std::string refused_;
+};
+
+/// Until `deadline` in whole milliseconds, rounded up: 0 … `max`.
+int remaining_ms(Ticks deadline, Ticks now, Millis max);
+
+}  // namespace sluice::kafka

@@ -1,0 +1,355 @@
+#include "sluice/adapters/kafka/feed.hpp"
+
+#include <algorithm>
+#include <map>
+#include <string>
+#include <utility>
+
+#include "client.hpp"
+#include "dead_letters.hpp"
+#include "partition_log.hpp"
+#include "sluice/base/log.hpp"
+
+namespace sluice::kafka {
+namespace {
+
+constexpr std::size_t kReadAheadMessages = 8'192;
+constexpr std::size_t kReadAheadPoisonBytes = 16U << 20U;
+constexpr Millis kWaitMax{1'000};
+constexpr Millis kEndEvery{1'000};
+constexpr Millis kEndRetry{10'000};
+constexpr int kEndMs = 500;
+constexpr int kSeekMs = 2'000;
+constexpr Millis kBrokenRetry{10'000};
+
+Result<Client> start_consumer(const KafkaSettings& settings) {
+  Config config(settings);
+  config.set("group.id", settings.group);
+  config.set("enable.auto.commit", "false");
+  config.set("enable.auto.offset.store", "false");
+  // A position that does not exist must be seen by a person, never silently become another one.
+  config.set("auto.offset.reset", "error");
+  config.set("enable.partition.eof", "true");
+  // Eager: everything is revoked, then assigned; the simplest protocol, and rebalances are rare.
+  config.set("partition.assignment.strategy", "roundrobin");
+  config.set("session.timeout.ms", settings.session_timeout.count());
+  config.set("heartbeat.interval.ms", 1'000);
+  config.set("max.poll.interval.ms", settings.max_poll_interval.count());
+  config.set("queued.max.messages.kbytes", settings.prefetch_kbytes_max);
+  config.set("fetch.wait.max.ms", 100);
+  config.set("fetch.error.backoff.ms", 100);
+  config.set("topic.metadata.refresh.interval.ms", 30'000);
+  rd_kafka_conf_set_events(config.get(), RD_KAFKA_EVENT_REBALANCE | RD_KAFKA_EVENT_ERROR);
+  auto client = config.start(RD_KAFKA_CONSUMER);
+  if (client) rd_kafka_poll_set_consumer(client->get());
+  return client;
+}
+
+class Feed final : public OrderFeed {
+ public:
+  Feed(const KafkaSettings& settings, OrderStore& positions, std::shared_ptr<const Clock> clock,
+       Client client)
+      : settings_(settings),
+        positions_(positions),
+        clock_(std::move(clock)),
+        client_(std::move(client)),
+        topic_(rd_kafka_topic_new(client_.get(), settings_.topic.c_str(), nullptr)),
+        queue_(rd_kafka_queue_get_consumer(client_.get())),
+        dead_letters_(settings) {}
+
+  ~Feed() override { rd_kafka_consumer_close(client_.get()); }
+
+  Result<void> subscribe();
+
+  Task<Delivery> next(Ticks deadline, std::size_t max) override;
+  Task<> rewind(Ticks deadline, OffsetRange range) override;
+  Task<> dead_letter(Ticks deadline, const OffsetRange& range, In<Poison> poison) override;
+
+ private:
+  void pump(Ticks deadline);
+  void handle(rd_kafka_event_t* event);
+  void handle_rebalance(rd_kafka_event_t* event);
+  void handle_error(rd_kafka_event_t* event);
+  void add(const rd_kafka_message_t& message);
+
+  Task<> locate(Ticks deadline);
+  bool seek(std::int32_t partition, std::int64_t offset);
+  bool assign();
+  void retry_broken();
+  void look_for_ends();
+  Result<Delivery> take(std::size_t max);
+
+  bool anything_to_do() const;
+  bool full() const;
+
+  const KafkaSettings settings_;
+  OrderStore& positions_;
+  const std::shared_ptr<const Clock> clock_;
+  const Client client_;
+  const Topic topic_;
+  const Queue queue_;
+  DeadLetters dead_letters_;
+
+  std::map<std::int32_t, PartitionLog> partitions_;  // The assigned ones.
+  bool must_assign_ = false;  // Kafka waits for, or needs, a whole assignment.
+  bool broken_news_ = false;  // A position was out of range and nobody was told yet.
+  bool fatal_ = false;
+  std::int32_t cursor_ = -1;  // The partition of the last delivery.
+  Ticks look_at_{};           // When to look for ends again.
+  Ticks retry_broken_at_{};
+};
+
+Result<void> Feed::subscribe() {
+  const Partitions wanted(rd_kafka_topic_partition_list_new(1));
+  rd_kafka_topic_partition_list_add(wanted.get(), settings_.topic.c_str(), RD_KAFKA_PARTITION_UA);
+  const auto failed = rd_kafka_subscribe(client_.get(), wanted.get());
+  if (failed == RD_KAFKA_RESP_ERR_NO_ERROR) return {};
+  log().critical("kafka: cannot subscribe to {}: {}", settings_.topic, rd_kafka_err2str(failed));
+  return Errc::invalid;
+}
+
+Task<Delivery> Feed::next(Ticks deadline, std::size_t max) {
+  if (max == 0) co_return Errc::invalid;
+  for (;;) {
+    pump(deadline);
+    if (fatal_) co_return Errc::unavailable;
+    if (std::exchange(broken_news_, false)) co_return Errc::stale;
+    retry_broken();
+    auto located = co_await locate(deadline);
+    if (!located) co_return located.error();
+    look_for_ends();
+    auto delivery = take(max);
+    if (delivery->range || clock_->ticks() >= deadline) co_return std::move(delivery);
+  }
+}
+
+Task<> Feed::rewind(Ticks deadline, OffsetRange range) {
+  if (range.topic != settings_.topic) co_return Errc::invalid;
+  const auto found = partitions_.find(range.partition);
+  // Taken away meanwhile: its next owner reads the position.
+  if (found == partitions_.end()) co_return Result<void>{};
+  found->second.lose();
+  co_return co_await locate(deadline);
+}
+
+Task<> Feed::dead_letter(Ticks deadline, const OffsetRange& range, In<Poison> poison) {
+  co_return dead_letters_.write(deadline, range, poison);
+}
+
+bool Feed::anything_to_do() const {
+  return must_assign_ || std::any_of(partitions_.begin(), partitions_.end(), [](const auto& each) {
+           return each.second.ready() || each.second.state() == PartitionLog::State::lost;
+         });
+}
+
+bool Feed::full() const {
+  std::size_t messages = 0;
+  std::size_t poison = 0;
+  for (const auto& [partition, log] : partitions_) {
+    messages += log.size();
+    poison += log.poison_bytes();
+  }
+  return messages >= kReadAheadMessages || poison >= kReadAheadPoisonBytes;
+}
+
+// Waits for the first event if there is nothing else to do, then takes what is there. Reading ahead
+// over all partitions makes the stretch of each one longer.
+void Feed::pump(Ticks deadline) {
+  const auto now = clock_->ticks();
+  auto until = deadline;
+  if (!partitions_.empty()) until = std::min(until, look_at_);
+  auto wait = anything_to_do() ? 0 : remaining_ms(until, now, kWaitMax);
+  for (int checked = 0; checked % 256 != 0 || !full(); ++checked) {
+    const Event event(rd_kafka_queue_poll(queue_.get(), wait));
+    if (!event) return;
+    handle(event.get());
+    // An assignment must be answered before anything else happens.
+    if (must_assign_ || fatal_) return;
+    wait = 0;
+  }
+}
+
+void Feed::handle(rd_kafka_event_t* event) {
+  switch (rd_kafka_event_type(event)) {
+    case RD_KAFKA_EVENT_FETCH:
+      while (const auto* message = rd_kafka_event_message_next(event)) add(*message);
+      return;
+    case RD_KAFKA_EVENT_REBALANCE:
+      handle_rebalance(event);
+      return;
+    case RD_KAFKA_EVENT_ERROR:
+      handle_error(event);
+      return;
+    default:
+      return;
+  }
+}
+
+void Feed::add(const rd_kafka_message_t& message) {
+  const auto found = partitions_.find(message.partition);
+  if (found == partitions_.end() || found->second.state() != PartitionLog::State::reading) return;
+  rd_kafka_timestamp_type_t kind{};
+  const auto stamp = rd_kafka_message_timestamp(&message, &kind);
+  std::optional<TimePoint> log_time;
+  // A producer's own time is not in the order of the log and proves nothing.
+  if (kind == RD_KAFKA_TIMESTAMP_LOG_APPEND_TIME) log_time = TimePoint{Millis{stamp}};
+  found->second.add(message.offset, log_time,
+                    read_message(static_cast<const char*>(message.payload), message.len,
+                                 message.offset,
+                                 static_cast<std::size_t>(settings_.message_bytes_max)));
+}
+
+void Feed::handle_rebalance(rd_kafka_event_t* event) {
+  const auto kind = rd_kafka_event_error(event);
+  partitions_.clear();
+  if (kind != RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
+    const bool lost = rd_kafka_assignment_lost(client_.get()) != 0;
+    log().log(lost ? spdlog::level::warn : spdlog::level::info, "kafka: partitions of {} {}",
+              settings_.topic, lost ? "lost" : "revoked");
+    must_assign_ = false;
+    rd_kafka_assign(client_.get(), nullptr);
+    return;
+  }
+  const auto* assigned = rd_kafka_event_topic_partition_list(event);
+  for (int i = 0; i < assigned->cnt; ++i) partitions_[assigned->elems[i].partition];
+  must_assign_ = true;
+  log().info("kafka: {} partitions of {} assigned", partitions_.size(), settings_.topic);
+}
+
+void Feed::handle_error(rd_kafka_event_t* event) {
+  const auto error = rd_kafka_event_error(event);
+  const std::unique_ptr<rd_kafka_topic_partition_t, Destroy<rd_kafka_topic_partition_destroy>> where(
+      rd_kafka_event_topic_partition(event));
+  const auto found = where ? partitions_.find(where->partition) : partitions_.end();
+  if (error == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+    if (found != partitions_.end()) found->second.end_at(where->offset);
+    return;
+  }
+  if (error == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET) {
+    if (found == partitions_.end()) return;
+    log().critical(
+        "kafka: {}/{} cannot be read at the store's position {}: the topic was truncated or created "
+        "anew. Orders may be missing; nothing was changed",
+        settings_.topic, where->partition, found->second.next());
+    found->second.break_off();
+    broken_news_ = true;
+    retry_broken_at_ = clock_->ticks() + kBrokenRetry;
+    return;
+  }
+  fatal_ = fatal_ || rd_kafka_event_error_is_fatal(event) != 0;
+  const auto* text = rd_kafka_event_error_string(event);
+  log().log(fatal_ ? spdlog::level::critical : spdlog::level::warn, "kafka: consumer of {}: {}",
+            settings_.topic, printable(text == nullptr ? rd_kafka_err2str(error) : text, 512));
+}
+
+// Gives every lost partition its position, and Kafka the assignment it waits for.
+Task<> Feed::locate(Ticks deadline) {
+  for (auto& [partition, log] : partitions_) {
+    if (log.state() != PartitionLog::State::lost) continue;
+    auto position = co_await positions_.position(deadline, settings_.topic, partition);
+    if (!position) co_return position.error();
+    log.read_from(*position);
+    if (!must_assign_ && !seek(partition, *position)) must_assign_ = true;
+  }
+  if (must_assign_ && !assign()) co_return Errc::unavailable;
+  co_return Result<void>{};
+}
+
+bool Feed::seek(std::int32_t partition, std::int64_t offset) {
+  // Not rd_kafka_seek_partitions: in 2.0.2 its timeout is a thousandth of what was asked for.
+  return rd_kafka_seek(topic_.get(), partition, offset, kSeekMs) == RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+bool Feed::assign() {
+  const Partitions list(rd_kafka_topic_partition_list_new(static_cast<int>(partitions_.size())));
+  for (auto& [partition, log] : partitions_) {
+    if (log.state() == PartitionLog::State::reading) log.read_from(log.next());
+    rd_kafka_topic_partition_list_add(list.get(), settings_.topic.c_str(), partition)->offset =
+        log.next();
+  }
+  const auto failed = rd_kafka_assign(client_.get(), list.get());
+  if (failed != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    log().error("kafka: assignment of {}: {}", settings_.topic, rd_kafka_err2str(failed));
+    return false;
+  }
+  must_assign_ = false;
+  return true;
+}
+
+// librdkafka stopped such a partition, so only a new assignment starts it again.
+void Feed::retry_broken() {
+  if (clock_->ticks() < retry_broken_at_) return;
+  for (auto& [partition, log] : partitions_) {
+    if (log.state() != PartitionLog::State::broken) continue;
+    log.lose();
+    must_assign_ = true;
+  }
+}
+
+// Once a second, for the partitions with nothing to deliver: where do they end? If that is where
+// reading stands, everything that was in the log when we asked is delivered, so the partition is
+// complete up to the time before the question. What a leader has and its replicas have not yet is not
+// part of the end, and its clock is not ours: hence the margin.
+void Feed::look_for_ends() {
+  const auto now = clock_->ticks();
+  if (now < look_at_ || partitions_.empty()) return;
+  look_at_ = now + kEndEvery;
+  const Partitions list(rd_kafka_topic_partition_list_new(static_cast<int>(partitions_.size())));
+  for (const auto& [partition, log] : partitions_) {
+    if (log.state() != PartitionLog::State::reading || log.has_stretch()) continue;
+    rd_kafka_topic_partition_list_add(list.get(), settings_.topic.c_str(), partition)->offset =
+        RD_KAFKA_OFFSET_END;
+  }
+  if (list->cnt == 0) return;
+  const auto complete_to = clock_->now() - settings_.end_margin;
+  const auto failed = rd_kafka_offsets_for_times(client_.get(), list.get(), kEndMs);
+  if (failed != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    // A leader that is away must not cost half a second each second.
+    look_at_ = now + kEndRetry;
+    log().warn("kafka: the ends of {} are not known: {}", settings_.topic,
+               rd_kafka_err2str(failed));
+    return;
+  }
+  for (int i = 0; i < list->cnt; ++i) {
+    const auto& end = list->elems[i];
+    if (end.err == RD_KAFKA_RESP_ERR_NO_ERROR) {
+      partitions_[end.partition].ended(end.offset, complete_to);
+    }
+  }
+}
+
+// Round robin from the partition after the last one.
+Result<Delivery> Feed::take(std::size_t max) {
+  const auto start = partitions_.upper_bound(cursor_);
+  auto it = start;
+  for (std::size_t i = 0; i < partitions_.size(); ++i, ++it) {
+    if (it == partitions_.end()) it = partitions_.begin();
+    if (!it->second.ready()) continue;
+    cursor_ = it->first;
+    return it->second.take(settings_.topic, it->first, max);
+  }
+  return Delivery{};
+}
+
+}  // namespace
+}  // namespace sluice::kafka
+
+namespace sluice {
+
+Result<std::unique_ptr<OrderFeed>> create_kafka_feed(const KafkaSettings& settings,
+                                                     OrderStore& positions,
+                                                     std::shared_ptr<const Clock> clock) {
+  if (const auto wrong = check(settings)) {
+    log().critical("kafka: {}", *wrong);
+    return Errc::invalid;
+  }
+  auto client = kafka::start_consumer(settings);
+  if (!client) return client.error();
+  auto feed = std::make_unique<kafka::Feed>(settings, positions, std::move(clock),
+                                            std::move(*client));
+  auto subscribed = feed->subscribe();
+  if (!subscribed) return subscribed.error();
+  return std::unique_ptr<OrderFeed>(std::move(feed));
+}
+
+}  // namespace sluice

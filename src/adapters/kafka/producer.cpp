@@ -1,0 +1,319 @@
+#include "sluice/adapters/kafka/producer.hpp"
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "client.hpp"
+#include "in_flight.hpp"
+#include "sluice/base/log.hpp"
+
+namespace sluice::kafka {
+namespace {
+
+using std::chrono::steady_clock;
+
+constexpr std::size_t kPublishMax = 1'024;
+constexpr int kServeMs = 10;  // How late a deadline may be noticed.
+constexpr Millis kLookEvery{1'000};
+constexpr int kLookMs = 900;
+constexpr Millis kPurgeFor{1'000};
+constexpr int kPurgeAll = RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT;
+
+/// A client and its topic. Shared, because a publish may still use one that is being replaced.
+struct Connection {
+  Client client;
+  Topic topic;  // Destroyed before the client, as librdkafka asks.
+};
+
+Fate fate_of(const rd_kafka_message_t& message) {
+  if (message.err == RD_KAFKA_RESP_ERR_NO_ERROR) return Fate::queued;
+  // Only "not persisted" is a definite no; releasing on "possibly persisted" would oversell.
+  return rd_kafka_message_status(&message) == RD_KAFKA_MSG_STATUS_NOT_PERSISTED ? Fate::refused
+                                                                                : Fate::lost;
+}
+
+class Producer final : public KafkaProducer, public std::enable_shared_from_this<Producer> {
+ public:
+  explicit Producer(const KafkaSettings& settings) : settings_(settings) {}
+  ~Producer() override { close(Millis{0}); }
+
+  Result<void> start();
+
+  std::unique_ptr<OrderQueue> create_queue() override;
+  Result<void> ping() const override;
+  KafkaFigures figures() const override;
+  void close(Millis flush_for) override;
+
+  /// Hands the messages over; `answer` is called once, from any thread.
+  void send(const void* owner, Ticks deadline, In<OrderMessage> messages,
+            Completion<Receipts> answer);
+  void forget(const void* owner) { in_flight_.forget(owner); }
+
+ private:
+  static void on_report(rd_kafka_t*, const rd_kafka_message_t* message, void* self);
+
+  Result<std::shared_ptr<Connection>> connect();
+  std::shared_ptr<Connection> connection();
+
+  void deliver();
+  void replace_broken();
+  void serve_retired();
+  void flush();
+
+  void look_after();
+  Result<void> look();
+
+  const KafkaSettings settings_;
+  InFlight in_flight_;
+
+  std::mutex connection_mutex_;
+  std::shared_ptr<Connection> connection_;
+  std::vector<std::shared_ptr<Connection>> retired_;  // Of the delivery thread.
+
+  std::atomic<std::uint64_t> outstanding_{0};
+  std::atomic<std::uint64_t> acknowledged_{0};
+  std::atomic<std::uint64_t> failed_{0};
+  std::atomic<int> health_{static_cast<int>(Errc::unavailable)};  // 0: good, else an Errc.
+
+  std::mutex close_mutex_;
+  std::mutex stop_mutex_;
+  std::condition_variable stop_changed_;
+  std::atomic<bool> stopping_{false};
+  Millis flush_for_{0};
+
+  std::thread delivery_;
+  std::thread lookout_;
+};
+
+Result<std::shared_ptr<Connection>> Producer::connect() {
+  Config config(settings_);
+  config.set_producer(settings_);
+  rd_kafka_conf_set_opaque(config.get(), this);
+  rd_kafka_conf_set_dr_msg_cb(config.get(), &Producer::on_report);
+  auto client = config.start(RD_KAFKA_PRODUCER);
+  if (!client) return client.error();
+  auto made = std::make_shared<Connection>();
+  made->client = std::move(*client);
+  made->topic.reset(rd_kafka_topic_new(made->client.get(), settings_.topic.c_str(), nullptr));
+  if (!made->topic) return Errc::invalid;
+  return made;
+}
+
+Result<void> Producer::start() {
+  auto made = connect();
+  if (!made) return made.error();
+  connection_ = std::move(*made);
+  delivery_ = std::thread([this] { deliver(); });
+  lookout_ = std::thread([this] { look_after(); });
+  return {};
+}
+
+std::shared_ptr<Connection> Producer::connection() {
+  std::lock_guard lock(connection_mutex_);
+  return connection_;
+}
+
+void Producer::send(const void* owner, Ticks deadline, In<OrderMessage> messages,
+                    Completion<Receipts> answer) {
+  auto* call = in_flight_.begin(owner, deadline, messages.size(), answer);
+  if (call == nullptr) {
+    answer(Errc::unavailable);
+    return;
+  }
+  const auto lane = messages.front().lane;
+  const auto key = std::to_string(lane.sale) + ":" + std::to_string(lane.index);
+  std::vector<std::string> texts;
+  texts.reserve(messages.size());
+  std::vector<rd_kafka_message_t> batch(messages.size());
+  for (std::size_t i = 0; i < messages.size(); ++i) {
+    auto& text = texts.emplace_back(to_json(messages[i]));
+    batch[i].payload = text.data();
+    batch[i].len = text.size();
+    batch[i].key = const_cast<char*>(key.data());
+    batch[i].key_len = key.size();
+    batch[i]._private = &call->slots[i];
+  }
+  outstanding_.fetch_add(batch.size(), std::memory_order_relaxed);
+  const auto used = connection();
+  rd_kafka_produce_batch(used->topic.get(), lane_partition(lane, settings_.partitions),
+                         RD_KAFKA_MSG_F_COPY, batch.data(), static_cast<int>(batch.size()));
+  std::size_t refused = 0;
+  for (const auto& message : batch) {
+    if (message.err == RD_KAFKA_RESP_ERR_NO_ERROR) continue;
+    in_flight_.report(*static_cast<InFlight::Slot*>(message._private), Fate::refused);
+    ++refused;
+  }
+  outstanding_.fetch_sub(refused, std::memory_order_relaxed);
+  failed_.fetch_add(refused, std::memory_order_relaxed);
+  in_flight_.sent(*call);
+}
+
+void Producer::on_report(rd_kafka_t*, const rd_kafka_message_t* message, void* opaque) {
+  auto& self = *static_cast<Producer*>(opaque);
+  const auto fate = fate_of(*message);
+  self.outstanding_.fetch_sub(1, std::memory_order_relaxed);
+  (fate == Fate::queued ? self.acknowledged_ : self.failed_).fetch_add(1, std::memory_order_relaxed);
+  self.in_flight_.report(*static_cast<InFlight::Slot*>(message->_private), fate);
+}
+
+void Producer::deliver() {
+  while (!stopping_.load(std::memory_order_acquire)) {
+    rd_kafka_poll(connection_->client.get(), kServeMs);
+    in_flight_.expire(steady_clock::now());
+    replace_broken();
+    serve_retired();
+  }
+  flush();
+  in_flight_.answer_all();
+}
+
+// An idempotent producer that lost the thread of its sequence refuses all work for good; a new one
+// starts a new sequence. A message sent twice because of it changes nothing: applying is idempotent.
+void Producer::replace_broken() {
+  std::array<char, 256> why{};
+  auto* broken = connection_->client.get();
+  if (rd_kafka_fatal_error(broken, why.data(), why.size()) == RD_KAFKA_RESP_ERR_NO_ERROR) return;
+  log().critical("kafka: the producer is replaced after a fatal error: {}", printable(why.data()));
+  auto fresh = connect();
+  if (!fresh) return;
+  rd_kafka_purge(broken, kPurgeAll | RD_KAFKA_PURGE_F_NON_BLOCKING);
+  std::lock_guard lock(connection_mutex_);
+  retired_.push_back(std::exchange(connection_, std::move(*fresh)));
+}
+
+void Producer::serve_retired() {
+  std::erase_if(retired_, [](const std::shared_ptr<Connection>& old) {
+    rd_kafka_poll(old->client.get(), 0);
+    return old.use_count() == 1 && rd_kafka_outq_len(old->client.get()) == 0;
+  });
+}
+
+void Producer::flush() {
+  auto* client = connection_->client.get();
+  const Ticks until = steady_clock::now() + flush_for_;
+  while (rd_kafka_outq_len(client) > 0 && steady_clock::now() < until) {
+    rd_kafka_flush(client, kServeMs);
+    in_flight_.expire(steady_clock::now());
+  }
+  const Ticks purged = steady_clock::now() + kPurgeFor;
+  while (rd_kafka_outq_len(client) > 0 && steady_clock::now() < purged) {
+    rd_kafka_purge(client, kPurgeAll);
+    rd_kafka_poll(client, kServeMs);
+  }
+}
+
+void Producer::look_after() {
+  std::unique_lock lock(stop_mutex_);
+  while (!stopping_) {
+    lock.unlock();
+    const auto found = look();
+    const auto health = found ? 0 : found.error().value();
+    if (health_.exchange(health) != health) {
+      log().log(found ? spdlog::level::info : spdlog::level::warn, "kafka: topic {}: {}",
+                settings_.topic, found ? "ready" : found.error().message());
+    }
+    lock.lock();
+    stop_changed_.wait_for(lock, kLookEvery, [this] { return stopping_.load(); });
+  }
+}
+
+Result<void> Producer::look() {
+  const auto used = connection();
+  const rd_kafka_metadata_t* answer = nullptr;
+  const auto failed =
+      rd_kafka_metadata(used->client.get(), 0, used->topic.get(), &answer, kLookMs);
+  if (failed != RD_KAFKA_RESP_ERR_NO_ERROR) return Errc::unavailable;
+  const Metadata metadata(answer);
+  if (metadata->topic_cnt != 1) return Errc::not_found;
+  const auto& topic = metadata->topics[0];
+  if (topic.err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART) return Errc::not_found;
+  if (topic.err != RD_KAFKA_RESP_ERR_NO_ERROR) return Errc::unavailable;
+  if (topic.partition_cnt != settings_.partitions) return Errc::invalid;
+  return {};
+}
+
+Result<void> Producer::ping() const {
+  const auto health = health_.load();
+  if (health != 0) return static_cast<Errc>(health);
+  return {};
+}
+
+KafkaFigures Producer::figures() const {
+  return {outstanding_.load(), acknowledged_.load(), failed_.load()};
+}
+
+void Producer::close(Millis flush_for) {
+  std::lock_guard closing(close_mutex_);
+  if (!delivery_.joinable()) return;
+  in_flight_.refuse();
+  {
+    std::lock_guard lock(stop_mutex_);
+    flush_for_ = flush_for;
+    stopping_ = true;
+  }
+  stop_changed_.notify_all();
+  lookout_.join();
+  delivery_.join();
+  health_ = static_cast<int>(Errc::unavailable);
+}
+
+class ProducerQueue final : public OrderQueue {
+ public:
+  explicit ProducerQueue(std::shared_ptr<Producer> producer) : producer_(std::move(producer)) {}
+  ~ProducerQueue() override { producer_->forget(this); }
+
+  Task<std::vector<Receipt>> publish(Ticks deadline, In<OrderMessage> messages) override {
+    if (messages.empty()) co_return std::vector<Receipt>{};
+    const auto lane = messages.front().lane;
+    const bool mixed = std::any_of(messages.begin(), messages.end(),
+                                   [&](const OrderMessage& m) { return m.lane != lane; });
+    if (messages.size() > kPublishMax) co_return Errc::overloaded;
+    if (mixed) co_return Errc::invalid;
+    if (deadline <= steady_clock::now()) co_return Errc::unavailable;
+    Send send{this, deadline, messages};
+    co_return co_await suspend<Receipts>(send);
+  }
+
+ private:
+  struct Send {
+    ProducerQueue* queue;
+    Ticks deadline;
+    In<OrderMessage> messages;
+    void operator()(Completion<Receipts> answer) const {
+      queue->producer_->send(queue, deadline, messages, std::move(answer));
+    }
+  };
+
+  std::shared_ptr<Producer> producer_;
+};
+
+std::unique_ptr<OrderQueue> Producer::create_queue() {
+  return std::make_unique<ProducerQueue>(shared_from_this());
+}
+
+}  // namespace
+}  // namespace sluice::kafka
+
+namespace sluice {
+
+Result<std::shared_ptr<KafkaProducer>> create_kafka_producer(const KafkaSettings& settings) {
+  if (const auto wrong = check(settings)) {
+    log().critical("kafka: {}", *wrong);
+    return Errc::invalid;
+  }
+  auto producer = std::make_shared<kafka::Producer>(settings);
+  auto started = producer->start();
+  if (!started) return started.error();
+  return std::shared_ptr<KafkaProducer>(std::move(producer));
+}
+
+}  // namespace sluice

@@ -1,0 +1,188 @@
+#include "sluice/adapters/kafka/topics.hpp"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include "client.hpp"
+#include "sluice/base/log.hpp"
+
+namespace sluice {
+namespace kafka {
+namespace {
+
+using std::chrono::steady_clock;
+using Options = std::unique_ptr<rd_kafka_AdminOptions_t, Destroy<rd_kafka_AdminOptions_destroy>>;
+using NewTopic = std::unique_ptr<rd_kafka_NewTopic_t, Destroy<rd_kafka_NewTopic_destroy>>;
+using Resource =
+    std::unique_ptr<rd_kafka_ConfigResource_t, Destroy<rd_kafka_ConfigResource_destroy>>;
+
+constexpr Millis kWaitMax{60'000};
+constexpr Millis kAskAgain{50};
+constexpr const char* kTimestampKind = "message.timestamp.type";
+constexpr const char* kAppendTime = "LogAppendTime";
+
+/// One round of administration with its own client.
+class Admin {
+ public:
+  Admin(const KafkaSettings& settings, Client client, Ticks deadline)
+      : settings_(settings),
+        client_(std::move(client)),
+        queue_(rd_kafka_queue_new(client_.get())),
+        deadline_(deadline) {}
+
+  Result<void> ensure(const std::string& topic);
+  Result<void> has_append_time(const std::string& topic);
+
+ private:
+  int left() const { return remaining_ms(deadline_, steady_clock::now(), kWaitMax); }
+  Options options(rd_kafka_admin_op_t operation) const;
+  Event wait() const;
+  Result<void> create(const std::string& topic);
+  Result<void> has_partitions(const std::string& topic);
+  Result<int> partitions(const std::string& topic);
+
+  const KafkaSettings& settings_;
+  Client client_;
+  Queue queue_;
+  Ticks deadline_;
+};
+
+Options Admin::options(rd_kafka_admin_op_t operation) const {
+  Options made(rd_kafka_AdminOptions_new(client_.get(), operation));
+  std::array<char, 128> why{};
+  rd_kafka_AdminOptions_set_request_timeout(made.get(), std::max(left(), 1), why.data(),
+                                            why.size());
+  return made;
+}
+
+// The request has its own timeout and always answers; a second more is for its hand-over.
+Event Admin::wait() const { return Event(rd_kafka_queue_poll(queue_.get(), left() + 1'000)); }
+
+Result<void> Admin::create(const std::string& topic) {
+  std::array<char, 128> why{};
+  const NewTopic wanted(rd_kafka_NewTopic_new(topic.c_str(), settings_.partitions,
+                                              settings_.replication, why.data(), why.size()));
+  if (!wanted) {
+    log().critical("kafka: topic {}: {}", topic, printable(why.data()));
+    return Errc::invalid;
+  }
+  // One replica may be away without stopping the sale, and still two have every acknowledged order.
+  const auto in_sync = std::to_string(std::max(1, settings_.replication - 1));
+  rd_kafka_NewTopic_set_config(wanted.get(), kTimestampKind, kAppendTime);
+  rd_kafka_NewTopic_set_config(wanted.get(), "min.insync.replicas", in_sync.c_str());
+  rd_kafka_NewTopic_t* list[] = {wanted.get()};
+  const auto options_used = options(RD_KAFKA_ADMIN_OP_CREATETOPICS);
+  rd_kafka_CreateTopics(client_.get(), list, 1, options_used.get(), queue_.get());
+  const auto event = wait();
+  if (!event || rd_kafka_event_error(event.get()) != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    return Errc::unavailable;
+  }
+  std::size_t count = 0;
+  const auto* results = rd_kafka_CreateTopics_result_topics(
+      rd_kafka_event_CreateTopics_result(event.get()), &count);
+  if (count != 1) return Errc::unavailable;
+  const auto error = rd_kafka_topic_result_error(results[0]);
+  if (error == RD_KAFKA_RESP_ERR_NO_ERROR || error == RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS) {
+    return {};
+  }
+  const auto* text = rd_kafka_topic_result_error_string(results[0]);
+  log().error("kafka: topic {} cannot be created: {}", topic,
+              printable(text == nullptr ? rd_kafka_err2str(error) : text, 512));
+  const bool refused = error == RD_KAFKA_RESP_ERR_INVALID_REPLICATION_FACTOR ||
+                       error == RD_KAFKA_RESP_ERR_INVALID_PARTITIONS ||
+                       error == RD_KAFKA_RESP_ERR_POLICY_VIOLATION ||
+                       error == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED ||
+                       error == RD_KAFKA_RESP_ERR_INVALID_CONFIG;
+  return refused ? Errc::invalid : Errc::unavailable;
+}
+
+// How many partitions the topic has; 0 while it, or the leader of one of them, is not known.
+Result<int> Admin::partitions(const std::string& topic) {
+  const Topic handle(rd_kafka_topic_new(client_.get(), topic.c_str(), nullptr));
+  const rd_kafka_metadata_t* answer = nullptr;
+  const auto failed = rd_kafka_metadata(client_.get(), 0, handle.get(), &answer, left());
+  if (failed != RD_KAFKA_RESP_ERR_NO_ERROR) return Errc::unavailable;
+  const Metadata metadata(answer);
+  if (metadata->topic_cnt != 1) return 0;
+  const auto& found = metadata->topics[0];
+  if (found.err != RD_KAFKA_RESP_ERR_NO_ERROR) return 0;
+  for (int i = 0; i < found.partition_cnt; ++i) {
+    if (found.partitions[i].leader < 0) return 0;
+  }
+  return found.partition_cnt;
+}
+
+Result<void> Admin::has_partitions(const std::string& topic) {
+  while (left() > 0) {
+    const auto count = partitions(topic);
+    if (!count) return count.error();
+    if (*count == settings_.partitions) return {};
+    if (*count > 0) {
+      log().critical("kafka: topic {} has {} partitions, the settings say {}", topic, *count,
+                     settings_.partitions);
+      return Errc::invalid;
+    }
+    // Just created: the brokers tell each other; there is no event to wait for.
+    std::this_thread::sleep_for(kAskAgain);
+  }
+  return Errc::unavailable;
+}
+
+Result<void> Admin::has_append_time(const std::string& topic) {
+  const Resource asked(rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, topic.c_str()));
+  rd_kafka_ConfigResource_t* list[] = {asked.get()};
+  const auto options_used = options(RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS);
+  rd_kafka_DescribeConfigs(client_.get(), list, 1, options_used.get(), queue_.get());
+  const auto event = wait();
+  if (!event || rd_kafka_event_error(event.get()) != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    return Errc::unavailable;
+  }
+  std::size_t count = 0;
+  const auto* results = rd_kafka_DescribeConfigs_result_resources(
+      rd_kafka_event_DescribeConfigs_result(event.get()), &count);
+  if (count != 1 || rd_kafka_ConfigResource_error(results[0]) != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    return Errc::unavailable;
+  }
+  const auto* entries = rd_kafka_ConfigResource_configs(results[0], &count);
+  for (std::size_t i = 0; i < count; ++i) {
+    if (std::string_view(rd_kafka_ConfigEntry_name(entries[i])) != kTimestampKind) continue;
+    const auto* value = rd_kafka_ConfigEntry_value(entries[i]);
+    if (value != nullptr && std::string_view(value) == kAppendTime) return {};
+    log().critical("kafka: topic {} has {}={}, it must be {}", topic, kTimestampKind,
+                   value == nullptr ? "" : printable(value), kAppendTime);
+    return Errc::invalid;
+  }
+  return Errc::unavailable;
+}
+
+Result<void> Admin::ensure(const std::string& topic) {
+  auto created = create(topic);
+  if (!created) return created;
+  return has_partitions(topic);
+}
+
+}  // namespace
+}  // namespace kafka
+
+Result<void> create_kafka_topics(const KafkaSettings& settings, Ticks deadline) {
+  if (const auto wrong = check(settings)) {
+    log().critical("kafka: {}", *wrong);
+    return Errc::invalid;
+  }
+  kafka::Config config(settings);
+  auto client = config.start(RD_KAFKA_PRODUCER);
+  if (!client) return client.error();
+  kafka::Admin admin(settings, std::move(*client), deadline);
+  for (const auto& topic : {settings.topic, settings.dead_letter_topic}) {
+    auto ready = admin.ensure(topic);
+    if (!ready) return ready;
+  }
+  return admin.has_append_time(settings.topic);
+}
+
+}  // namespace sluice
