@@ -1,0 +1,42 @@
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <memory>
+#include <string>
+
+#include "sluice/base/metrics.hpp"
+#include "sluice/base/readiness.hpp"
+#include "sluice/http/server.hpp"
+#include "sluice/recovery/sale_desk.hpp"
+
+namespace sluice {
+
+/// The listener for operators. `AdminSettings()` has its own defaults where they differ.
+struct AdminSettings {
+  AdminSettings() {
+    http.address = "127.0.0.1";
+    http.port = 9090;
+    http.body_max = 16384;
+  }
+
+  HttpSettings http;
+  ConnectionSettings connections{256, 256};
+  std::string key;               ///< What follows "Bearer "; 16 bytes or more.
+  bool metrics_open = false;     ///< `/metrics` without the key.
+  std::size_t waiting_max = 64;  ///< Operations of operators at once. Above: 503.
+};
+
+struct AdminPorts {
+  SaleDesk& desk;
+  boost::asio::any_io_executor desk_executor;  ///< Where `desk` lives.
+  Clock& clock;
+  const Readiness& readiness;
+  Metrics& metrics;
+};
+
+/// Binds and listens; throws as `create_public_server` does, also for a missing or short key. Drain
+/// it while the desk's executor still runs.
+std::unique_ptr<HttpServer> create_admin_server(boost::asio::any_io_executor executor,
+                                                AdminSettings settings, AdminPorts ports);
+
+}  // namespace sluice

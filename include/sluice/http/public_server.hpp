@@ -1,0 +1,61 @@
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "sluice/base/metrics.hpp"
+#include "sluice/base/readiness.hpp"
+#include "sluice/catalog/sale_book.hpp"
+#include "sluice/gate/front_gate.hpp"
+#include "sluice/http/server.hpp"
+#include "sluice/orders/order_desk.hpp"
+#include "sluice/orders/purchase.hpp"
+
+namespace sluice {
+
+/// The use cases behind the public routes, as one thread sees them. Tests put a fake in its place.
+class PublicApi {
+ public:
+  virtual ~PublicApi() = default;
+
+  virtual std::optional<Refusal> admit(std::string_view ip) = 0;
+  virtual Identified identify(std::string_view token) = 0;
+  virtual std::optional<Refusal> admit_user(const UserId& user) = 0;
+
+  /// Never null.
+  virtual std::shared_ptr<const SaleSnapshot> sales() = 0;
+  virtual const ReadyState& readiness() = 0;
+
+  virtual boost::asio::awaitable<PurchaseAnswer> buy(const Sale& sale, UserId user,
+                                                     std::uint32_t quantity) = 0;
+  virtual boost::asio::awaitable<LookUp> find(const Sale& sale, OrderId id, UserId user,
+                                              Millis patience) = 0;
+  virtual boost::asio::awaitable<LookUp> mine(const Sale& sale, UserId user) = 0;
+};
+
+/// The real ones of one thread. All are referred to and must outlive the result.
+std::unique_ptr<PublicApi> create_public_api(FrontGate& gate, const SaleBook& sales,
+                                             PurchaseDesk& purchases, OrderDesk& orders,
+                                             Clock& clock, const Readiness& readiness);
+
+struct PublicPorts {
+  PublicApi& api;
+  Clock& clock;
+  Metrics& metrics;
+  std::shared_ptr<ConnectionLimits> connections;
+
+  /// Makes a token for a user; when empty, `POST /demo/token` does not exist.
+  std::function<std::string(const UserId&)> demo_token;
+};
+
+/// Binds and listens. Throws boost::system::system_error when the address cannot be bound, and
+/// std::invalid_argument when a setting is impossible.
+std::unique_ptr<HttpServer> create_public_server(boost::asio::any_io_executor executor,
+                                                 PublicSettings settings, PublicPorts ports);
+
+}  // namespace sluice

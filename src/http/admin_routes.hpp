@@ -1,0 +1,48 @@
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <memory>
+#include <string>
+
+#include "sluice/http/admin_server.hpp"
+
+#include "http/routes.hpp"
+
+namespace sluice::http {
+
+/// Where a path of the admin listener leads.
+struct AdminTarget {
+  enum class Kind : std::uint8_t { none, health, ready, metrics, sales, sale, move };
+  Kind kind = Kind::none;
+  std::string_view sale;
+  SaleState state = SaleState::draft;  ///< With `move`: where to.
+};
+AdminTarget match_admin(std::string_view path);
+
+/// The routes of operators.
+class AdminRoutes final : public Routes {
+ public:
+  AdminRoutes(AdminSettings settings, AdminPorts ports)
+      : settings_(std::move(settings)), ports_(ports), readiness_(ports.readiness) {}
+
+  Reply route(const Request& request, std::string_view ip) override;
+
+ private:
+  using Awaited = boost::asio::awaitable<Answer>;
+
+  Answer metrics(const Request& request) const;
+  Reply create(const Request& request);
+  Reply operate(const Request& request, const AdminTarget& target);
+
+  Awaited create_sale(SaleDraft draft);
+  Awaited list_sales();
+  Awaited show_sale(SaleId sale);
+  Awaited move_sale(SaleId sale, SaleState state);
+
+  AdminSettings settings_;
+  AdminPorts ports_;
+  Readiness::Reader readiness_;
+  std::size_t waiting_ = 0;  ///< Operations under way on the desk's executor.
+};
+
+}  // namespace sluice::http

@@ -1,0 +1,88 @@
+#include "http/client_address.hpp"
+
+#include <algorithm>
+#include <boost/asio/ip/network_v4.hpp>
+#include <stdexcept>
+
+#include "http/request.hpp"
+
+namespace sluice::http {
+namespace {
+
+namespace ip = boost::asio::ip;
+
+ip::address_v6 as_v6(const ip::address& address) {
+  return address.is_v6() ? address.to_v6() : ip::make_address_v6(ip::v4_mapped, address.to_v4());
+}
+
+ip::network_v6 parse_block(const std::string& text) {
+  boost::system::error_code ec;
+  const auto slash = text.find('/');
+  const auto address = ip::make_address(text.substr(0, slash), ec);
+  if (ec) throw std::invalid_argument("not an address or CIDR block: " + text);
+  const int bits_max = address.is_v4() ? 32 : 128;
+  int bits = bits_max;
+  if (slash != std::string::npos) {
+    const auto digits = text.substr(slash + 1);
+    const bool valid = !digits.empty() && digits.size() <= 3 &&
+                       digits.find_first_not_of("0123456789") == std::string::npos;
+    bits = valid ? std::stoi(digits) : bits_max + 1;
+    if (bits > bits_max) throw std::invalid_argument("not an address or CIDR block: " + text);
+  }
+  const auto prefix = static_cast<unsigned short>(bits + 128 - bits_max);
+  return ip::make_network_v6(as_v6(address), prefix).canonical();
+}
+
+/// The address in one element of X-Forwarded-For; some proxies add a port or brackets.
+ip::address parse_forwarded(std::string_view text, boost::system::error_code& ec) {
+  if (text.starts_with('[')) {
+    text = text.substr(1, std::min(text.find(']'), text.size()) - 1);
+  } else if (std::count(text.begin(), text.end(), ':') == 1) {
+    text = text.substr(0, text.find(':'));
+  }
+  return ip::make_address(text, ec);
+}
+
+}  // namespace
+
+AddressBlocks::AddressBlocks(const std::vector<std::string>& texts) {
+  for (const auto& text : texts) blocks_.push_back(parse_block(text));
+}
+
+bool AddressBlocks::contains(const ip::address& address) const {
+  const auto v6 = as_v6(address);
+  return std::any_of(blocks_.begin(), blocks_.end(), [&v6](const ip::network_v6& block) {
+    return ip::make_network_v6(v6, block.prefix_length()).canonical() == block;
+  });
+}
+
+std::string limit_key(const ip::address& address) {
+  if (address.is_v4()) return address.to_string();
+  auto v6 = address.to_v6();
+  if (v6.is_v4_mapped()) return ip::make_address_v4(ip::v4_mapped, v6).to_string();
+  v6.scope_id(0);
+  return ip::make_network_v6(v6, 64).canonical().to_string();
+}
+
+ip::address forwarded_client(std::string_view fields, const ip::address& peer,
+                             const AddressBlocks& trusted) {
+  std::vector<std::string_view> hops;
+  for_each_field(fields, "x-forwarded-for", [&hops](std::string_view value) {
+    while (!value.empty()) {
+      const auto comma = std::min(value.find(','), value.size());
+      hops.push_back(trimmed(value.substr(0, comma)));
+      value.remove_prefix(std::min(comma + 1, value.size()));
+    }
+  });
+  auto client = peer;
+  for (auto hop = hops.rbegin(); hop != hops.rend(); ++hop) {
+    boost::system::error_code ec;
+    const auto address = parse_forwarded(*hop, ec);
+    if (ec) break;
+    client = address;
+    if (!trusted.contains(client)) break;
+  }
+  return client;
+}
+
+}  // namespace sluice::http

@@ -1,0 +1,183 @@
+#include "http/listening_server.hpp"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/ip/v6_only.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/system/system_error.hpp>
+#include <stdexcept>
+#include <sys/socket.h>
+#include <utility>
+
+#include "sluice/base/log.hpp"
+
+#include "http/session.hpp"
+
+namespace sluice::http {
+namespace {
+
+namespace asio = boost::asio;
+using asio::ip::tcp;
+
+constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
+constexpr std::size_t kRefusedMax = 256;  // Connections kept open a moment to tell them "too many".
+constexpr Millis kAcceptBackOff{100};     // While descriptors or memory are short.
+constexpr Millis kDrainLook{10};
+
+void check(const HttpSettings& settings) {
+  const auto require = [](bool holds, const char* what) {
+    if (!holds) throw std::invalid_argument(std::string("http: ") + what);
+  };
+  require(settings.header_max >= 256 && settings.header_max <= 65536,
+          "header_max must be 256 to 65536");
+  require(settings.body_max <= 1 << 20, "body_max must be at most 1 MiB");
+  require(settings.fields_max >= 1 && settings.pipelined_max >= 1 && settings.listen_backlog >= 1,
+          "fields_max, pipelined_max and listen_backlog must be at least 1");
+  for (const auto timeout :
+       {settings.header_timeout, settings.body_timeout, settings.idle_timeout,
+        settings.write_timeout, settings.linger_timeout, settings.sweep_interval}) {
+    require(timeout > Millis{0}, "timeouts must be positive");
+  }
+}
+
+tcp::acceptor listen(const asio::any_io_executor& executor, const HttpSettings& settings) {
+  const tcp::endpoint endpoint(asio::ip::make_address(settings.address), settings.port);
+  tcp::acceptor acceptor(executor, endpoint.protocol());
+  acceptor.set_option(asio::socket_base::reuse_address(true));
+  using ReusePort = asio::detail::socket_option::boolean<SOL_SOCKET, SO_REUSEPORT>;
+  acceptor.set_option(ReusePort(true));
+  if (endpoint.address().is_v6()) acceptor.set_option(asio::ip::v6_only(false));
+  acceptor.bind(endpoint);
+  acceptor.listen(settings.listen_backlog);
+  return acceptor;
+}
+
+/// What becomes of a coroutine that nobody waits for.
+struct LogFailure {
+  void operator()(std::exception_ptr failure) const {
+    if (!failure) return;
+    try {
+      std::rethrow_exception(failure);
+    } catch (const std::exception& e) {
+      log().error("a connection failed: {}", e.what());
+    }
+  }
+};
+
+struct Accepting {
+  Accepting(tcp::acceptor a, std::shared_ptr<Listener> l, std::shared_ptr<ConnectionLimits> c)
+      : acceptor(std::move(a)), listener(std::move(l)), connections(std::move(c)) {}
+
+  tcp::acceptor acceptor;
+  std::shared_ptr<Listener> listener;
+  std::shared_ptr<ConnectionLimits> connections;
+};
+
+void begin_session(Accepting& accepting, tcp::socket socket) {
+  boost::system::error_code ec;
+  const auto peer = socket.remote_endpoint(ec).address();
+  if (ec) return;
+  auto& listener = *accepting.listener;
+  auto key = listener.trusted.contains(peer) ? std::string() : limit_key(peer);
+  auto place = accepting.connections->take(std::move(key));
+  if (!place) {
+    listener.tally.connection_refused();
+    if (listener.refused >= kRefusedMax) return;
+  }
+  const auto executor = socket.get_executor();
+  auto session = std::make_unique<Session>(accepting.listener, std::move(socket), std::move(place));
+  asio::co_spawn(executor, Session::run(std::move(session)), LogFailure{});
+}
+
+asio::awaitable<void> accept_loop(std::shared_ptr<Accepting> accepting) {
+  auto& listener = *accepting->listener;
+  while (!listener.draining) {
+    auto [ec, socket] = co_await accepting->acceptor.async_accept(kAwait);
+    if (listener.draining) break;
+    if (!ec) {
+      begin_session(*accepting, std::move(socket));
+    } else if (ec != asio::error::connection_aborted) {
+      log().warn("cannot accept connections for the moment: {}", ec.message());
+      const auto until = listener.clock.ticks() + kAcceptBackOff;
+      co_await listener.clock.sleep_until(until);
+    }
+  }
+}
+
+asio::awaitable<void> sweep_loop(std::shared_ptr<Listener> listener) {
+  while (!listener->stopped) {
+    const auto until = listener->clock.ticks() + listener->settings.sweep_interval;
+    co_await listener->clock.sleep_until(until);
+    const auto now = listener->clock.ticks();
+    for (auto* session : listener->sessions) session->sweep(now);
+    listener->tally.connections(listener->sessions.size());
+    listener->tally.flush();
+  }
+}
+
+class ListeningServer final : public HttpServer {
+ public:
+  ListeningServer(std::shared_ptr<Accepting> accepting)
+      : accepting_(std::move(accepting)), listener_(accepting_->listener) {
+    port_ = accepting_->acceptor.local_endpoint().port();
+  }
+
+  ~ListeningServer() override {
+    stop_accepting();
+    listener_->stopped = true;
+    for (auto* session : listener_->sessions) session->cut();
+  }
+
+  std::uint16_t port() const override { return port_; }
+  std::size_t connections() const override { return listener_->sessions.size(); }
+
+  void start() override {
+    const auto executor = accepting_->acceptor.get_executor();
+    asio::co_spawn(executor, accept_loop(accepting_), LogFailure{});
+    asio::co_spawn(executor, sweep_loop(listener_), LogFailure{});
+  }
+
+  asio::awaitable<bool> drain(Millis bound) override {
+    const auto listener = listener_;
+    stop_accepting();
+    for (auto* session : listener->sessions) session->drain();
+    const auto until = listener->clock.ticks() + bound;
+    while (!listener->sessions.empty() && listener->clock.ticks() < until) {
+      const auto look = std::min(until, listener->clock.ticks() + kDrainLook);
+      co_await listener->clock.sleep_until(look);
+    }
+    const bool clean = listener->sessions.empty();
+    for (auto* session : listener->sessions) session->cut();
+    listener->stopped = true;
+    co_return clean;
+  }
+
+ private:
+  void stop_accepting() {
+    listener_->draining = true;
+    boost::system::error_code ec;
+    accepting_->acceptor.close(ec);
+  }
+
+  std::shared_ptr<Accepting> accepting_;
+  std::shared_ptr<Listener> listener_;
+  std::uint16_t port_ = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<HttpServer> create_server(asio::any_io_executor executor, HttpSettings settings,
+                                          const std::string& name, Clock& clock, Metrics& metrics,
+                                          std::shared_ptr<ConnectionLimits> connections,
+                                          std::unique_ptr<Routes> routes) {
+  check(settings);
+  auto acceptor = listen(executor, settings);
+  auto listener =
+      std::make_shared<Listener>(std::move(settings), clock, metrics, name, std::move(routes));
+  auto accepting =
+      std::make_shared<Accepting>(std::move(acceptor), std::move(listener), std::move(connections));
+  return std::make_unique<ListeningServer>(std::move(accepting));
+}
+
+}  // namespace sluice::http

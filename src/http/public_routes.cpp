@@ -1,0 +1,262 @@
+#include "http/public_routes.hpp"
+
+#include <charconv>
+#include <fmt/format.h>
+#include <optional>
+#include <utility>
+
+#include "http/json_body.hpp"
+#include "http/probes.hpp"
+#include "http/sale_json.hpp"
+#include "http/static_files.hpp"
+#include "http/time_text.hpp"
+
+namespace sluice::http {
+namespace {
+
+using Kind = PublicTarget::Kind;
+
+constexpr std::string_view kSales = "/v1/sales";
+
+bool reads(const Request& request) {
+  return request.method == Method::get || request.method == Method::head;
+}
+
+bool has_parameters(const Request& request) { return !request.query.empty(); }
+
+/// The quantity that a body asks for; without a body or the member it is 1.
+std::variant<std::uint32_t, Answer> parse_quantity(const Request& request, std::uint32_t limit) {
+  if (!request.has_body) return 1U;
+  if (!is_json(request.content_type)) return refused(Code::unsupported_media_type);
+  auto parsed = parse_json_object(request.body);
+  if (auto* answer = std::get_if<Answer>(&parsed)) return std::move(*answer);
+  std::uint32_t quantity = 1;
+  for (const auto& [name, value] : std::get<JsonMembers>(parsed)) {
+    if (name != "quantity") return unknown_member(name, {"quantity"});
+    const auto* number = std::get_if<std::int64_t>(&value);
+    if (number == nullptr || *number < 1) return refused(Code::invalid_quantity);
+    if (*number > limit) return refused(Code::quantity_over_limit);
+    quantity = static_cast<std::uint32_t>(*number);
+  }
+  return quantity;
+}
+
+/// The one parameter `wait`, at most once: milliseconds up to `wait_max`. Empty when it is invalid.
+std::optional<Millis> parse_wait(std::string_view query, Millis wait_max) {
+  constexpr std::string_view kName = "wait=";
+  if (query.empty()) return Millis{0};
+  if (!query.starts_with(kName)) return std::nullopt;
+  const auto digits = query.substr(kName.size());
+  std::int64_t wait_ms = 0;
+  const auto end = digits.data() + digits.size();
+  const auto [stop, error] = std::from_chars(digits.data(), end, wait_ms);
+  if (error != std::errc() || stop != end || wait_ms < 0 || digits[0] == '-') return std::nullopt;
+  if (wait_ms > wait_max.count()) return std::nullopt;
+  return Millis{wait_ms};
+}
+
+}  // namespace
+
+PublicTarget match_public(std::string_view path) {
+  PublicTarget target;
+  if (path == "/healthz") {
+    target.kind = Kind::health;
+  } else if (path == "/readyz") {
+    target.kind = Kind::ready;
+  } else if (path == "/demo/token") {
+    target.kind = Kind::demo;
+  } else if (path == kSales) {
+    target.kind = Kind::sales;
+  } else if (path.starts_with("/v1/sales/")) {
+    path.remove_prefix(kSales.size() + 1);
+    const auto slash = std::min(path.find('/'), path.size());
+    target.sale = path.substr(0, slash);
+    path.remove_prefix(slash);
+    constexpr std::string_view kOrders = "/orders/";
+    if (path.empty()) {
+      target.kind = Kind::sale;
+    } else if (path == "/orders") {
+      target.kind = Kind::orders;
+    } else if (path == "/orders/mine") {
+      target.kind = Kind::mine;
+    } else if (path.starts_with(kOrders) && path.find('/', kOrders.size()) == path.npos) {
+      target.kind = Kind::order;
+      target.order = path.substr(kOrders.size());
+    }
+  }
+  return target;
+}
+
+Reply PublicRoutes::route(const Request& request, std::string_view ip) {
+  const auto target = match_public(request.path);
+  // Whoever watches this server must not be kept out by the crowd.
+  if (target.kind == Kind::health) return answer_now(RouteClass::probe, health(request));
+  if (target.kind == Kind::ready) {
+    return answer_now(RouteClass::probe, readiness(request, ports_.api.readiness(), false));
+  }
+  if (const auto refusal = ports_.api.admit(ip)) {
+    return answer_now(RouteClass::none, refused(*refusal));
+  }
+  switch (target.kind) {
+    case Kind::orders:
+      return purchase(request, target);
+    case Kind::order:
+    case Kind::mine:
+      return order(request, target);
+    case Kind::sale:
+      return answer_now(RouteClass::sales, one_sale(request, target));
+    case Kind::sales:
+      return answer_now(RouteClass::sales, all_sales(request));
+    case Kind::demo:
+      return answer_now(RouteClass::demo, demo_token(request));
+    default:
+      return answer_now(RouteClass::file, static_file(request));
+  }
+}
+
+Answer PublicRoutes::all_sales(const Request& request) {
+  if (!reads(request)) return method_not_allowed("GET, HEAD");
+  if (has_parameters(request)) return refused(Code::invalid_parameter);
+  const auto snapshot = ports_.api.sales();
+  std::vector<const Sale*> sales;
+  for (const auto& [id, sale] : snapshot->sales) sales.push_back(&sale);
+  auto answer = json_answer(200, public_sales(std::move(sales), ports_.clock.now()));
+  answer.headers = "Cache-Control: public, max-age=1\r\n";
+  return answer;
+}
+
+Answer PublicRoutes::one_sale(const Request& request, const PublicTarget& target) {
+  if (!reads(request)) return method_not_allowed("GET, HEAD");
+  if (has_parameters(request)) return refused(Code::invalid_parameter);
+  const auto snapshot = ports_.api.sales();
+  const auto id = parse_sale_id(target.sale);
+  const auto* sale = id ? snapshot->find(*id) : nullptr;
+  if (sale == nullptr) return refused(Code::unknown_sale);
+  auto answer = json_answer(200, public_sale(*sale, ports_.clock.now()));
+  answer.headers = "Cache-Control: public, max-age=1\r\n";
+  return answer;
+}
+
+Answer PublicRoutes::demo_token(const Request& request) {
+  if (!ports_.demo_token) return refused(Code::not_found);
+  if (request.method != Method::post) return method_not_allowed("POST");
+  if (has_parameters(request)) return refused(Code::invalid_parameter);
+  if (!is_json(request.content_type)) return refused(Code::unsupported_media_type);
+  auto parsed = parse_json_object(request.body);
+  if (auto* answer = std::get_if<Answer>(&parsed)) return std::move(*answer);
+  std::optional<UserId> user;
+  for (const auto& [name, value] : std::get<JsonMembers>(parsed)) {
+    if (name != "user") return unknown_member(name, {"user"});
+    const auto* text = std::get_if<std::string>(&value);
+    if (text != nullptr) user = UserId::parse(*text);
+  }
+  if (!user) {
+    return refused(Code::invalid_parameter, "user must be 1 to 64 characters of [A-Za-z0-9._-]");
+  }
+  return json_answer(200, fmt::format(R"({{"token":"{}"}})", ports_.demo_token(*user)));
+}
+
+std::variant<PublicRoutes::Asked, Answer> PublicRoutes::identify(const Request& request,
+                                                                 const PublicTarget& target) {
+  auto user = ports_.api.identify(bearer_token(request.authorization));
+  if (!user) return refused(user.error());
+  if (const auto refusal = ports_.api.admit_user(*user)) return refused(*refusal);
+  Asked asked;
+  asked.sales = ports_.api.sales();
+  const auto id = parse_sale_id(target.sale);
+  asked.sale = id ? asked.sales->find(*id) : nullptr;
+  if (asked.sale == nullptr) return refused(Code::unknown_sale);
+  asked.user = std::move(*user);
+  return asked;
+}
+
+Reply PublicRoutes::purchase(const Request& request, const PublicTarget& target) {
+  constexpr auto kRoute = RouteClass::purchase;
+  if (request.method != Method::post) return answer_now(kRoute, method_not_allowed("POST"));
+  if (has_parameters(request)) return answer_now(kRoute, refused(Code::invalid_parameter));
+  auto asked = identify(request, target);
+  if (auto* answer = std::get_if<Answer>(&asked)) return answer_now(kRoute, std::move(*answer));
+  auto& who = std::get<Asked>(asked);
+  auto quantity = parse_quantity(request, who.sale->terms.limit_per_order);
+  if (auto* answer = std::get_if<Answer>(&quantity)) return answer_now(kRoute, std::move(*answer));
+  return answer_later(kRoute, buy(std::move(who), std::get<std::uint32_t>(quantity)));
+}
+
+Reply PublicRoutes::order(const Request& request, const PublicTarget& target) {
+  constexpr auto kRoute = RouteClass::order;
+  if (!reads(request)) return answer_now(kRoute, method_not_allowed("GET, HEAD"));
+  auto asked = identify(request, target);
+  if (auto* answer = std::get_if<Answer>(&asked)) return answer_now(kRoute, std::move(*answer));
+  auto& who = std::get<Asked>(asked);
+  if (target.kind == Kind::mine) {
+    if (has_parameters(request)) return answer_now(kRoute, refused(Code::invalid_parameter));
+    return answer_later(kRoute, look_up_mine(std::move(who)));
+  }
+  const auto id = OrderId::parse(target.order);
+  if (!id) return answer_now(kRoute, refused(Code::unknown_order));
+  const auto patience = parse_wait(request.query, settings_.wait_max);
+  if (!patience) {
+    return answer_now(kRoute, refused(Code::invalid_parameter,
+                                      fmt::format("the one parameter is wait, 0 to {} ms",
+                                                  settings_.wait_max.count())));
+  }
+  return answer_later(kRoute, look_up(std::move(who), *id, *patience));
+}
+
+PublicRoutes::Awaited PublicRoutes::buy(Asked asked, std::uint32_t quantity) {
+  const auto bought = co_await ports_.api.buy(*asked.sale, asked.user, quantity);
+  if (bought.kind == PurchaseAnswer::Kind::refused) co_return refused(bought.refusal);
+
+  const auto& order = bought.order;
+  const auto id = order.id.text();
+  const bool accepted = bought.kind == PurchaseAnswer::Kind::queued;
+  auto body = fmt::format(R"({{"order_id":"{}","sale_id":{},"status":"{}","quantity":{})", id,
+                          asked.sale->id, name(order.status), order.quantity);
+  auto out = std::back_inserter(body);
+  if (order.status == OrderStatus::queued) {
+    const auto poll = bought.backlogged ? settings_.poll_after_backlogged : settings_.poll_after;
+    fmt::format_to(out, R"(,"poll_after_ms":{})", poll.count());
+  }
+  if (accepted) {
+    fmt::format_to(out, R"(,"backlogged":{},"decide_by":"{}")", bought.backlogged,
+                   rfc3339(order.id.created_at() + settings_.decide_within));
+  }
+  body += '}';
+
+  const unsigned status = accepted                                         ? 202
+                          : bought.kind == PurchaseAnswer::Kind::confirmed ? 201
+                                                                           : 200;
+  auto answer = json_answer(status, std::move(body));
+  answer.headers += fmt::format("Location: {}/{}/orders/{}\r\n", kSales, asked.sale->id, id);
+  co_return answer;
+}
+
+PublicRoutes::Awaited PublicRoutes::look_up(Asked asked, OrderId id, Millis patience) {
+  const auto found = co_await ports_.api.find(*asked.sale, id, asked.user, patience);
+  co_return order_answer(*asked.sale, found);
+}
+
+PublicRoutes::Awaited PublicRoutes::look_up_mine(Asked asked) {
+  const auto found = co_await ports_.api.mine(*asked.sale, asked.user);
+  co_return order_answer(*asked.sale, found);
+}
+
+Answer PublicRoutes::order_answer(const Sale& sale, const LookUp& found) const {
+  if (!found) return refused(found.error());
+  const auto& [order, reason] = *found;
+  auto body = fmt::format(R"({{"order_id":"{}","sale_id":{},"status":"{}")", order.id.text(),
+                          sale.id, name(order.status));
+  auto out = std::back_inserter(body);
+  if (order.status == OrderStatus::rejected) {
+    fmt::format_to(out, R"(,"reason":"{}")", name(reason));
+  }
+  fmt::format_to(out, R"(,"quantity":{},"amount_minor":{},"currency":"{}")", order.quantity,
+                 sale.terms.unit_price_minor * order.quantity, sale.terms.currency);
+  if (order.status == OrderStatus::queued) {
+    fmt::format_to(out, R"(,"poll_after_ms":{})", settings_.poll_after.count());
+  }
+  body += '}';
+  return json_answer(200, std::move(body));
+}
+
+}  // namespace sluice::http

@@ -1,0 +1,180 @@
+#include "http/sale_json.hpp"
+
+#include <algorithm>
+#include <fmt/format.h>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "http/json_body.hpp"
+#include "http/time_text.hpp"
+
+namespace sluice::http {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+std::string_view name(WindowPhase phase) {
+  switch (phase) {
+    case WindowPhase::not_started:
+      return "not_started";
+    case WindowPhase::open:
+      return "open";
+    case WindowPhase::ended:
+      return "ended";
+    case WindowPhase::paused:
+      return "paused";
+    case WindowPhase::closed:
+      break;
+  }
+  return "closed";
+}
+
+/// Titles were checked when the sale was made; a store that changed them must not cost the answer.
+std::string text(const Json& json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+Json public_json(const Sale& sale, TimePoint now) {
+  const auto& terms = sale.terms;
+  return {{"sale_id", sale.id},
+          {"title", terms.title},
+          {"description", terms.description},
+          {"unit_price_minor", terms.unit_price_minor},
+          {"currency", terms.currency},
+          {"limit_per_order", terms.limit_per_order},
+          {"starts_at", rfc3339(terms.starts_at)},
+          {"starts_at_ms", terms.starts_at.time_since_epoch().count()},
+          {"ends_at", rfc3339(terms.ends_at)},
+          {"ends_at_ms", terms.ends_at.time_since_epoch().count()},
+          {"phase", name(phase(sale, now))}};
+}
+
+void add_server_time(Json& json, TimePoint now) {
+  json["server_time"] = rfc3339(now);
+  json["server_time_ms"] = now.time_since_epoch().count();
+}
+
+Json operator_json(const Sale& sale) {
+  const auto& terms = sale.terms;
+  return {{"sale_id", sale.id},
+          {"state", name(sale.state)},
+          {"title", terms.title},
+          {"description", terms.description},
+          {"unit_price_minor", terms.unit_price_minor},
+          {"currency", terms.currency},
+          {"stock", terms.stock},
+          {"limit_per_order", terms.limit_per_order},
+          {"lanes", terms.lanes},
+          {"starts_at", rfc3339(terms.starts_at)},
+          {"ends_at", rfc3339(terms.ends_at)}};
+}
+
+/// Each returns false when the value is of the wrong kind.
+bool take(const JsonValue& value, std::string& to) {
+  const auto* text = std::get_if<std::string>(&value);
+  if (text != nullptr) to = *text;
+  return text != nullptr;
+}
+
+bool take(const JsonValue& value, std::int64_t& to) {
+  const auto* number = std::get_if<std::int64_t>(&value);
+  if (number != nullptr) to = *number;
+  return number != nullptr;
+}
+
+/// A number out of range becomes one that `check` refuses.
+bool take(const JsonValue& value, std::uint32_t& to) {
+  std::int64_t number = 0;
+  if (!take(value, number)) return false;
+  const bool fits = number >= 0 && number <= std::numeric_limits<std::uint32_t>::max();
+  to = fits ? static_cast<std::uint32_t>(number) : 0;
+  return true;
+}
+
+bool take(const JsonValue& value, TimePoint& to) {
+  constexpr std::int64_t kYear10000Ms = 253402300800000;
+  if (const auto* number = std::get_if<std::int64_t>(&value)) {
+    if (*number < 0 || *number >= kYear10000Ms) return false;
+    to = TimePoint(Millis(*number));
+    return true;
+  }
+  const auto* text = std::get_if<std::string>(&value);
+  const auto time = text != nullptr ? parse_rfc3339(*text) : std::nullopt;
+  if (time) to = *time;
+  return time.has_value();
+}
+
+const std::vector<std::string_view> kMembers = {
+    "title", "description",     "unit_price_minor", "currency", "stock",
+    "lanes", "limit_per_order", "starts_at",        "ends_at"};
+
+/// Empty when there is no such member; else whether its value is of the right kind.
+std::optional<bool> take_member(SaleDraft& draft, std::string_view member, const JsonValue& value) {
+  if (member == "title") return take(value, draft.title);
+  if (member == "description") return take(value, draft.description);
+  if (member == "unit_price_minor") return take(value, draft.unit_price_minor);
+  if (member == "currency") return take(value, draft.currency);
+  if (member == "stock") return take(value, draft.stock);
+  if (member == "lanes") return take(value, draft.lanes);
+  if (member == "limit_per_order") return take(value, draft.limit_per_order);
+  if (member == "starts_at") return take(value, draft.starts_at);
+  if (member == "ends_at") return take(value, draft.ends_at);
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::string public_sale(const Sale& sale, TimePoint now) {
+  auto json = public_json(sale, now);
+  add_server_time(json, now);
+  return text(json);
+}
+
+std::string public_sales(std::vector<const Sale*> sales, TimePoint now) {
+  const auto newer = [](const Sale* a, const Sale* b) {
+    return a->id > b->id;
+  };
+  std::sort(sales.begin(), sales.end(), newer);
+  Json list = Json::array();
+  for (const auto* sale : sales) list.push_back(public_json(*sale, now));
+  Json json = {{"sales", std::move(list)}};
+  add_server_time(json, now);
+  return text(json);
+}
+
+std::string operator_sale(const Sale& sale) { return text(operator_json(sale)); }
+
+std::string operator_sales(const std::vector<Sale>& sales) {
+  Json list = Json::array();
+  for (const auto& sale : sales) list.push_back(operator_json(sale));
+  const Json json = {{"sales", std::move(list)}};
+  return text(json);
+}
+
+std::variant<SaleDraft, Answer> parse_sale_draft(std::string_view body) {
+  auto parsed = parse_json_object(body);
+  if (auto* answer = std::get_if<Answer>(&parsed)) return std::move(*answer);
+  const auto& members = std::get<JsonMembers>(parsed);
+
+  SaleDraft draft;
+  for (const auto& [member, value] : members) {
+    const auto taken = take_member(draft, member, value);
+    if (!taken) return unknown_member(member, kMembers);
+    if (!*taken) {
+      return refused(Code::invalid_sale, fmt::format("{} is of the wrong kind", member));
+    }
+  }
+  for (const std::string_view required : {"title", "stock", "starts_at", "ends_at"}) {
+    const auto same = [required](const auto& member) {
+      return member.first == required;
+    };
+    if (std::none_of(members.begin(), members.end(), same)) {
+      return refused(Code::invalid_sale, fmt::format("{} is missing", required));
+    }
+  }
+  if (auto wrong = check(draft)) return refused(Code::invalid_sale, std::move(*wrong));
+  return draft;
+}
+
+}  // namespace sluice::http

@@ -1,0 +1,28 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "sluice/base/time.hpp"
+#include "sluice/domain/sale.hpp"
+
+#include "http/answer.hpp"
+
+namespace sluice::http {
+
+/// What clients see of a sale, as a JSON object; `now` is the server's time.
+std::string public_sale(const Sale& sale, TimePoint now);
+
+/// {"sales": […], "server_time": …}, by id, newest first.
+std::string public_sales(std::vector<const Sale*> sales, TimePoint now);
+
+/// Every member of a sale, for operators.
+std::string operator_sale(const Sale& sale);
+std::string operator_sales(const std::vector<Sale>& sales);
+
+/// Reads the body of `POST /admin/sales`. Times are RFC 3339 or Unix milliseconds.
+std::variant<SaleDraft, Answer> parse_sale_draft(std::string_view body);
+
+}  // namespace sluice::http

@@ -1,0 +1,275 @@
+#include "http/session.hpp"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <exception>
+#include <utility>
+
+#include "sluice/base/log.hpp"
+
+namespace sluice::http {
+namespace {
+
+namespace asio = boost::asio;
+
+constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
+constexpr std::size_t kReadMore = 4096;    // Room for the rest of a request that came in parts.
+constexpr std::size_t kJoinedMax = 65536;  // Bytes of answers after which they are sent.
+constexpr std::size_t kDiscardedMax = 1 << 18;  // What a lingering client may still send.
+
+bool would_block(const boost::system::error_code& ec) {
+  return ec == asio::error::would_block || ec == asio::error::try_again ||
+         ec == asio::error::interrupted;
+}
+
+}  // namespace
+
+Session::Session(std::shared_ptr<Listener> listener, Socket socket, ConnectionLimits::Place place)
+    : listener_(std::move(listener)),
+      socket_(std::move(socket)),
+      place_(std::move(place)),
+      reader_(ParseLimits{listener_->settings.header_max, listener_->settings.body_max,
+                          listener_->settings.fields_max}) {
+  boost::system::error_code ec;
+  peer_ = socket_.remote_endpoint(ec).address();
+  ip_ = limit_key(peer_);
+  trusted_peer_ = listener_->trusted.contains(peer_);
+  has_place_ = static_cast<bool>(place_);
+  listener_->sessions.insert(this);
+  if (!has_place_) ++listener_->refused;
+}
+
+Session::~Session() {
+  listener_->sessions.erase(this);
+  if (!has_place_) --listener_->refused;
+}
+
+asio::awaitable<void> Session::run(std::unique_ptr<Session> self) {
+  boost::system::error_code ec;
+  self->socket_.non_blocking(true, ec);
+  if (ec) co_return;
+  self->socket_.set_option(asio::ip::tcp::no_delay(true), ec);
+  co_await self->serve();
+}
+
+asio::awaitable<void> Session::serve() {
+  if (!has_place_) {
+    Refusal refusal{Code::too_many_connections, Millis{1000}};
+    finish(RouteClass::none, refused(refusal));
+  }
+  while (true) {
+    const auto turn = closing_ ? Turn::close : answer_buffered();
+    keep_rest();
+    bool sent = send(listener_->out);
+    listener_->out.clear();
+    if (sent && !unsent_.empty()) sent = co_await send_rest();
+    if (!sent) co_return;
+    if (turn == Turn::close) break;
+    if (turn == Turn::later) co_await finish_later();
+    if (turn != Turn::read) continue;
+
+    if (!await_request()) co_return;
+    co_await socket_.async_wait(Socket::wait_read, kAwait);
+    const bool expired = std::exchange(expired_, false);
+    if (expired && phase_ != Phase::idle) {
+      persistence_ = Persistence::close;
+      finish(RouteClass::none, refused(Code::request_timeout));
+    } else if (!receive(expired)) {
+      co_return;
+    }
+  }
+  if (!peer_closes_) co_await linger();
+}
+
+/// Answers what has arrived whole, as far as that goes without waiting.
+Session::Turn Session::answer_buffered() {
+  const auto& out = listener_->out;
+  const auto pipelined_max = listener_->settings.pipelined_max;
+  for (std::size_t n = 0; n < pipelined_max && out.size() < kJoinedMax; ++n) {
+    switch (reader_.look(input_)) {
+      case RequestReader::Step::need_header:
+        return Turn::read;
+      case RequestReader::Step::need_body:
+        if (reader_.wants_continue() && !std::exchange(continued_, true)) {
+          listener_->out += "HTTP/1.1 100 Continue\r\n\r\n";
+        }
+        return Turn::read;
+      case RequestReader::Step::refused:
+        persistence_ = Persistence::close;
+        head_ = false;
+        finish(RouteClass::none, refused(reader_.refusal()));
+        return Turn::close;
+      case RequestReader::Step::ready:
+        break;
+    }
+    const auto& request = reader_.request();
+    head_ = request.method == Method::head;
+    persistence_ = request.persistence;
+    peer_closes_ = persistence_ == Persistence::close;
+    auto reply = route(request);
+    input_.remove_prefix(reader_.size());
+    reader_.next();
+    continued_ = false;
+    phase_ = Phase::working;
+    if (reply.later.valid()) {
+      route_ = reply.route;
+      later_ = std::move(reply.later);
+      return Turn::later;
+    }
+    finish(reply.route, reply.answer);
+    if (closing_) return Turn::close;
+  }
+  return Turn::again;
+}
+
+Reply Session::route(const Request& request) {
+  try {
+    if (!trusted_peer_) return listener_->routes->route(request, ip_);
+    const auto client = forwarded_client(request.fields, peer_, listener_->trusted);
+    return listener_->routes->route(request, limit_key(client));
+  } catch (const std::exception& e) {
+    log().error("a request failed: {}", e.what());
+    return answer_now(RouteClass::none, refused(Code::internal_error));
+  }
+}
+
+/// Waits for the use case and writes its answer.
+asio::awaitable<void> Session::finish_later() {
+  deadline_ = Ticks::max();
+  const auto began = listener_->clock.ticks();
+  auto answer = refused(Code::internal_error);
+  try {
+    answer = co_await std::move(later_);
+  } catch (const std::exception& e) {
+    log().error("a request failed: {}", e.what());
+  }
+  listener_->tally.took(route_, listener_->clock.ticks() - began);
+  finish(route_, answer);
+}
+
+void Session::finish(RouteClass route, const Answer& answer) {
+  if (listener_->draining && persistence_ != Persistence::close) {
+    persistence_ = Persistence::close;
+    peer_closes_ = false;
+  }
+  closing_ = persistence_ == Persistence::close;
+  listener_->tally.answered(route, answer);
+  listener_->writer.write(listener_->out, answer, listener_->clock.now(), persistence_, head_);
+}
+
+/// Makes the input survive a suspension, during which other sessions use the scratch.
+void Session::keep_rest() {
+  if (pending_.empty()) {
+    if (!input_.empty()) pending_.assign(input_);
+  } else if (input_.empty()) {
+    pending_ = std::string();  // An idle connection keeps no buffer.
+  } else {
+    pending_.erase(0, pending_.size() - input_.size());
+  }
+  input_ = pending_;
+}
+
+/// Sets the deadline of what is awaited. False when a drain leaves nothing to wait for.
+bool Session::await_request() {
+  const auto& settings = listener_->settings;
+  if (pending_.empty()) {
+    if (listener_->draining) return false;
+    enter(Phase::idle, settings.idle_timeout);
+  } else if (reader_.has_header()) {
+    if (phase_ != Phase::body) enter(Phase::body, settings.body_timeout);
+  } else if (phase_ != Phase::header) {
+    enter(Phase::header, settings.header_timeout);
+  }
+  return true;
+}
+
+void Session::enter(Phase phase, Millis timeout) {
+  phase_ = phase;
+  deadline_ = listener_->clock.ticks() + timeout;
+}
+
+/// False when the client is gone, or sent nothing although this was its `last_chance`.
+bool Session::receive(bool last_chance) {
+  boost::system::error_code ec;
+  std::size_t received = 0;
+  if (pending_.empty()) {
+    auto& scratch = listener_->scratch;
+    received = socket_.read_some(asio::buffer(scratch), ec);
+    input_ = {scratch.data(), ec ? 0 : received};
+  } else {
+    const auto size = pending_.size();
+    pending_.resize(size + kReadMore);
+    received = socket_.read_some(asio::buffer(pending_.data() + size, kReadMore), ec);
+    pending_.resize(size + (ec ? 0 : received));
+    input_ = pending_;
+  }
+  if (would_block(ec)) return !last_chance;
+  return !ec;
+}
+
+/// Sends what the socket takes and keeps the rest in `unsent_`. False when the connection is
+/// broken.
+bool Session::send(std::string_view bytes) {
+  while (!bytes.empty()) {
+    boost::system::error_code ec;
+    const auto sent = socket_.write_some(asio::buffer(bytes.data(), bytes.size()), ec);
+    if (would_block(ec)) break;
+    if (ec) return false;
+    bytes.remove_prefix(sent);
+  }
+  unsent_ = bytes;
+  return true;
+}
+
+/// False when the client did not take it in time.
+asio::awaitable<bool> Session::send_rest() {
+  enter(Phase::writing, listener_->settings.write_timeout);
+  while (!unsent_.empty()) {
+    co_await socket_.async_wait(Socket::wait_write, kAwait);
+    if (expired_) co_return false;
+    const auto rest = std::exchange(unsent_, std::string());
+    if (!send(rest)) co_return false;
+  }
+  phase_ = Phase::working;
+  co_return true;
+}
+
+/// Lets the client read the last answer: a close with unread input would discard it.
+asio::awaitable<void> Session::linger() {
+  boost::system::error_code ec;
+  socket_.shutdown(Socket::shutdown_send, ec);
+  enter(Phase::lingering, listener_->settings.linger_timeout);
+  std::size_t discarded = 0;
+  while (!ec && discarded < kDiscardedMax) {
+    co_await socket_.async_wait(Socket::wait_read, kAwait);
+    if (expired_) co_return;
+    discarded += socket_.read_some(asio::buffer(listener_->scratch), ec);
+    if (would_block(ec)) ec.clear();
+  }
+}
+
+void Session::sweep(Ticks now) {
+  if (now < deadline_) return;
+  listener_->tally.timed_out();
+  deadline_ = Ticks::max();
+  expired_ = true;
+  boost::system::error_code ec;
+  socket_.cancel(ec);
+}
+
+void Session::drain() {
+  if (phase_ != Phase::idle) return;
+  deadline_ = Ticks::max();
+  expired_ = true;
+  boost::system::error_code ec;
+  socket_.cancel(ec);
+}
+
+void Session::cut() {
+  boost::system::error_code ec;
+  socket_.close(ec);
+  expired_ = true;
+}
+
+}  // namespace sluice::http

@@ -1,0 +1,117 @@
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_set>
+#include <vector>
+
+#include "sluice/base/time.hpp"
+#include "sluice/http/settings.hpp"
+
+#include "http/answer.hpp"
+#include "http/client_address.hpp"
+#include "http/connection_limits.hpp"
+#include "http/request.hpp"
+#include "http/routes.hpp"
+#include "http/tally.hpp"
+
+namespace sluice::http {
+
+class Session;
+
+/// What the connections of one listener on one thread share.
+struct Listener {
+  Listener(HttpSettings s, Clock& c, Metrics& metrics, const std::string& name,
+           std::unique_ptr<Routes> r)
+      : settings(std::move(s)),
+        trusted(settings.trusted_proxies),
+        clock(c),
+        routes(std::move(r)),
+        tally(metrics, name) {}
+
+  HttpSettings settings;
+  AddressBlocks trusted;
+  Clock& clock;
+  std::unique_ptr<Routes> routes;
+  AnswerWriter writer;
+  Tally tally;
+  bool draining = false;
+  bool stopped = false;
+
+  // Bytes on their way in and out. Nobody else's from one suspension of a session to the next.
+  std::vector<char> scratch = std::vector<char>(16384);
+  std::string out;
+
+  std::unordered_set<Session*> sessions;
+  std::size_t refused = 0;  ///< Sessions without a place, which only get a refusal.
+};
+
+/// One connection: read → strict check → route → answer. While it waits for a request it holds no
+/// buffer. It sets no timer: `sweep` finds the deadlines that passed.
+class Session {
+ public:
+  using Socket = boost::asio::ip::tcp::socket;
+
+  /// Without a `place` the connection is told `too_many_connections` and closed.
+  Session(std::shared_ptr<Listener> listener, Socket socket, ConnectionLimits::Place place);
+  ~Session();
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  /// Serves the connection to its end, then destroys the session.
+  static boost::asio::awaitable<void> run(std::unique_ptr<Session> self);
+
+  /// Ends what is past its deadline.
+  void sweep(Ticks now);
+
+  /// Ends the connection if no request is under way; else the next answer is the last.
+  void drain();
+
+  /// Ends the connection at once.
+  void cut();
+
+ private:
+  enum class Phase : std::uint8_t { idle, header, body, working, writing, lingering };
+  enum class Turn : std::uint8_t { read, again, later, close };
+
+  boost::asio::awaitable<void> serve();
+  boost::asio::awaitable<void> finish_later();
+  boost::asio::awaitable<bool> send_rest();
+  boost::asio::awaitable<void> linger();
+  Turn answer_buffered();
+  Reply route(const Request& request);
+  void finish(RouteClass route, const Answer& answer);
+  void keep_rest();
+  bool await_request();
+  bool receive(bool last_chance);
+  bool send(std::string_view bytes);
+  void enter(Phase phase, Millis timeout);
+
+  std::shared_ptr<Listener> listener_;
+  Socket socket_;
+  ConnectionLimits::Place place_;
+  boost::asio::ip::address peer_;
+  std::string ip_;
+  RequestReader reader_;
+  std::string_view
+      input_;            ///< Received and not answered; the tail of the scratch or of `pending_`.
+  std::string pending_;  ///< Input that has to survive a suspension.
+  std::string unsent_;
+  boost::asio::awaitable<Answer> later_;
+  Ticks deadline_ = Ticks::max();
+  Phase phase_ = Phase::working;
+  RouteClass route_ = RouteClass::none;
+  Persistence persistence_ = Persistence::close;
+  bool head_ = false;
+  bool has_place_ = false;
+  bool trusted_peer_ = false;
+  bool continued_ = false;  ///< "100 Continue" was sent for this request.
+  bool expired_ = false;
+  bool closing_ = false;      ///< No further request is answered.
+  bool peer_closes_ = false;  ///< The client asked for the close, so it sends nothing more.
+};
+
+}  // namespace sluice::http
