@@ -1,1 +1,3 @@
-int main() { return 0; }
+#include "sluice/app/cli.hpp"
+
+int main(int argc, char** argv) { return sluice::run(argc, argv); }

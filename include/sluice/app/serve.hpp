@@ -1,0 +1,20 @@
+#pragma once
+
+#include "sluice/app/settings.hpp"
+
+namespace sluice {
+
+struct ServeOptions {
+  bool demo = false;  ///< Opens a sale at first and hands out tokens to whoever asks.
+};
+
+/// Runs the server until SIGTERM or SIGINT, then drains it. The result is the exit code of the
+/// process. Problems are logged. Call it once, on the main thread, before other threads start.
+int serve(const Settings& settings, const ServeOptions& options);
+
+/// Brings the schema of the database (and the topics of Kafka) up to this program's and returns the
+/// exit code. Embedded mode does so at each start by itself. Any number of nodes may do this at
+/// once.
+int migrate(const Settings& settings);
+
+}  // namespace sluice

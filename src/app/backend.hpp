@@ -1,0 +1,74 @@
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "sluice/app/settings.hpp"
+#include "sluice/base/time.hpp"
+#include "sluice/catalog/sale_store.hpp"
+#include "sluice/fulfilment/order_feed.hpp"
+#include "sluice/fulfilment/result_feed.hpp"
+#include "sluice/inventory/inventory.hpp"
+#include "sluice/orders/order_queue.hpp"
+#include "sluice/orders/order_store.hpp"
+#include "sluice/recovery/control.hpp"
+#include "sluice/recovery/control_store.hpp"
+
+namespace sluice {
+
+/// What one HTTP thread needs of a mode, on that thread's executor.
+struct HttpPorts {
+  std::unique_ptr<Inventory> inventory;
+  std::shared_ptr<OrderQueue> queue;
+  std::unique_ptr<OrderStore> store;
+  std::unique_ptr<ResultFeed> results;
+};
+
+/// What the control thread needs.
+struct ControlPorts {
+  std::unique_ptr<Inventory> inventory;
+  std::unique_ptr<OrderStore> orders;
+  std::unique_ptr<SaleStore> sales;
+  std::unique_ptr<ControlStore> control;
+  std::unique_ptr<ResultFeed> results;
+  std::vector<Dependency> dependencies;
+};
+
+/// What one fulfilment thread needs. The feed is destroyed first: it refers to the store.
+struct FulfilmentPorts {
+  std::unique_ptr<Inventory> inventory;
+  std::unique_ptr<OrderStore> store;
+  std::unique_ptr<ResultFeed> results;
+  std::unique_ptr<OrderFeed> feed;
+};
+
+/// The adapters of one mode. The ports that it makes refer to it.
+class Backend {
+ public:
+  virtual ~Backend() = default;
+
+  virtual HttpPorts http_ports(boost::asio::any_io_executor executor) = 0;
+  virtual ControlPorts control_ports(boost::asio::any_io_executor executor) = 0;
+
+  /// How many threads turn the log into orders; 0 where the queue decides at once.
+  virtual unsigned fulfilment_workers() const = 0;
+  virtual FulfilmentPorts fulfilment_ports(boost::asio::any_io_executor executor) = 0;
+
+  virtual std::optional<OrderLog> log() const = 0;
+
+  /// Waits up to `bound` for what is on its way to the queue. Nothing is published after this.
+  virtual void flush(Millis bound) = 0;
+};
+
+/// Memory and SQLite. Throws with a sentence for the operator when the data folder cannot be used.
+std::unique_ptr<Backend> create_embedded_backend(const Settings& settings,
+                                                 std::shared_ptr<Clock> clock);
+
+/// Redis, Kafka and Postgres. Services that do not answer yet are no error: the node stays unready
+/// and keeps trying. Throws with a sentence for the operator when a setting is refused.
+std::unique_ptr<Backend> create_services_backend(const Settings& settings,
+                                                 std::shared_ptr<Clock> clock);
+
+}  // namespace sluice

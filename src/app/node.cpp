@@ -1,0 +1,221 @@
+#include "app/node.hpp"
+
+#include <algorithm>
+#include <optional>
+#include <unistd.h>
+#include <utility>
+
+#include "sluice/base/hash.hpp"
+#include "sluice/base/log.hpp"
+#include "sluice/base/random.hpp"
+#include "sluice/fulfilment/fulfilment.hpp"
+#include "sluice/gate/front_gate.hpp"
+#include "sluice/orders/order_desk.hpp"
+#include "sluice/orders/order_watch.hpp"
+#include "sluice/orders/purchase.hpp"
+#include "sluice/recovery/control.hpp"
+#include "sluice/recovery/lane_keeper.hpp"
+
+namespace sluice {
+namespace {
+
+namespace asio = boost::asio;
+
+constexpr Millis kSweepEvery{50};
+
+std::string node_name() {
+  char host[256] = "";
+  ::gethostname(host, sizeof(host) - 1);
+  return std::string(host) + "/" + std::to_string(::getpid()) + "/" + random_hex(4);
+}
+
+asio::awaitable<void> sweep(OrderWatch& watch, Clock& clock) {
+  for (;;) {
+    watch.sweep(clock.ticks());
+    co_await clock.sleep_until(clock.ticks() + kSweepEvery);
+  }
+}
+
+}  // namespace
+
+/// One HTTP thread: its ports, its desks and its listener. Declared in the order of use; destroyed
+/// in the reverse, after the loop has ended.
+struct Node::Http {
+  Http(Node& node, unsigned index, std::uint16_t port,
+       const std::function<std::string(const UserId&)>& demo_token)
+      : worker("http-" + std::to_string(index)),
+        ports(node.backend_->http_ports(worker.executor())),
+        front(node.ip_buckets_, node.user_buckets_, Identity(node.settings_.identity), *random),
+        gate(node.sale_buckets_, node.credits_, *random),
+        watch(node.settings_.long_polls_max / node.settings_.http_threads + 1),
+        purchases(worker.executor(), node.settings_.purchase,
+                  {*ports.inventory, *ports.queue, *node.clock_, *random, node.seal_, gate,
+                   node.metrics_}),
+        orders(worker.executor(), node.settings_.lookup,
+               {*ports.inventory, *ports.store, *node.clock_, node.seal_, watch}),
+        api(create_public_api(front, node.book_, purchases, orders, *node.clock_,
+                              node.readiness_)) {
+    auto settings = node.settings_.http;
+    settings.http.port = port;
+    server =
+        create_public_server(worker.executor(), settings,
+                             {*api, *node.clock_, node.metrics_, node.connections_, demo_token});
+    ports.results->listen([this](const std::vector<Outcome>& news) { watch.news(news); });
+    worker.spawn(purchases.upkeep());
+    worker.spawn(sweep(watch, *node.clock_));
+  }
+
+  ~Http() { worker.stop(); }
+
+  Worker worker;
+  std::unique_ptr<Random> random = system_random();
+  HttpPorts ports;
+  FrontGate front;
+  SaleGate gate;
+  OrderWatch watch;
+  PurchaseDesk purchases;
+  OrderDesk orders;
+  std::unique_ptr<PublicApi> api;
+  std::unique_ptr<HttpServer> server;
+};
+
+struct Node::FulfilmentThread {
+  FulfilmentThread(Node& node, unsigned index)
+      : worker("fulfil-" + std::to_string(index)),
+        ports(node.backend_->fulfilment_ports(worker.executor())),
+        fulfilment(node.settings_.fulfilment, {*ports.feed, *ports.store, *ports.inventory,
+                                               *ports.results, *node.clock_, node.metrics_}) {}
+
+  ~FulfilmentThread() { worker.stop(); }
+
+  Worker worker;
+  FulfilmentPorts ports;
+  Fulfilment fulfilment;
+  std::future<void> running;
+};
+
+struct Node::ControlThread {
+  explicit ControlThread(Node& node)
+      : worker("control"),
+        ports(node.backend_->control_ports(worker.executor())),
+        lanes(node.settings_.recovery, node.backend_->log(),
+              {*ports.inventory, *ports.orders, *ports.results, *node.clock_, node.metrics_}),
+        control(node.settings_.recovery, node_name(), ports.dependencies,
+                {*ports.sales, *ports.control, *ports.inventory, lanes, node.book_, node.readiness_,
+                 *node.clock_}) {}
+
+  ~ControlThread() { worker.stop(); }
+
+  Worker worker;
+  ControlPorts ports;
+  LaneKeeper lanes;
+  Control control;
+  std::future<void> running;
+};
+
+Node::Node(Settings settings, Secrets secrets, std::unique_ptr<Backend> backend,
+           std::function<std::string(const UserId&)> demo_token, std::shared_ptr<Clock> clock)
+    : settings_(std::move(settings)),
+      secrets_(std::move(secrets)),
+      clock_(std::move(clock)),
+      backend_(std::move(backend)),
+      book_(std::make_shared<SaleSnapshot>()),
+      readiness_(std::make_shared<ReadyState>()),
+      seal_(secrets_.orders_secret),
+      ip_buckets_(settings_.gate.ips),
+      user_buckets_(settings_.gate.users),
+      sale_buckets_(settings_.gate.sales),
+      credits_(settings_.gate.credits),
+      connections_(create_connection_limits(settings_.connections)) {
+  settings_.http_threads = http_thread_count(settings_);
+  settings_.identity.key = secrets_.identity_key;
+  control_ = std::make_unique<ControlThread>(*this);
+  for (unsigned i = 0; i < backend_->fulfilment_workers(); ++i) {
+    fulfilment_.push_back(std::make_unique<FulfilmentThread>(*this, i));
+  }
+  auto port = settings_.http.http.port;
+  for (unsigned i = 0; i < settings_.http_threads; ++i) {
+    http_.push_back(std::make_unique<Http>(*this, i, port, demo_token));
+    // With port 0 the first thread chooses and the others share its choice.
+    port = http_.front()->server->port();
+  }
+  admin_worker_ = std::make_unique<Worker>("admin");
+  auto admin = settings_.admin;
+  admin.key = secrets_.admin_key;
+  admin_ = create_admin_server(
+      admin_worker_->executor(), admin,
+      {control_->control, control_->worker.executor(), *clock_, readiness_, metrics_});
+}
+
+Node::~Node() {
+  // Listeners first: they call across to the threads behind them.
+  admin_worker_->stop();
+  admin_.reset();
+  http_.clear();
+  fulfilment_.clear();
+  control_.reset();
+}
+
+void Node::start() {
+  control_->worker.start();
+  auto rounds = control_->control.run();
+  control_->running =
+      asio::co_spawn(control_->worker.executor(), std::move(rounds), asio::use_future);
+  for (auto& thread : fulfilment_) {
+    thread->worker.start();
+    auto steps = thread->fulfilment.run();
+    thread->running = asio::co_spawn(thread->worker.executor(), std::move(steps), asio::use_future);
+  }
+  for (auto& thread : http_) {
+    thread->server->start();
+    thread->worker.start();
+  }
+  admin_->start();
+  admin_worker_->start();
+}
+
+bool Node::stop() {
+  const auto until = clock_->ticks() + settings_.drain_timeout;
+  const auto left = [&] {
+    return std::max(Millis{0}, std::chrono::floor<Millis>(until - clock_->ticks()));
+  };
+  asio::post(control_->worker.executor(), [this] { control_->control.drain(); });
+
+  bool complete = true;
+  std::vector<std::future<bool>> drained;
+  for (auto& thread : http_) {
+    auto drain = thread->server->drain(left());
+    drained.push_back(
+        asio::co_spawn(thread->worker.executor(), std::move(drain), asio::use_future));
+  }
+  for (auto& one : drained) complete &= one.get();
+  backend_->flush(left());
+
+  for (auto& thread : fulfilment_) thread->fulfilment.stop();
+  asio::post(control_->worker.executor(), [this] { control_->control.stop(); });
+  const auto ended = [&](std::future<void>& running) {
+    return running.wait_for(left()) == std::future_status::ready;
+  };
+  for (auto& thread : fulfilment_) complete &= ended(thread->running);
+  auto drain_admin = admin_->drain(left());
+  complete &= admin_worker_->run(std::move(drain_admin));
+  complete &= ended(control_->running);
+  return complete;
+}
+
+std::uint16_t Node::port() const { return http_.front()->server->port(); }
+std::uint16_t Node::admin_port() const { return admin_->port(); }
+
+Operated<Sale> Node::create_sale(SaleDraft draft) {
+  return control_->worker.run(control_->control.create(std::move(draft)));
+}
+
+Operated<std::vector<Sale>> Node::list_sales() {
+  return control_->worker.run(control_->control.list());
+}
+
+Operated<Sale> Node::set_sale_state(SaleId sale, SaleState state) {
+  return control_->worker.run(control_->control.set_state(sale, state));
+}
+
+}  // namespace sluice

@@ -1,0 +1,75 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "sluice/app/secrets.hpp"
+#include "sluice/app/settings.hpp"
+#include "sluice/base/metrics.hpp"
+#include "sluice/base/readiness.hpp"
+#include "sluice/base/time.hpp"
+#include "sluice/catalog/sale_book.hpp"
+#include "sluice/domain/order_id.hpp"
+#include "sluice/gate/credits.hpp"
+#include "sluice/gate/token_buckets.hpp"
+#include "sluice/http/admin_server.hpp"
+#include "sluice/http/public_server.hpp"
+
+#include "app/backend.hpp"
+#include "app/worker.hpp"
+
+namespace sluice {
+
+/// One running Sluice: HTTP threads, fulfilment threads, the control thread and the admin listener.
+/// Use it from one thread, which is none of its own.
+class Node {
+ public:
+  /// Binds its ports; throws when it cannot, with a sentence for the operator.
+  Node(Settings settings, Secrets secrets, std::unique_ptr<Backend> backend,
+       std::function<std::string(const UserId&)> demo_token, std::shared_ptr<Clock> clock);
+  ~Node();
+
+  void start();
+
+  /// Unready, then no new connections, then the purchases in flight are answered, then the queue is
+  /// flushed and the fulfilment ends between two batches. False when `drain_timeout` cut it short.
+  bool stop();
+
+  bool ready() const { return readiness_.get()->ready(); }
+  std::uint16_t port() const;
+  std::uint16_t admin_port() const;
+
+  /// The operator's commands, callable from the thread that owns the node.
+  Operated<Sale> create_sale(SaleDraft draft);
+  Operated<std::vector<Sale>> list_sales();
+  Operated<Sale> set_sale_state(SaleId sale, SaleState state);
+
+ private:
+  struct Http;
+  struct FulfilmentThread;
+  struct ControlThread;
+
+  Settings settings_;
+  Secrets secrets_;
+  std::shared_ptr<Clock> clock_;
+  Metrics metrics_;
+  std::unique_ptr<Backend> backend_;
+  SaleBook book_;
+  Readiness readiness_;
+  OrderIdSeal seal_;
+  TokenBuckets ip_buckets_;
+  TokenBuckets user_buckets_;
+  TokenBuckets sale_buckets_;
+  Credits credits_;
+  std::shared_ptr<ConnectionLimits> connections_;
+  std::unique_ptr<ControlThread> control_;
+  std::vector<std::unique_ptr<FulfilmentThread>> fulfilment_;
+  std::vector<std::unique_ptr<Http>> http_;
+  std::unique_ptr<Worker> admin_worker_;
+  std::unique_ptr<HttpServer> admin_;
+};
+
+}  // namespace sluice

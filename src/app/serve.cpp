@@ -1,0 +1,137 @@
+#include "sluice/app/serve.hpp"
+
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <memory>
+#include <string>
+
+#include "sluice/adapters/kafka/topics.hpp"
+#include "sluice/adapters/postgres/migrations.hpp"
+#include "sluice/app/secrets.hpp"
+#include "sluice/base/log.hpp"
+
+#include "app/backend.hpp"
+#include "app/demo.hpp"
+#include "app/node.hpp"
+
+namespace sluice {
+namespace {
+
+namespace asio = boost::asio;
+
+constexpr Millis kLookAgain{50};
+constexpr Millis kMigrateTimeout{60'000};
+constexpr std::chrono::hours kDemoTokenLife{12};
+
+std::string url_of(const std::string& address, std::uint16_t port) {
+  const bool any = address == "0.0.0.0" || address == "::";
+  const auto host = any ? "127.0.0.1" : address;
+  const bool v6 = host.find(':') != std::string::npos;
+  return "http://" + (v6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
+}
+
+/// Opens the demo sale as soon as the node is ready, and says how to buy.
+asio::awaitable<void> greet(Node& node, Clock& clock, const Settings& settings,
+                            IdentitySettings identity) {
+  while (!node.ready()) co_await clock.sleep_until(clock.ticks() + kLookAgain);
+  const auto sale = ensure_demo_sale(node, clock.now());
+  if (!sale) {
+    log().error("the demo sale cannot be opened: {}", sale.error().detail);
+    co_return;
+  }
+  const auto token =
+      sign_token(identity, *UserId::parse("you"), clock.now(), Millis(kDemoTokenLife));
+  const auto text = demo_greeting(url_of(settings.http.http.address, node.port()), *sale, token);
+  std::fputs(text.c_str(), stdout);
+  std::fflush(stdout);
+}
+
+int run(const Settings& settings, const ServeOptions& options) {
+  const auto clock = std::shared_ptr<Clock>(system_clock());
+  const auto secrets = load_secrets(settings, process_environment());
+  auto identity = settings.identity;
+  identity.key = secrets.identity_key;
+
+  auto backend = settings.mode == Mode::embedded ? create_embedded_backend(settings, clock)
+                                                 : create_services_backend(settings, clock);
+  std::function<std::string(const UserId&)> demo_token;
+  if (options.demo) {
+    demo_token = [identity, clock](const UserId& user) {
+      return sign_token(identity, user, clock->now(), Millis(kDemoTokenLife));
+    };
+  }
+  Node node(settings, secrets, std::move(backend), std::move(demo_token), clock);
+
+  asio::io_context context(1);
+  asio::signal_set signals(context, SIGTERM, SIGINT);
+  signals.async_wait([&](const boost::system::error_code&, int signal) {
+    log().info("signal {}: draining for at most {} ms", signal, settings.drain_timeout.count());
+    context.stop();
+  });
+  node.start();
+  std::printf("serving %s (admin %s)\n", url_of(settings.http.http.address, node.port()).c_str(),
+              url_of(settings.admin.http.address, node.admin_port()).c_str());
+  std::fflush(stdout);
+  if (options.demo) {
+    auto greeting = greet(node, *clock, settings, identity);
+    asio::co_spawn(context, std::move(greeting), asio::detached);
+  }
+  context.run();
+
+  if (!node.stop()) {
+    log().warn("the drain was cut short; recovery decides what it left");
+    log().flush();
+    // Threads may still be inside calls that refer to each other; nothing that counts is in memory.
+    std::_Exit(EXIT_FAILURE);
+  }
+  log().info("stopped");
+  return EXIT_SUCCESS;
+}
+
+}  // namespace
+
+int serve(const Settings& settings, const ServeOptions& options) {
+  configure_log(settings.log);
+  // A client that goes away while it is written to is no reason to end.
+  std::signal(SIGPIPE, SIG_IGN);
+  try {
+    return run(settings, options);
+  } catch (const std::exception& e) {
+    log().critical("cannot serve: {}", e.what());
+    return EXIT_FAILURE;
+  }
+}
+
+int migrate(const Settings& settings) {
+  configure_log(settings.log);
+  const auto deadline = system_clock()->ticks() + kMigrateTimeout;
+  if (settings.mode == Mode::embedded) {
+    log().info("the embedded mode migrates its file at every start; nothing to do");
+    return EXIT_SUCCESS;
+  }
+  PostgresSettings postgres;
+  postgres.url = settings.postgres.url;
+  postgres.connect_timeout = settings.postgres.connect_timeout;
+  const auto report = migrate_postgres(postgres, deadline);
+  for (const auto& name : report.applied) log().info("applied {}", name);
+  if (report.problem) {
+    log().critical("Postgres: {}", *report.problem);
+    return EXIT_FAILURE;
+  }
+  if (report.applied.empty()) log().info("Postgres: the schema is up to date");
+
+  if (const auto topics = create_kafka_topics(settings.kafka, deadline); !topics) {
+    log().critical("Kafka: {}", topics.error().message());
+    return EXIT_FAILURE;
+  }
+  log().info("Kafka: topics {} and {} are there", settings.kafka.topic,
+             settings.kafka.dead_letter_topic);
+  return EXIT_SUCCESS;
+}
+
+}  // namespace sluice

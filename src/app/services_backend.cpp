@@ -1,0 +1,130 @@
+#include <memory>
+#include <stdexcept>
+#include <utility>
+
+#include "sluice/adapters/direct/remote.hpp"
+#include "sluice/adapters/kafka/feed.hpp"
+#include "sluice/adapters/kafka/producer.hpp"
+#include "sluice/adapters/postgres/migrations.hpp"
+#include "sluice/adapters/postgres/stores.hpp"
+#include "sluice/adapters/redis/redis.hpp"
+
+#include "app/backend.hpp"
+#include "app/worker.hpp"
+
+namespace sluice {
+namespace {
+
+namespace asio = boost::asio;
+
+PostgresSettings postgres_settings(const Settings& settings) {
+  PostgresSettings postgres;
+  postgres.url = settings.postgres.url;
+  postgres.connect_timeout = settings.postgres.connect_timeout;
+  return postgres;
+}
+
+/// Answers only when the database does and its schema is this program's.
+class StoreCheck {
+ public:
+  StoreCheck(PostgresSettings settings, std::shared_ptr<StoreHealth> health)
+      : settings_(std::move(settings)), health_(std::move(health)) {}
+
+  Task<> ping(Ticks deadline) {
+    const auto answer = co_await health_->ping(deadline);
+    if (!answer || schema_checked_) co_return answer;
+    // Another schema does not appear while a node runs; one good look is enough.
+    if (!check_postgres_schema(settings_, deadline).usable()) co_return Errc::not_found;
+    schema_checked_ = true;
+    co_return answer;
+  }
+
+ private:
+  PostgresSettings settings_;
+  std::shared_ptr<StoreHealth> health_;
+  bool schema_checked_ = false;
+};
+
+class ServicesBackend final : public Backend {
+ public:
+  explicit ServicesBackend(const Settings& settings, std::shared_ptr<Clock> clock)
+      : settings_(settings), clock_(std::move(clock)), lookup_worker_("lookup") {
+    auto producer = create_kafka_producer(settings_.kafka);
+    if (!producer) throw std::runtime_error("Kafka's settings are refused; the log says why");
+    producer_ = std::move(*producer);
+    lookup_stores_ = create_postgres_stores(postgres_settings(settings_));
+    lookup_worker_.start();
+  }
+
+  ~ServicesBackend() override { lookup_worker_.stop(); }
+
+  HttpPorts http_ports(asio::any_io_executor executor) override {
+    auto redis = connect_redis(std::move(executor), settings_.redis);
+    HttpPorts ports;
+    ports.inventory = create_redis_inventory(redis);
+    ports.queue = producer_->create_queue();
+    ports.store = create_remote_order_store(lookup_worker_.executor(), *lookup_stores_.orders);
+    ports.results = create_redis_result_feed(redis);
+    return ports;
+  }
+
+  ControlPorts control_ports(asio::any_io_executor executor) override {
+    auto redis = connect_redis(std::move(executor), settings_.redis);
+    auto stores = create_postgres_stores(postgres_settings(settings_));
+    auto store_check =
+        std::make_shared<StoreCheck>(postgres_settings(settings_), std::move(stores.health));
+    ControlPorts ports;
+    ports.inventory = create_redis_inventory(redis);
+    ports.results = create_redis_result_feed(redis);
+    ports.orders = std::move(stores.orders);
+    ports.sales = std::move(stores.sales);
+    ports.control = std::move(stores.control);
+    ports.dependencies = {
+        {"store", [store_check](Ticks deadline) -> Task<> { return store_check->ping(deadline); },
+         "start Postgres where postgres.url points, and run `sluice migrate` once"},
+        {"inventory", [redis](Ticks deadline) -> Task<> { return ping(redis, deadline); },
+         "start Redis where redis.url points, with maxmemory-policy noeviction"},
+        {"queue", [producer = producer_](Ticks) -> Task<> { return ping_queue(producer); },
+         "start Kafka where kafka.brokers points, and run `sluice migrate` once for its topics"},
+    };
+    return ports;
+  }
+
+  unsigned fulfilment_workers() const override { return settings_.fulfilment_workers; }
+
+  FulfilmentPorts fulfilment_ports(asio::any_io_executor executor) override {
+    auto redis = connect_redis(std::move(executor), settings_.redis);
+    FulfilmentPorts ports;
+    ports.inventory = create_redis_inventory(redis);
+    ports.results = create_redis_result_feed(redis);
+    ports.store = create_postgres_stores(postgres_settings(settings_)).orders;
+    auto feed = create_kafka_feed(settings_.kafka, *ports.store, clock_);
+    if (!feed) throw std::runtime_error("Kafka's settings are refused; the log says why");
+    ports.feed = std::move(*feed);
+    return ports;
+  }
+
+  std::optional<OrderLog> log() const override {
+    return OrderLog{settings_.kafka.topic, settings_.kafka.partitions};
+  }
+
+  void flush(Millis bound) override { producer_->close(bound); }
+
+ private:
+  static Task<> ping_queue(std::shared_ptr<KafkaProducer> producer) { co_return producer->ping(); }
+
+  Settings settings_;
+  std::shared_ptr<Clock> clock_;
+  std::shared_ptr<KafkaProducer> producer_;
+  PostgresStores lookup_stores_;
+  Worker lookup_worker_;
+};
+
+}  // namespace
+
+std::unique_ptr<Backend> create_services_backend(const Settings& settings,
+                                                 std::shared_ptr<Clock> clock) {
+  return std::make_unique<ServicesBackend>(settings, std::move(clock));
+}
+
+}  // namespace sluice

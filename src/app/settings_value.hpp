@@ -1,0 +1,99 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "sluice/base/time.hpp"
+
+namespace sluice {
+
+using TextList = std::vector<std::string>;
+using TextMap = std::map<std::string, std::string>;
+
+/// What a setting may hold.
+using Value = std::variant<bool, std::int64_t, double, std::string, TextList, TextMap>;
+
+/// As TOML writes it, on one line.
+std::string to_toml(const Value& value);
+
+/// Reads what a variable or flag holds as a value of the same type as `like`: lists are separated
+/// by commas, maps are NAME=VALUE separated by commas. Empty when the text is no such value.
+std::optional<Value> parse_value(std::string_view text, const Value& like);
+
+/// One member of `Settings` as the table sees it.
+struct Binding {
+  std::function<Value()> get;
+
+  /// Takes the value if it is of the right type and in range; else false, and nothing changes.
+  std::function<bool(const Value&)> set;
+
+  /// What it must be, to follow "must be": a whole number from 1 to 65535, true or false, …
+  std::string range;
+};
+
+/// Checks a text; true when it is acceptable.
+using TextCheck = std::function<bool(std::string_view)>;
+
+Binding flag(bool& member);
+Binding number(double& member, double min, double max);
+Binding millis(Millis& member, std::int64_t min, std::int64_t max);
+Binding text(std::string& member, std::size_t bytes_max, std::string what = "text",
+             TextCheck check = nullptr);
+Binding one_of(std::string& member, std::vector<std::string> names);
+Binding list(TextList& member, std::size_t entries_max, std::string what, TextCheck check);
+Binding map(std::vector<std::pair<std::string, std::string>>& member, std::size_t entries_max);
+
+namespace detail {
+std::string whole_range(std::int64_t min, std::int64_t max);
+}
+
+/// Any integer type that can hold `max`.
+template <class Int>
+Binding whole(Int& member, std::int64_t min, std::int64_t max) {
+  Binding binding;
+  binding.get = [&member] {
+    return Value(static_cast<std::int64_t>(member));
+  };
+  binding.set = [&member, min, max](const Value& value) {
+    const auto* given = std::get_if<std::int64_t>(&value);
+    if (given == nullptr || *given < min || *given > max) return false;
+    member = static_cast<Int>(*given);
+    return true;
+  };
+  binding.range = detail::whole_range(min, max);
+  return binding;
+}
+
+/// An enumeration by its names, in the order of its values from 0.
+template <class Enum>
+Binding choice(Enum& member, std::vector<std::string> names) {
+  // `one_of` checks the name; the position is the value.
+  std::string ignored;
+  Binding binding = one_of(ignored, names);
+  binding.get = [&member, names] {
+    return Value(names[static_cast<std::size_t>(member)]);
+  };
+  binding.set = [&member, names](const Value& value) {
+    const auto* given = std::get_if<std::string>(&value);
+    for (std::size_t i = 0; given != nullptr && i < names.size(); ++i) {
+      if (names[i] != *given) continue;
+      member = static_cast<Enum>(i);
+      return true;
+    }
+    return false;
+  };
+  return binding;
+}
+
+// Checks of texts.
+bool is_address(std::string_view text);  ///< An IPv4 or IPv6 address.
+bool is_network(std::string_view text);  ///< An address with or without /PREFIX.
+
+}  // namespace sluice
