@@ -1,3 +1,4 @@
+#include <filesystem>
 #include <stdexcept>
 #include <utility>
 
@@ -25,6 +26,15 @@ Task<> ping_store(asio::any_io_executor store, Ticks) {
   co_return boost::system::in_place_value;
 }
 
+/// Makes the data folder if it is missing, for its owner alone.
+SqliteStores open_stores(const Settings& settings, std::shared_ptr<Clock> clock) {
+  namespace fs = std::filesystem;
+  if (fs::create_directories(settings.data_dir)) {
+    fs::permissions(settings.data_dir, fs::perms::owner_all);
+  }
+  return create_sqlite_stores(settings.sqlite, std::move(clock));
+}
+
 class EmbeddedBackend final : public Backend {
  public:
   EmbeddedBackend(const Settings& settings, std::shared_ptr<Clock> clock)
@@ -32,7 +42,7 @@ class EmbeddedBackend final : public Backend {
         lanes_(create_memory_lanes(clock_)),
         hub_(create_memory_result_hub()),
         store_worker_("store"),
-        stores_(create_sqlite_stores(settings.sqlite, clock_)),
+        stores_(open_stores(settings, clock_)),
         queue_(create_direct_queue(store_worker_.executor(), *stores_.orders, clock_)) {
     store_worker_.start();
   }
