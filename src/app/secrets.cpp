@@ -76,20 +76,22 @@ int create_private(const std::string& path) {
   return file;
 }
 
-/// Makes the file whole or not at all; of two processes that make it at once, the first one's
+/// Makes the file whole or not at all, and says whether it did: of two processes at once, the first one's
 /// stays.
-void make_secret_file(const std::string& path) {
+bool make_secret_file(const std::string& path) {
   const std::string draft = path + "." + random_hex(8);
   const std::string text = random_hex(kMadeBytes) + "\n";
   const int file = create_private(draft);
   const bool written =
       ::write(file, text.data(), text.size()) == static_cast<ssize_t>(text.size()) &&
       ::fsync(file) == 0;
-  const bool linked = written && (::link(draft.c_str(), path.c_str()) == 0 || errno == EEXIST);
-  const std::string why = linked ? "" : reason();
+  const bool linked = written && ::link(draft.c_str(), path.c_str()) == 0;
+  const bool lost = written && !linked && errno == EEXIST;
+  const std::string why = reason();
   ::close(file);
   ::unlink(draft.c_str());
-  if (!linked) throw SettingsError(path + ": cannot be written: " + why);
+  if (!linked && !lost) throw SettingsError(path + ": cannot be written: " + why);
+  return linked;
 }
 
 void make_private_folder(const std::string& path) {
@@ -112,8 +114,7 @@ std::string made_secret(const Kind& kind, const Settings& settings, Missing miss
                           std::string(kind.setting) + " or " + std::string(kind.variable) + ")");
     }
     make_private_folder(folder);
-    make_secret_file(path);
-    log().info("made a new {} in {}", kind.title, path);
+    if (make_secret_file(path)) log().info("made a new {} in {}", kind.title, path);
   }
   warn_when_open(path, kind.title);
   return read_secret_file(path, kind.title);

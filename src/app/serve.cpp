@@ -114,10 +114,7 @@ int migrate(const Settings& settings) {
     log().info("the embedded mode migrates its file at every start; nothing to do");
     return EXIT_SUCCESS;
   }
-  PostgresSettings postgres;
-  postgres.url = settings.postgres.url;
-  postgres.connect_timeout = settings.postgres.connect_timeout;
-  const auto report = migrate_postgres(postgres, deadline);
+  const auto report = migrate_postgres(settings.postgres, deadline);
   for (const auto& name : report.applied) log().info("applied {}", name);
   if (report.problem) {
     log().critical("Postgres: {}", *report.problem);

@@ -17,13 +17,6 @@ namespace {
 
 namespace asio = boost::asio;
 
-PostgresSettings postgres_settings(const Settings& settings) {
-  PostgresSettings postgres;
-  postgres.url = settings.postgres.url;
-  postgres.connect_timeout = settings.postgres.connect_timeout;
-  return postgres;
-}
-
 /// Answers only when the database does and its schema is this program's.
 class StoreCheck {
  public:
@@ -52,7 +45,7 @@ class ServicesBackend final : public Backend {
     auto producer = create_kafka_producer(settings_.kafka);
     if (!producer) throw std::runtime_error("Kafka's settings are refused; the log says why");
     producer_ = std::move(*producer);
-    lookup_stores_ = create_postgres_stores(postgres_settings(settings_));
+    lookup_stores_ = create_postgres_stores(settings_.postgres);
     lookup_worker_.start();
   }
 
@@ -70,9 +63,8 @@ class ServicesBackend final : public Backend {
 
   ControlPorts control_ports(asio::any_io_executor executor) override {
     auto redis = connect_redis(std::move(executor), settings_.redis);
-    auto stores = create_postgres_stores(postgres_settings(settings_));
-    auto store_check =
-        std::make_shared<StoreCheck>(postgres_settings(settings_), std::move(stores.health));
+    auto stores = create_postgres_stores(settings_.postgres);
+    auto store_check = std::make_shared<StoreCheck>(settings_.postgres, std::move(stores.health));
     ControlPorts ports;
     ports.inventory = create_redis_inventory(redis);
     ports.results = create_redis_result_feed(redis);
@@ -97,7 +89,7 @@ class ServicesBackend final : public Backend {
     FulfilmentPorts ports;
     ports.inventory = create_redis_inventory(redis);
     ports.results = create_redis_result_feed(redis);
-    ports.store = create_postgres_stores(postgres_settings(settings_)).orders;
+    ports.store = create_postgres_stores(settings_.postgres).orders;
     auto feed = create_kafka_feed(settings_.kafka, *ports.store, clock_);
     if (!feed) throw std::runtime_error("Kafka's settings are refused; the log says why");
     ports.feed = std::move(*feed);
