@@ -17,8 +17,8 @@ end
 -- another epoch, or this Redis is not the one in which the lane was opened.
 local function load_lane(epoch)
   local sale = redis.pcall('HMGET', KEYS[1], 'epoch', 'replid', 'version', 'state',
-    'starts_at_ms', 'ends_at_ms')
-  for i = 1, 6 do
+    'starts_at_ms', 'ends_at_ms', 'revision')
+  for i = 1, 7 do
     if not sale[i] then return nil end
   end
   if epoch and sale[1] ~= epoch then return nil end
@@ -33,6 +33,7 @@ local function load_lane(epoch)
     state = sale[4],
     starts_at_ms = tonumber(sale[5]),
     ends_at_ms = tonumber(sale[6]),
+    revision = tonumber(sale[7]),
     units = tonumber(stock[2]),
   }
 end

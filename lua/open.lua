@@ -1,4 +1,5 @@
--- KEYS[5]: the winners, staged. ARGV: epoch, state, starts_at_ms, ends_at_ms, units, staged fields.
+-- KEYS[5]: the winners, staged. ARGV: epoch, state, starts_at_ms, ends_at_ms, revision, units,
+-- staged fields.
 -- Answers 1 opened, 2 the stored lane is not older, 3 the staging key is not complete.
 local epoch = tonumber(ARGV[1])
 local function refuse()
@@ -20,13 +21,14 @@ for i = 1, 4 do
   local stored = tonumber(type(sentinels[i]) == 'string' and sentinels[i])
   if stored and stored > epoch then return refuse() end
 end
-if redis.call('HLEN', KEYS[5]) ~= tonumber(ARGV[6]) then return 3 end
+if redis.call('HLEN', KEYS[5]) ~= tonumber(ARGV[7]) then return 3 end
 
 redis.call('UNLINK', KEYS[1], KEYS[2], KEYS[3], KEYS[4])
 redis.call('RENAME', KEYS[5], KEYS[3])
 redis.call('PERSIST', KEYS[3])
 redis.call('HSET', KEYS[1], 'epoch', ARGV[1], 'replid', replication_id(), 'version', 1,
-  'state', ARGV[2], 'starts_at_ms', ARGV[3], 'ends_at_ms', ARGV[4])
-redis.call('HSET', KEYS[2], 'epoch', ARGV[1], 'units', ARGV[5])
+  'state', ARGV[2], 'starts_at_ms', ARGV[3], 'ends_at_ms', ARGV[4],
+  'revision', ARGV[5])
+redis.call('HSET', KEYS[2], 'epoch', ARGV[1], 'units', ARGV[6])
 redis.call('ZADD', KEYS[4], epoch, SENTINEL)
 return 1

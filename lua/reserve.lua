@@ -12,6 +12,8 @@ local records = count > 0 and redis.call('HMGET', unpack(lookup)) or {}
 local now = now_ms()
 local open = lane.state == 'open' and now >= lane.starts_at_ms and now < lane.ends_at_ms
 local units, granted = lane.units, 0
+-- A number would be formatted again for every member.
+local score = string.format('%.0f', now)
 local fresh = {}
 local success, pending = {KEYS[3]}, {KEYS[4]}
 local reply = {lane.version, 0}
@@ -38,7 +40,7 @@ for i = 1, count do
       granted = granted + 1
       success[2 * granted] = user
       success[2 * granted + 1] = record
-      pending[2 * granted] = now
+      pending[2 * granted] = score
       pending[2 * granted + 1] = pending_member(record, user)
       answer = 1
     end

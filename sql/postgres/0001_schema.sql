@@ -19,6 +19,7 @@ CREATE TABLE sales (
   starts_at        timestamptz NOT NULL,
   ends_at          timestamptz NOT NULL CHECK (ends_at > starts_at),
   state            sale_state NOT NULL DEFAULT 'draft',
+  revision         integer NOT NULL DEFAULT 0,
   created_at       timestamptz NOT NULL DEFAULT now()
 );
 

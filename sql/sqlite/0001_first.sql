@@ -17,7 +17,8 @@ CREATE TABLE sales (
   lanes            INTEGER NOT NULL CHECK (lanes > 0),
   starts_at_ms     INTEGER NOT NULL,
   ends_at_ms       INTEGER NOT NULL,
-  state            TEXT    NOT NULL CHECK (state IN ('draft', 'open', 'paused', 'closed'))
+  state            TEXT    NOT NULL CHECK (state IN ('draft', 'open', 'paused', 'closed')),
+  revision         INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
 CREATE TABLE product_stock (

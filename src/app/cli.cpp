@@ -16,8 +16,9 @@ namespace sluice {
 namespace {
 
 constexpr auto kFooter =
-    R"(Try it: `sluice serve --demo` starts a server that needs nothing else, with a sale to buy from.
-Read on: `sluice COMMAND --help`; every setting: `sluice check-config --defaults`; README.md.)";
+    R"(Try it: `sluice serve --demo` starts a server with a sale to buy from; it needs nothing else.
+Read on: `sluice COMMAND --help`; every setting: `sluice check-config --defaults`;
+docs/operations.md.)";
 
 constexpr auto kServeFooter = R"(Examples:
   sluice serve --demo
@@ -25,7 +26,7 @@ constexpr auto kServeFooter = R"(Examples:
   sluice serve --mode services --set redis.url=redis://10.0.0.5 --set kafka.brokers=10.0.0.6:9092 \
       --set postgres.url=postgresql://sluice@10.0.0.7/sluice
 It stops on SIGTERM or SIGINT, after it answered what is under way.
-Read on: config/sluice.toml for every setting.)";
+Read on: docs/operations.md; config/sluice.toml for every setting.)";
 
 constexpr auto kMigrateFooter = R"(Example: sluice migrate --config sluice.toml
 Safe to repeat, and while servers run. Embedded mode does it at each start by itself.
@@ -93,12 +94,26 @@ void refuse_unknown_command(const CLI::App& app, std::span<const std::string> ar
   refuse_unknown_command(*app.get_subcommand(arguments[0]), arguments.subspan(1));
 }
 
-/// Names the first argument that no command took.
+/// The flags of the command that was given.
+std::vector<std::string> known_flags(const CLI::App& app) {
+  const auto commands = app.get_subcommands();
+  if (!commands.empty()) return known_flags(*commands.front());
+  std::vector<std::string> flags;
+  for (const auto* option : app.get_options()) {
+    for (const auto& name : option->get_lnames()) flags.push_back("--" + name);
+  }
+  return flags;
+}
+
+/// Names the first argument that no command took, and the flag that it may stand for.
 std::string unexpected_text(const CLI::App& app) {
   const auto left = app.remaining(true);
   const auto flag = std::ranges::find_if(left, [](const auto& s) { return s.starts_with('-'); });
   if (left.empty()) return "an argument is too much";
-  return "unknown argument " + terminal_text(flag == left.end() ? left.front() : *flag);
+  if (flag == left.end()) return "unknown argument " + terminal_text(left.front());
+  const auto name = flag->substr(0, flag->find('='));
+  return "unknown argument " + terminal_text(name) + " (did you mean " +
+         std::string(nearest(name, known_flags(app))) + "?)";
 }
 
 int parse_and_run(const std::vector<std::string>& arguments, const CliWorld& world) {

@@ -13,8 +13,8 @@ namespace {
 constexpr auto kFooter = R"(Examples:
   sluice health
   sluice health --url http://10.0.0.5:8080 --timeout 1s
-Asks /readyz where buyers connect. Exit code 0 when the server may be sent buyers, else 1: fit for the
-health check of a container.
+Asks /readyz where buyers connect. Exit code 0 when the server may be sent buyers, else 1: fit for
+the health check of a container.
 Read on: /readyz of the admin listener says what is wrong.)";
 
 constexpr Millis kTimeoutMax{60'000};

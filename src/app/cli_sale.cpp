@@ -21,8 +21,8 @@ using Json = nlohmann::ordered_json;
 
 constexpr auto kSaleFooter = R"(Example:
   sluice sale create --title "Sneaker" --stock 100 --price-minor 9900 --ends +1h --open
-These are clients of a running server's admin API. They find it by admin.address and admin.port or by
---admin-url, and its key in SLUICE_ADMIN_KEY, in admin.key_file or where embedded mode made it.
+These are clients of a running server's admin API. They find it by admin.address and admin.port or
+by --admin-url, and its key in SLUICE_ADMIN_KEY, in admin.key_file or where embedded mode made it.
 Read on: `sluice sale create --help`; docs/openapi.yaml for the API.)";
 
 constexpr auto kCreateFooter = R"(Examples:

@@ -18,8 +18,8 @@ namespace {
 constexpr auto kFooter = R"(Examples:
   sluice token alice bob
   sluice token --count 100000 --prefix u --lifetime 2h --output tokens.txt
-For tests and demos: it signs with identity's secret (HS256), as the shop's own login would. One token
-a line, in the order of the users; PREFIX1, PREFIX2, ... with --count.
+For tests and demos: it signs with identity's secret (HS256), as the shop's own login would. One
+token a line, in the order of the users; PREFIX1, PREFIX2, ... with --count.
 Read on: [identity] in config/sluice.toml.)";
 
 constexpr std::size_t kCountMax = 10'000'000;

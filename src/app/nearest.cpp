@@ -32,8 +32,10 @@ std::string_view nearest(std::string_view text, std::span<const std::string> can
   std::size_t best_distance = std::numeric_limits<std::size_t>::max();
   for (const auto& candidate : candidates) {
     // A right name in the wrong section costs one more than a perfect match.
-    const auto d =
+    auto d =
         std::min(distance(text, candidate), distance(last_part(text), last_part(candidate)) + 1);
+    // So does one that was cut short.
+    if (!text.empty() && candidate.starts_with(text)) d = std::min(d, std::size_t{1});
     if (d < best_distance) {
       best_distance = d;
       best = candidate;

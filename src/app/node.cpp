@@ -133,6 +133,7 @@ Node::Node(Settings settings, Secrets secrets, std::unique_ptr<Backend> backend,
   for (unsigned i = 0; i < backend_->fulfilment_workers(); ++i) {
     fulfilment_.push_back(std::make_unique<FulfilmentThread>(*this, i));
   }
+  refuse_taken_address(settings_.http.http);
   auto port = settings_.http.http.port;
   for (unsigned i = 0; i < settings_.http_threads; ++i) {
     http_.push_back(std::make_unique<Http>(*this, i, port, demo_token));

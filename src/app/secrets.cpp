@@ -76,8 +76,8 @@ int create_private(const std::string& path) {
   return file;
 }
 
-/// Makes the file whole or not at all, and says whether it did: of two processes at once, the first one's
-/// stays.
+/// Makes the file whole or not at all, and says whether it did: of two processes at once, the first
+/// one's stays.
 bool make_secret_file(const std::string& path) {
   const std::string draft = path + "." + random_hex(8);
   const std::string text = random_hex(kMadeBytes) + "\n";
@@ -95,8 +95,11 @@ bool make_secret_file(const std::string& path) {
 }
 
 void make_private_folder(const std::string& path) {
+  const auto parent = std::filesystem::path(path).parent_path();
   std::error_code error;
-  std::filesystem::create_directories(std::filesystem::path(path).parent_path(), error);
+  if (std::filesystem::create_directories(parent, error)) {
+    std::filesystem::permissions(parent, std::filesystem::perms::owner_all, error);
+  }
   if (error) throw SettingsError(path + ": cannot be created: " + error.message());
   if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) {
     throw SettingsError(path + ": cannot be created: " + reason());

@@ -7,6 +7,9 @@ namespace sluice {
 
 static_assert(sizeof(HashKey) == crypto_shorthash_KEYBYTES);
 
+// Before any thread: the library chooses its implementations and opens the system's entropy.
+[[maybe_unused]] const int kSodium = sodium_init();
+
 std::uint64_t keyed_hash(const HashKey& key, std::string_view text) noexcept {
   std::uint64_t hash = 0;
   static_assert(sizeof(hash) == crypto_shorthash_BYTES);
@@ -38,6 +41,8 @@ HashKey derive_hash_key(std::string_view secret, std::string_view purpose) {
 }
 
 std::string random_hex(std::size_t bytes) {
+  // An empty vector has no memory to hand to the library.
+  if (bytes == 0) return {};
   std::vector<unsigned char> random(bytes);
   randombytes_buf(random.data(), random.size());
   std::string text(bytes * 2 + 1, '\0');

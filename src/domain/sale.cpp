@@ -75,7 +75,7 @@ WindowPhase phase(const Sale& sale, TimePoint now) noexcept {
 }
 
 LaneWindow window_of(const Sale& sale) noexcept {
-  return {sale.state, sale.terms.starts_at, sale.terms.ends_at};
+  return {sale.state, sale.terms.starts_at, sale.terms.ends_at, sale.revision};
 }
 
 std::int64_t lane_stock(std::int64_t stock, std::uint32_t lanes, std::uint32_t index) noexcept {

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <boost/asio/post.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <string>
 
 #include "sluice/base/failpoint.hpp"
@@ -47,7 +50,12 @@ Fulfilment::Fulfilment(FulfilmentSettings settings, Ports ports)
 Fulfilment::~Fulfilment() = default;
 
 asio::awaitable<void> Fulfilment::run() {
-  while (!stopped_) co_await step();
+  const asio::any_io_executor executor = co_await asio::this_coro::executor;
+  while (!stopped_) {
+    co_await step();
+    // A feed that blocks never suspends, and the inventory's connection lives on this loop.
+    co_await asio::post(executor, asio::use_awaitable);
+  }
 }
 
 asio::awaitable<void> Fulfilment::step() {

@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <jwt.h>
+#include <span>
 #include <stdexcept>
 #include <vector>
 
@@ -14,6 +15,7 @@ namespace sluice {
 namespace {
 
 constexpr std::size_t kTokenBytesMax = 2048;
+constexpr std::size_t kWays = 4;  // Slots that a token may have: with one, neighbours evict it.
 constexpr auto kPemBegin = "-----BEGIN PUBLIC KEY-----";
 
 struct FreeJwt {
@@ -35,9 +37,15 @@ Refusal refusal(Code code) { return Refusal{code, Millis{0}}; }
 }  // namespace
 
 struct Identity::Impl {
+  /// Of tokens, as a whole; keyed, so that clients cannot aim at a slot.
+  struct Mark {
+    std::uint64_t a = 0;
+    std::uint64_t b = 0;
+    bool operator==(const Mark&) const = default;
+  };
+
   struct Remembered {
-    std::uint64_t hash_a = 0;
-    std::uint64_t hash_b = 0;
+    Mark mark;
     TimePoint expires_at{};
     UserId user;
   };
@@ -53,7 +61,26 @@ struct Identity::Impl {
     if (algorithm != JWT_ALG_HS256 && settings.key.find(kPemBegin) == std::string::npos) {
       throw std::invalid_argument("the identity key must be a public key as PEM");
     }
-    cache.resize(std::bit_ceil(std::max<std::size_t>(settings.cache_slots, 1)));
+    cache.resize(std::bit_ceil(std::max(settings.cache_slots, kWays)));
+  }
+
+  Mark mark_of(std::string_view token) const {
+    return {keyed_hash(key_a, token), keyed_hash(key_b, token)};
+  }
+
+  std::span<Remembered, kWays> slots_of(const Mark& mark) {
+    const auto set = mark.a & (cache.size() / kWays - 1);
+    return std::span<Remembered, kWays>(&cache[set * kWays], kWays);
+  }
+
+  /// Takes the slot of an expired token, or else of any: users who come round in turn would always
+  /// evict each other if it were the oldest.
+  void remember(Remembered fresh, TimePoint now) {
+    const auto slots = slots_of(fresh.mark);
+    auto slot =
+        std::ranges::find_if(slots, [now](const Remembered& old) { return old.expires_at <= now; });
+    if (slot == slots.end()) slot = slots.begin() + static_cast<std::ptrdiff_t>(turn++ % kWays);
+    *slot = std::move(fresh);
   }
 
   Identified decode(const std::string& token, TimePoint now, TimePoint& expires_at) const {
@@ -90,6 +117,7 @@ struct Identity::Impl {
   HashKey key_a = random_hash_key();
   HashKey key_b = random_hash_key();
   std::vector<Remembered> cache;
+  std::size_t turn = 0;
 };
 
 Identity::Identity(IdentitySettings settings)
@@ -103,14 +131,13 @@ Identified Identity::verify(std::string_view token, TimePoint now) {
   if (token.size() > kTokenBytesMax || token.find('\0') != std::string_view::npos) {
     return refusal(Code::invalid_token);
   }
-  const auto hash_a = keyed_hash(impl_->key_a, token);
-  const auto hash_b = keyed_hash(impl_->key_b, token);
-  auto& slot = impl_->cache[hash_a & (impl_->cache.size() - 1)];
-  if (slot.hash_a == hash_a && slot.hash_b == hash_b && now < slot.expires_at) return slot.user;
-
+  const auto mark = impl_->mark_of(token);
+  for (const auto& known : impl_->slots_of(mark)) {
+    if (known.mark == mark && now < known.expires_at) return known.user;
+  }
   TimePoint expires_at{};
   auto user = impl_->decode(std::string(token), now, expires_at);
-  if (user) slot = {hash_a, hash_b, expires_at, *user};
+  if (user) impl_->remember({mark, expires_at, *user}, now);
   return user;
 }
 

@@ -2,6 +2,7 @@
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ip/v6_only.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -41,8 +42,12 @@ void check(const HttpSettings& settings) {
   }
 }
 
+tcp::endpoint endpoint_of(const HttpSettings& settings) {
+  return {asio::ip::make_address(settings.address), settings.port};
+}
+
 tcp::acceptor listen(const asio::any_io_executor& executor, const HttpSettings& settings) {
-  const tcp::endpoint endpoint(asio::ip::make_address(settings.address), settings.port);
+  const auto endpoint = endpoint_of(settings);
   tcp::acceptor acceptor(executor, endpoint.protocol());
   acceptor.set_option(asio::socket_base::reuse_address(true));
   using ReusePort = asio::detail::socket_option::boolean<SOL_SOCKET, SO_REUSEPORT>;
@@ -181,3 +186,16 @@ std::unique_ptr<HttpServer> create_server(asio::any_io_executor executor, HttpSe
 }
 
 }  // namespace sluice::http
+
+namespace sluice {
+
+void refuse_taken_address(const HttpSettings& settings) {
+  if (settings.port == 0) return;
+  const auto endpoint = http::endpoint_of(settings);
+  boost::asio::io_context context;
+  boost::asio::ip::tcp::acceptor probe(context, endpoint.protocol());
+  probe.set_option(boost::asio::socket_base::reuse_address(true));
+  probe.bind(endpoint);
+}
+
+}  // namespace sluice

@@ -22,6 +22,13 @@ bool reads(const Request& request) {
   return request.method == Method::get || request.method == Method::head;
 }
 
+/// A node that has not read the sales yet must not deny one: somebody may hold an order in it.
+Answer no_sale(const SaleSnapshot& snapshot) {
+  constexpr Millis kRetryAfter{1000};
+  if (snapshot.loaded) return refused(Code::unknown_sale);
+  return refused(Refusal{Code::not_ready, kRetryAfter});
+}
+
 bool has_parameters(const Request& request) { return !request.query.empty(); }
 
 /// The quantity that a body asks for; without a body or the member it is 1.
@@ -118,6 +125,7 @@ Answer PublicRoutes::all_sales(const Request& request) {
   if (!reads(request)) return method_not_allowed("GET, HEAD");
   if (has_parameters(request)) return refused(Code::invalid_parameter);
   const auto snapshot = ports_.api.sales();
+  if (!snapshot->loaded) return no_sale(*snapshot);
   std::vector<const Sale*> sales;
   for (const auto& [id, sale] : snapshot->sales) sales.push_back(&sale);
   auto answer = json_answer(200, public_sales(std::move(sales), ports_.clock.now()));
@@ -131,7 +139,7 @@ Answer PublicRoutes::one_sale(const Request& request, const PublicTarget& target
   const auto snapshot = ports_.api.sales();
   const auto id = parse_sale_id(target.sale);
   const auto* sale = id ? snapshot->find(*id) : nullptr;
-  if (sale == nullptr) return refused(Code::unknown_sale);
+  if (sale == nullptr) return no_sale(*snapshot);
   auto answer = json_answer(200, public_sale(*sale, ports_.clock.now()));
   answer.headers = "Cache-Control: public, max-age=1\r\n";
   return answer;
@@ -165,7 +173,7 @@ std::variant<PublicRoutes::Asked, Answer> PublicRoutes::identify(const Request& 
   asked.sales = ports_.api.sales();
   const auto id = parse_sale_id(target.sale);
   asked.sale = id ? asked.sales->find(*id) : nullptr;
-  if (asked.sale == nullptr) return refused(Code::unknown_sale);
+  if (asked.sale == nullptr) return no_sale(*asked.sales);
   asked.user = std::move(*user);
   return asked;
 }

@@ -50,6 +50,7 @@ std::optional<Method> parse_method(std::string_view text) {
   if (text == "DELETE") return Method::delete_;
   if (text == "OPTIONS") return Method::options;
   if (text == "TRACE") return Method::trace;
+  if (text == "QUERY") return Method::query;
   return std::nullopt;
 }
 

@@ -8,7 +8,7 @@
 
 namespace sluice::http {
 
-enum class Method : std::uint8_t { get, head, post, put, patch, delete_, options, trace };
+enum class Method : std::uint8_t { get, head, post, put, patch, delete_, options, trace, query };
 
 /// What happens to the connection after the answer.
 enum class Persistence : std::uint8_t {

@@ -31,22 +31,15 @@ asio::awaitable<LookUp> OrderDesk::find(const Sale& sale, OrderId id, UserId use
   if (!ports_.seal.authentic(id, sale_id, user)) co_return unknown_order();
 
   const auto projected = co_await this->projected(lane, user);
-  if (projected && projected->id == id) {
-    const bool fresh = ports_.clock.now() - id.created_at() < settings_.queued_fresh;
-    if (projected->status != OrderStatus::queued || fresh) co_return OrderState{*projected, {}};
-  }
-  auto state = co_await stored(lane, id, user);
-  const bool queued = state && state->order.status == OrderStatus::queued;
-  // No store knows its size yet.
-  if (queued && projected && projected->id == id) state->order.quantity = projected->quantity;
-  co_return state;
+  if (projected && projected->id == id) co_return co_await present(lane, *projected, user);
+  co_return co_await stored(lane, id, user);
 }
 
 asio::awaitable<LookUp> OrderDesk::mine(const Sale& sale, UserId user) {
   const SaleId sale_id = sale.id;
   const LaneId lane{sale_id, lane_of(user, sale.terms.lanes)};
   if (const auto projected = co_await this->projected(lane, user)) {
-    co_return OrderState{*projected, {}};
+    co_return co_await present(lane, *projected, user);
   }
   if (epochs_[lane] != 0) co_return unknown_order();
 
@@ -68,6 +61,17 @@ asio::awaitable<LookUp> OrderDesk::wait(const Sale& sale, OrderId id, UserId use
     if (ports_.watch.full()) co_return state;
     co_await ports_.watch.changed(id, std::min(until, now + settings_.look_again));
   }
+}
+
+asio::awaitable<LookUp> OrderDesk::present(LaneId lane, OrderView projected, UserId user) {
+  const bool fresh = ports_.clock.now() - projected.id.created_at() < settings_.queued_fresh;
+  if (projected.status != OrderStatus::queued || fresh) co_return OrderState{projected, {}};
+  auto state = co_await stored(lane, projected.id, std::move(user));
+  // No store knows its size yet.
+  if (state && state->order.status == OrderStatus::queued) {
+    state->order.quantity = projected.quantity;
+  }
+  co_return state;
 }
 
 asio::awaitable<std::optional<OrderView>> OrderDesk::projected(LaneId lane, UserId user) {

@@ -72,6 +72,7 @@ Task<> Control::refresh_sales() {
   if (!sales) co_return sales.error();
   sales_.clear();
   auto snapshot = std::make_shared<SaleSnapshot>();
+  snapshot->loaded = true;
   for (const auto& sale : *sales) {
     sales_.emplace(sale.id, sale);
     if (sale.state != SaleState::draft) snapshot->sales.emplace(sale.id, sale);

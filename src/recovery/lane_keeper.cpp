@@ -39,11 +39,16 @@ Task<LaneView> LaneKeeper::keep(LaneId lane, LaneWindow window, bool may_rebuild
   // Behind the fence everything that the lane grants would be refused.
   if (!view->ready || view->epoch < *fence) {
     if (!may_rebuild) co_return Errc::not_ready;
+    // A fresh lane has no past; one that was lost may have orders on their way.
+    if (*fence > 0) {
+      if (const auto passed = co_await pass_loss(lane); !passed) co_return passed.error();
+    }
     if (const auto rebuilt = co_await rebuild(lane); !rebuilt) co_return rebuilt.error();
     view = co_await ports_.inventory.view(any_epoch);
     if (!view) co_return view;
     if (!view->ready) co_return Errc::not_ready;
   }
+  lost_since_.erase(lane);
   if (view->window != window) {
     const Call call{lane, view->epoch, deadline()};
     if (const auto set = co_await ports_.inventory.set_window(call, window); !set) {
@@ -52,6 +57,18 @@ Task<LaneView> LaneKeeper::keep(LaneId lane, LaneWindow window, bool may_rebuild
     view->window = window;
   }
   co_return view;
+}
+
+Task<> LaneKeeper::pass_loss(LaneId lane) {
+  if (!log_) co_return boost::system::in_place_value;
+  const auto since = lost_since_.try_emplace(lane, ports_.clock.now()).first->second;
+  if (ports_.clock.now() - since < settings_.overdue_age_max) {
+    const auto applied =
+        co_await ports_.store.applied_through(deadline(), log_->topic, log_->partitions);
+    if (!applied) co_return applied.error();
+    if (!*applied || **applied < since) co_return Errc::not_ready;
+  }
+  co_return boost::system::in_place_value;
 }
 
 Task<> LaneKeeper::rebuild(LaneId lane) {

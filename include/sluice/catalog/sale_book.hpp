@@ -11,6 +11,8 @@ namespace sluice {
 /// The sales as this node knows them at one moment. Drafts are not among them: no client sees one.
 struct SaleSnapshot {
   std::unordered_map<SaleId, Sale> sales;
+  /// False until the store was read for the first time: a sale that is not here may exist.
+  bool loaded = false;
 
   const Sale* find(SaleId id) const {
     const auto it = sales.find(id);

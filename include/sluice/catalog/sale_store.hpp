@@ -24,7 +24,7 @@ class SaleStore {
 
   /// Compare and set. `Errc::not_found` without the sale, `Errc::stale` when the move is not
   /// allowed from the sale's present state; moving to the state it has changes nothing and
-  /// succeeds.
+  /// succeeds. A change raises the sale's revision by one.
   virtual Task<Sale> set_state(Ticks deadline, SaleId sale, SaleState state) = 0;
 };
 

@@ -50,7 +50,7 @@ std::optional<SaleId> parse_sale_id(std::string_view text);
 template <>
 struct std::hash<sluice::LaneId> {
   std::size_t operator()(const sluice::LaneId& lane) const noexcept {
-    return std::hash<std::int64_t>{}(lane.sale * 257 + lane.index);
+    return std::hash<std::uint64_t>{}(static_cast<std::uint64_t>(lane.sale) * 257 + lane.index);
   }
 };
 

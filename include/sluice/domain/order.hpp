@@ -50,7 +50,9 @@ struct OrderMessage {
 /// One line of JSON, without a line end.
 std::string to_json(const OrderMessage& message);
 
-/// Empty when the bytes are not a version 1 message with every member valid.
+/// Empty when the bytes are not one version 1 message with every member valid. A member that stands
+/// there twice makes the message invalid: two readers could understand it differently. Unknown
+/// members are ignored.
 std::optional<OrderMessage> parse_order_message(std::string_view json);
 
 /// What the store decided about one message.

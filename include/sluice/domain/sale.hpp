@@ -39,6 +39,7 @@ struct Sale {
   SaleId id = 0;
   SaleDraft terms;
   SaleState state = SaleState::draft;
+  std::uint32_t revision = 0;  ///< Grows by one with each change of state.
 };
 
 /// When the window of a sale lets a purchase through.
@@ -52,6 +53,7 @@ struct LaneWindow {
   SaleState state = SaleState::draft;
   TimePoint starts_at{};
   TimePoint ends_at{};
+  std::uint32_t revision = 0;  ///< The sale's: a lane never goes back to an older one.
   bool operator==(const LaneWindow&) const = default;
 };
 

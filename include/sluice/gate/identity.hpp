@@ -17,7 +17,7 @@ struct IdentitySettings {
   std::string issuer = "sluice";    ///< The `iss` that a token must have.
   std::string audience = "sluice";  ///< The `aud` that a token must have.
   std::size_t cache_slots =
-      16384;  ///< Verified tokens remembered by each verifier; a power of two.
+      65536;  ///< Verified tokens remembered by each verifier; a power of two, 4 or more.
 };
 
 /// The user of a verified token, or why it is refused.

@@ -36,4 +36,8 @@ class HttpServer {
   virtual std::size_t connections() const = 0;
 };
 
+/// Throws boost::system::system_error when somebody listens on that address already. Sharing a port
+/// between the threads of a process would otherwise share it with a second process, silently.
+void refuse_taken_address(const HttpSettings& settings);
+
 }  // namespace sluice

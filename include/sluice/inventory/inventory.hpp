@@ -121,7 +121,8 @@ class Inventory {
   /// nothing valid is stored; else `Errc::stale`.
   virtual Task<> rebuild(Call call, const LaneImage& image) = 0;
 
-  /// Changes the window under the same epoch.
+  /// Changes the window under the same epoch. One of an older revision than the stored one changes
+  /// nothing and succeeds: a node that has not heard of a pause cannot undo it.
   virtual Task<> set_window(Call call, LaneWindow window) = 0;
 };
 

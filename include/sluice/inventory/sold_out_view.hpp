@@ -33,7 +33,8 @@ class SoldOutView {
   /// The lane answered at least one attempt with sold out.
   void said_sold_out(Epoch epoch, std::uint64_t version, bool may_return, Ticks now);
 
-  /// The answer to `fetch_winners`. Winners of another version are discarded.
+  /// The answer to `fetch_winners`. Winners of another version or epoch are discarded; unless that
+  /// epoch is an older one, the lane has to say "sold out" again first.
   void winners(Epoch epoch, Winners winners, Ticks now);
 
   /// The answer to `check_version`, or news from anywhere else.

@@ -60,6 +60,8 @@ class OrderDesk {
   using StoreLookUps = Batcher<OrderKey, Result<std::optional<Order>>>;
 
   boost::asio::awaitable<std::optional<OrderView>> projected(LaneId lane, UserId user);
+  /// What is projected, unless it is queued for so long that the store may know better.
+  boost::asio::awaitable<LookUp> present(LaneId lane, OrderView projected, UserId user);
   boost::asio::awaitable<LookUp> stored(LaneId lane, OrderId id, UserId user);
   boost::asio::awaitable<void> store_batch(StoreLookUps::Batch& batch);
   Ticks deadline() const;

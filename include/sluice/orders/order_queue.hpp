@@ -26,7 +26,7 @@ class OrderQueue {
 
   /// True when what it takes is decided at once. A message whose receipt is `unknown` was then lost
   /// or applied, and nothing but the store can tell which: it must not be promised to anybody.
-  virtual bool decides() const noexcept { return false; }
+  virtual bool decides() const noexcept = 0;
 
   /// One receipt per message, in order. All messages are of one lane. The call answers by
   /// `deadline` at the latest; never with an error once a message may have left.

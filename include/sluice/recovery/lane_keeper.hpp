@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <optional>
 #include <string>
+#include <unordered_map>
 
 #include "sluice/base/metrics.hpp"
 #include "sluice/base/result.hpp"
@@ -46,7 +47,9 @@ class LaneKeeper {
   LaneKeeper(RecoverySettings settings, std::optional<OrderLog> log, Ports ports);
 
   /// Makes the lane enforce `window`. A lane without a valid projection is rebuilt if
-  /// `may_rebuild`, else the result is `Errc::not_ready`.
+  /// `may_rebuild`, else the result is `Errc::not_ready`. One that was lost is rebuilt only when
+  /// the log is applied through the time when the loss was seen, or after `overdue_age_max`: the
+  /// fence refuses what comes later, and those orders were promised to somebody.
   Task<LaneView> keep(LaneId lane, LaneWindow window, bool may_rebuild);
 
   /// Decides reservations that nobody decided in time; how many. Call it again while it returns
@@ -55,6 +58,7 @@ class LaneKeeper {
 
  private:
   Task<> rebuild(LaneId lane);
+  Task<> pass_loss(LaneId lane);
   Task<std::size_t> decide(LaneId lane, Millis age, std::size_t max);
   Task<Millis> overdue_age();
   Ticks deadline() const { return ports_.clock.ticks() + settings_.call_timeout; }
@@ -62,6 +66,7 @@ class LaneKeeper {
   RecoverySettings settings_;
   std::optional<OrderLog> log_;
   Ports ports_;
+  std::unordered_map<LaneId, TimePoint> lost_since_;
   Counter& rebuilds_;
   Counter& recovered_;
 };

@@ -5,9 +5,10 @@
 #include <utility>
 #include <vector>
 
-#include "adapters/direct/crossing.hpp"
 #include "sluice/base/batcher.hpp"
 #include "sluice/base/log.hpp"
+
+#include "adapters/direct/crossing.hpp"
 
 namespace sluice {
 namespace {
@@ -128,8 +129,7 @@ class Committer {
     try {
       auto outcomes = co_await store_.apply(deadline, messages, std::nullopt);
       if (outcomes.has_error() || outcomes->size() == messages.size()) co_return outcomes;
-      log().critical("a store gave {} outcomes for {} messages", outcomes->size(),
-                     messages.size());
+      log().critical("a store gave {} outcomes for {} messages", outcomes->size(), messages.size());
     } catch (const std::exception& e) {
       log().critical("a store failed: {}", e.what());
     }
@@ -154,6 +154,8 @@ class DirectQueue final : public OrderQueue {
   DirectQueue(boost::asio::any_io_executor executor, OrderStore& store,
               std::shared_ptr<Clock> clock)
       : executor_(std::move(executor)), clock_(clock), committer_(executor_, store, clock) {}
+
+  bool decides() const noexcept override { return true; }
 
   Task<std::vector<Receipt>> publish(Ticks deadline, In<OrderMessage> messages) override {
     std::vector<Receipt> receipts(messages.size());

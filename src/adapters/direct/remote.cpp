@@ -4,8 +4,9 @@
 #include <utility>
 #include <vector>
 
-#include "adapters/direct/crossing.hpp"
 #include "sluice/base/log.hpp"
+
+#include "adapters/direct/crossing.hpp"
 
 namespace sluice {
 namespace {
@@ -44,10 +45,10 @@ class RemoteOrderStore final : public OrderStore {
   Task<std::vector<Outcome>> apply(Ticks deadline, In<OrderMessage> messages,
                                    std::optional<OffsetRange> range) override {
     std::vector<OrderMessage> copy(messages.begin(), messages.end());
-    return way_.go(deadline, [&inner = inner_, deadline, copy = std::move(copy),
-                              range = std::move(range)] {
-      return inner.apply(deadline, copy, range);
-    });
+    return way_.go(deadline,
+                   [&inner = inner_, deadline, copy = std::move(copy), range = std::move(range)] {
+                     return inner.apply(deadline, copy, range);
+                   });
   }
 
   Task<std::vector<std::optional<Order>>> find(Ticks deadline, In<OrderKey> keys) override {
@@ -64,9 +65,8 @@ class RemoteOrderStore final : public OrderStore {
   }
 
   Task<Epoch> fence_epoch(Ticks deadline, LaneId lane) override {
-    return way_.go(deadline, [&inner = inner_, deadline, lane] {
-      return inner.fence_epoch(deadline, lane);
-    });
+    return way_.go(deadline,
+                   [&inner = inner_, deadline, lane] { return inner.fence_epoch(deadline, lane); });
   }
 
   Task<LaneImage> fence(Ticks deadline, LaneId lane) override {
@@ -133,17 +133,16 @@ class RemoteControlStore final : public ControlStore {
   RemoteControlStore(Way way, ControlStore& inner) : way_(std::move(way)), inner_(inner) {}
 
   Task<Lease> acquire(Ticks deadline, std::string name, std::string holder, Millis ttl) override {
-    return way_.go(deadline, [&inner = inner_, deadline, name = std::move(name),
-                              holder = std::move(holder), ttl] {
-      return inner.acquire(deadline, name, holder, ttl);
-    });
+    return way_.go(deadline,
+                   [&inner = inner_, deadline, name = std::move(name), holder = std::move(holder),
+                    ttl] { return inner.acquire(deadline, name, holder, ttl); });
   }
 
   Task<> release(Ticks deadline, std::string name, std::string holder) override {
-    return way_.go(deadline, [&inner = inner_, deadline, name = std::move(name),
-                              holder = std::move(holder)] {
-      return inner.release(deadline, name, holder);
-    });
+    return way_.go(deadline,
+                   [&inner = inner_, deadline, name = std::move(name), holder = std::move(holder)] {
+                     return inner.release(deadline, name, holder);
+                   });
   }
 
  private:

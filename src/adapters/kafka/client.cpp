@@ -39,8 +39,7 @@ Config::Config(const KafkaSettings& settings) : conf_(rd_kafka_conf_new()) {
 
 void Config::set(const char* name, const std::string& value) {
   std::array<char, 256> why{};
-  const auto done =
-      rd_kafka_conf_set(conf_.get(), name, value.c_str(), why.data(), why.size());
+  const auto done = rd_kafka_conf_set(conf_.get(), name, value.c_str(), why.data(), why.size());
   if (done != RD_KAFKA_CONF_OK && refused_.empty()) refused_ = why.data();
 }
 

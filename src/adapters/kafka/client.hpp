@@ -1,8 +1,7 @@
 #pragma once
 
-#include <librdkafka/rdkafka.h>
-
 #include <cstdint>
+#include <librdkafka/rdkafka.h>
 #include <memory>
 #include <string>
 

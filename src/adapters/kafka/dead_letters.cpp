@@ -4,8 +4,9 @@
 #include <chrono>
 #include <string>
 
-#include "client.hpp"
 #include "sluice/base/log.hpp"
+
+#include "client.hpp"
 
 namespace sluice::kafka {
 namespace {

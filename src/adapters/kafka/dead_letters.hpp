@@ -8,8 +8,8 @@
 
 namespace sluice::kafka {
 
-/// Writes poison to the dead-letter topic. Its connection is made at the first use, as most never need
-/// one. Belongs to one thread and blocks it.
+/// Writes poison to the dead-letter topic. Its connection is made at the first use, as most never
+/// need one. Belongs to one thread and blocks it.
 class DeadLetters {
  public:
   explicit DeadLetters(const KafkaSettings& settings);

@@ -5,10 +5,11 @@
 #include <string>
 #include <utility>
 
+#include "sluice/base/log.hpp"
+
 #include "client.hpp"
 #include "dead_letters.hpp"
 #include "partition_log.hpp"
-#include "sluice/base/log.hpp"
 
 namespace sluice::kafka {
 namespace {
@@ -193,10 +194,10 @@ void Feed::add(const rd_kafka_message_t& message) {
   std::optional<TimePoint> log_time;
   // A producer's own time is not in the order of the log and proves nothing.
   if (kind == RD_KAFKA_TIMESTAMP_LOG_APPEND_TIME) log_time = TimePoint{Millis{stamp}};
-  found->second.add(message.offset, log_time,
-                    read_message(static_cast<const char*>(message.payload), message.len,
-                                 message.offset,
-                                 static_cast<std::size_t>(settings_.message_bytes_max)));
+  found->second.add(
+      message.offset, log_time,
+      read_message(static_cast<const char*>(message.payload), message.len, message.offset,
+                   static_cast<std::size_t>(settings_.message_bytes_max)));
 }
 
 void Feed::handle_rebalance(rd_kafka_event_t* event) {
@@ -218,8 +219,8 @@ void Feed::handle_rebalance(rd_kafka_event_t* event) {
 
 void Feed::handle_error(rd_kafka_event_t* event) {
   const auto error = rd_kafka_event_error(event);
-  const std::unique_ptr<rd_kafka_topic_partition_t, Destroy<rd_kafka_topic_partition_destroy>> where(
-      rd_kafka_event_topic_partition(event));
+  const std::unique_ptr<rd_kafka_topic_partition_t, Destroy<rd_kafka_topic_partition_destroy>>
+      where(rd_kafka_event_topic_partition(event));
   const auto found = where ? partitions_.find(where->partition) : partitions_.end();
   if (error == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
     if (found != partitions_.end()) found->second.end_at(where->offset);
@@ -228,7 +229,8 @@ void Feed::handle_error(rd_kafka_event_t* event) {
   if (error == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET) {
     if (found == partitions_.end()) return;
     log().critical(
-        "kafka: {}/{} cannot be read at the store's position {}: the topic was truncated or created "
+        "kafka: {}/{} cannot be read at the store's position {}: the topic was truncated or "
+        "created "
         "anew. Orders may be missing; nothing was changed",
         settings_.topic, where->partition, found->second.next());
     found->second.break_off();
@@ -288,8 +290,8 @@ void Feed::retry_broken() {
 
 // Once a second, for the partitions with nothing to deliver: where do they end? If that is where
 // reading stands, everything that was in the log when we asked is delivered, so the partition is
-// complete up to the time before the question. What a leader has and its replicas have not yet is not
-// part of the end, and its clock is not ours: hence the margin.
+// complete up to the time before the question. What a leader has and its replicas have not yet is
+// not part of the end, and its clock is not ours: hence the margin.
 void Feed::look_for_ends() {
   const auto now = clock_->ticks();
   if (now < look_at_ || partitions_.empty()) return;
@@ -345,8 +347,8 @@ Result<std::unique_ptr<OrderFeed>> create_kafka_feed(const KafkaSettings& settin
   }
   auto client = kafka::start_consumer(settings);
   if (!client) return client.error();
-  auto feed = std::make_unique<kafka::Feed>(settings, positions, std::move(clock),
-                                            std::move(*client));
+  auto feed =
+      std::make_unique<kafka::Feed>(settings, positions, std::move(clock), std::move(*client));
   auto subscribed = feed->subscribe();
   if (!subscribed) return subscribed.error();
   return std::unique_ptr<OrderFeed>(std::move(feed));

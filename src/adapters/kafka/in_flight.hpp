@@ -24,8 +24,8 @@ enum class Fate : std::uint8_t {
 };
 
 /// The publish calls under way. Each is answered once, with one wake-up: when its last message is
-/// reported, at its deadline, or at `answer_all`. It is kept until its last report, so that a late one
-/// finds its place. Thread-safe.
+/// reported, at its deadline, or at `answer_all`. It is kept until its last report, so that a late
+/// one finds its place. Thread-safe.
 class InFlight {
  public:
   struct Call;
@@ -46,8 +46,8 @@ class InFlight {
     std::list<Call>::iterator self;
   };
 
-  /// A call of `count` messages. The caller reports what it could not send, then calls `sent`; until
-  /// then the call stays. Null, and `answer` untouched, after `refuse`.
+  /// A call of `count` messages. The caller reports what it could not send, then calls `sent`;
+  /// until then the call stays. Null, and `answer` untouched, after `refuse`.
   Call* begin(const void* owner, Ticks deadline, std::size_t count, Completion<Receipts>& answer);
   void sent(Call& call) { release(call); }
 

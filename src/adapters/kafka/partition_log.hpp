@@ -17,9 +17,9 @@ namespace sluice::kafka {
 class PartitionLog {
  public:
   enum class State : std::uint8_t {
-    lost,     ///< The position must be read from the store; what arrives is dropped.
+    lost,  ///< The position must be read from the store; what arrives is dropped.
     reading,
-    broken,   ///< The position is outside of the partition.
+    broken,  ///< The position is outside of the partition.
   };
 
   using Content = std::variant<OrderMessage, Poison>;
@@ -34,15 +34,15 @@ class PartitionLog {
   void lose() { drop(State::lost); }
   void break_off() { drop(State::broken); }
 
-  /// The message at `offset`. One before what was read already is dropped, as is any in another state
-  /// than `reading`. `log_time`: the broker's append time, empty if it has none.
+  /// The message at `offset`. One before what was read already is dropped, as is any in another
+  /// state than `reading`. `log_time`: the broker's append time, empty if it has none.
   void add(std::int64_t offset, std::optional<TimePoint> log_time, Content content);
 
   /// The log ends at `offset`: whatever lies before it and did not arrive is no message.
   void end_at(std::int64_t offset);
 
-  /// At some moment, when everything up to `log_time` was in the log, it ended at `end`. Noted if all
-  /// of it was delivered.
+  /// At some moment, when everything up to `log_time` was in the log, it ended at `end`. Noted if
+  /// all of it was delivered.
   void ended(std::int64_t end, TimePoint log_time);
 
   /// Something to deliver, or an end to tell of.
@@ -76,8 +76,8 @@ class PartitionLog {
   std::size_t poison_bytes_ = 0;
 };
 
-/// What a message of the log is: an order, or poison with the reason, of which at most 64 KiB are kept.
-/// `value` is null for a message without a value.
+/// What a message of the log is: an order, or poison with the reason, of which at most 64 KiB are
+/// kept. `value` is null for a message without a value.
 PartitionLog::Content read_message(const char* value, std::size_t size, std::int64_t offset,
                                    std::size_t size_max);
 

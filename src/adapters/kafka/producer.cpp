@@ -12,9 +12,10 @@
 #include <utility>
 #include <vector>
 
+#include "sluice/base/log.hpp"
+
 #include "client.hpp"
 #include "in_flight.hpp"
-#include "sluice/base/log.hpp"
 
 namespace sluice::kafka {
 namespace {
@@ -161,7 +162,8 @@ void Producer::on_report(rd_kafka_t*, const rd_kafka_message_t* message, void* o
   auto& self = *static_cast<Producer*>(opaque);
   const auto fate = fate_of(*message);
   self.outstanding_.fetch_sub(1, std::memory_order_relaxed);
-  (fate == Fate::queued ? self.acknowledged_ : self.failed_).fetch_add(1, std::memory_order_relaxed);
+  (fate == Fate::queued ? self.acknowledged_ : self.failed_)
+      .fetch_add(1, std::memory_order_relaxed);
   self.in_flight_.report(*static_cast<InFlight::Slot*>(message->_private), fate);
 }
 
@@ -177,7 +179,8 @@ void Producer::deliver() {
 }
 
 // An idempotent producer that lost the thread of its sequence refuses all work for good; a new one
-// starts a new sequence. A message sent twice because of it changes nothing: applying is idempotent.
+// starts a new sequence. A message sent twice because of it changes nothing: applying is
+// idempotent.
 void Producer::replace_broken() {
   std::array<char, 256> why{};
   auto* broken = connection_->client.get();
@@ -229,8 +232,7 @@ void Producer::look_after() {
 Result<void> Producer::look() {
   const auto used = connection();
   const rd_kafka_metadata_t* answer = nullptr;
-  const auto failed =
-      rd_kafka_metadata(used->client.get(), 0, used->topic.get(), &answer, kLookMs);
+  const auto failed = rd_kafka_metadata(used->client.get(), 0, used->topic.get(), &answer, kLookMs);
   if (failed != RD_KAFKA_RESP_ERR_NO_ERROR) return Errc::unavailable;
   const Metadata metadata(answer);
   if (metadata->topic_cnt != 1) return Errc::not_found;
@@ -270,6 +272,8 @@ class ProducerQueue final : public OrderQueue {
  public:
   explicit ProducerQueue(std::shared_ptr<Producer> producer) : producer_(std::move(producer)) {}
   ~ProducerQueue() override { producer_->forget(this); }
+
+  bool decides() const noexcept override { return false; }
 
   Task<std::vector<Receipt>> publish(Ticks deadline, In<OrderMessage> messages) override {
     if (messages.empty()) co_return std::vector<Receipt>{};

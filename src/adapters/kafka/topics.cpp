@@ -8,8 +8,9 @@
 #include <thread>
 #include <vector>
 
-#include "client.hpp"
 #include "sluice/base/log.hpp"
+
+#include "client.hpp"
 
 namespace sluice {
 namespace kafka {
@@ -83,8 +84,8 @@ Result<void> Admin::create(const std::string& topic) {
     return Errc::unavailable;
   }
   std::size_t count = 0;
-  const auto* results = rd_kafka_CreateTopics_result_topics(
-      rd_kafka_event_CreateTopics_result(event.get()), &count);
+  const auto* results =
+      rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(event.get()), &count);
   if (count != 1) return Errc::unavailable;
   const auto error = rd_kafka_topic_result_error(results[0]);
   if (error == RD_KAFKA_RESP_ERR_NO_ERROR || error == RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS) {

@@ -120,7 +120,7 @@ std::vector<Pending> Lane::overdue(LaneId lane, TimePoint not_after, std::size_t
 Result<void> Lane::set_window(Epoch epoch, const LaneWindow& window) {
   std::lock_guard lock(mutex_);
   if (epoch_ == 0 || epoch != epoch_) return Errc::not_ready;
-  window_ = window;
+  if (window.revision >= window_.revision) window_ = window;
   return {};
 }
 

@@ -42,9 +42,9 @@ constexpr Statement kRaiseFence{
     " WHERE sale_id = $1::bigint AND lane = $2::integer AND fence_epoch < $3::integer"
     " RETURNING fence_epoch, stock"};
 
-constexpr Statement kTerms{
-    "terms",
-    "SELECT state, starts_at, ends_at, limit_per_order FROM sales WHERE sale_id = $1::bigint"};
+constexpr Statement kTerms{"terms",
+                           "SELECT state, starts_at, ends_at, limit_per_order, revision FROM sales "
+                           "WHERE sale_id = $1::bigint"};
 
 constexpr Statement kWinners{
     "winners",
@@ -258,7 +258,8 @@ class PostgresOrderStore final : public OrderStore {
     if (rows->size() == 0) return Errc::not_found;
     const auto state = parse_sale_state(rows->text(0, 0));
     if (!state) return Errc::invalid;
-    image.window = LaneWindow{*state, rows->time(0, 1), rows->time(0, 2)};
+    image.window = LaneWindow{*state, rows->time(0, 1), rows->time(0, 2),
+                              static_cast<std::uint32_t>(rows->int4(0, 4))};
     image.limit_per_order = static_cast<std::uint32_t>(rows->int4(0, 3));
     return {};
   }

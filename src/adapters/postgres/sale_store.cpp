@@ -12,7 +12,7 @@ constexpr std::size_t kListMax = 10'000;
 
 #define SLUICE_SALE_COLUMNS                                                      \
   "s.sale_id, s.title, s.description, s.unit_price_minor, s.currency, s.stock, " \
-  "s.limit_per_order, s.lanes, s.starts_at, s.ends_at, s.state"
+  "s.limit_per_order, s.lanes, s.starts_at, s.ends_at, s.state, s.revision"
 
 constexpr Statement kCreate{
     "create_sale",
@@ -35,7 +35,8 @@ constexpr Statement kGet{
     "get_sale", "SELECT " SLUICE_SALE_COLUMNS " FROM sales s WHERE s.sale_id = $1::bigint"};
 
 constexpr Statement kSetState{"set_sale_state",
-                              "UPDATE sales s SET state = $2::text::sale_state"
+                              "UPDATE sales s SET state = $2::text::sale_state,"
+                              " revision = revision + (state <> $2::text::sale_state)::integer"
                               " WHERE s.sale_id = $1::bigint AND s.state::text = ANY ($3::text[])"
                               " RETURNING " SLUICE_SALE_COLUMNS};
 
@@ -55,6 +56,7 @@ Result<Sale> read_sale(const Rows& rows, std::size_t row) {
   sale.terms.starts_at = rows.time(row, 8);
   sale.terms.ends_at = rows.time(row, 9);
   sale.state = *state;
+  sale.revision = static_cast<std::uint32_t>(rows.int4(row, 11));
   return sale;
 }
 

@@ -115,9 +115,14 @@ std::optional<ReserveReply> read_reserve(const redisReply& reply, In<Attempt> at
   return out;
 }
 
+void add_window(Command& words, const LaneWindow& window) {
+  words.add(name(window.state)).add(unix_ms(window.starts_at)).add(unix_ms(window.ends_at));
+  words.add(std::int64_t{window.revision});
+}
+
 std::optional<LaneView> read_view(const redisReply& reply) {
   const auto words = elements(reply);
-  if (words.size() != 7) return std::nullopt;
+  if (words.size() != 8) return std::nullopt;
   const auto state = parse_sale_state(text(*words[4]));
   if (!state) return std::nullopt;
   LaneView view;
@@ -129,6 +134,7 @@ std::optional<LaneView> read_view(const redisReply& reply) {
   view.window.state = *state;
   view.window.starts_at = TimePoint{Millis{words[5]->integer}};
   view.window.ends_at = TimePoint{Millis{words[6]->integer}};
+  view.window.revision = static_cast<std::uint32_t>(words[7]->integer);
   return view;
 }
 
@@ -347,8 +353,8 @@ Task<> RedisInventory::rebuild(Call call, const LaneImage& image) {
     co_return staged.error() == Errc::unknown ? make_error_code(Errc::unavailable) : staged.error();
   }
   Command words = keys_of(keys, &staging);
-  words.add(std::int64_t{image.epoch}).add(name(image.window.state));
-  words.add(unix_ms(image.window.starts_at)).add(unix_ms(image.window.ends_at));
+  words.add(std::int64_t{image.epoch});
+  add_window(words, image.window);
   words.add(image.stock).add(static_cast<std::int64_t>(image.winners.size() + 1));
   auto reply = co_await run(*connection_, call.deadline, scripts().open, std::move(words));
   if (reply.has_error()) co_return reply.error();
@@ -364,7 +370,7 @@ Task<> RedisInventory::rebuild(Call call, const LaneImage& image) {
 
 Task<> RedisInventory::set_window(Call call, LaneWindow window) {
   Command words = words_for(call);
-  words.add(name(window.state)).add(unix_ms(window.starts_at)).add(unix_ms(window.ends_at));
+  add_window(words, window);
   auto reply = co_await run(*connection_, call.deadline, scripts().window, std::move(words));
   if (reply.has_error()) co_return reply.error();
   if (not_ready(*reply.value())) co_return Errc::not_ready;

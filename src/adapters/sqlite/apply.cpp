@@ -5,7 +5,10 @@
 namespace sluice::sqlite {
 namespace {
 
-constexpr std::size_t kMessagesMax = 4'096;
+bool valid(const OffsetRange& range) {
+  return !range.topic.empty() && range.partition >= 0 && range.begin >= 0 &&
+         range.next >= range.begin;
+}
 
 Outcome outcome_of(const OrderMessage& message, OrderStatus status, RejectReason reason) {
   Outcome outcome;
@@ -24,7 +27,7 @@ Outcome rejected(const OrderMessage& message, RejectReason reason) {
 Result<std::vector<Outcome>> Apply::run(In<OrderMessage> messages,
                                         const std::optional<OffsetRange>& range) {
   if (messages.size() > kMessagesMax) return Errc::overloaded;
-  if (range && (range->begin < 0 || range->next < range->begin)) return Errc::invalid;
+  if (range && !valid(*range)) return Errc::invalid;
 
   Transaction transaction(database_);
   if (range && !move_position(*range)) return Errc::stale;
@@ -52,7 +55,8 @@ Apply::Lane& Apply::lane_of(LaneId id) {
 
 Outcome Apply::decide(const OrderMessage& message) {
   auto& lane = lane_of(message.lane);
-  const bool sane = message.quantity > 0 && !message.user.text().empty();
+  const bool sane =
+      message.quantity > 0 && !message.user.text().empty() && message.epoch <= kEpochMax;
   if (!lane.known || !sane || message.quantity > lane.limit) {
     return rejected(message, RejectReason::invalid);
   }

@@ -4,10 +4,14 @@
 #include <unordered_map>
 #include <vector>
 
-#include "adapters/sqlite/database.hpp"
 #include "sluice/orders/order_store.hpp"
 
+#include "adapters/sqlite/database.hpp"
+
 namespace sluice::sqlite {
+
+/// The most messages or keys of one call.
+constexpr std::size_t kMessagesMax = 4'096;
 
 /// Decides batches of messages: the one place that makes orders.
 class Apply {
@@ -41,9 +45,10 @@ class Apply {
   Statement lane_{database_,
                   "SELECT stock, fence_epoch, limit_per_order FROM product_stock"
                   " JOIN sales USING (sale_id) WHERE sale_id = ?1 AND lane = ?2"};
-  Statement insert_{database_,
-                    "INSERT INTO orders (order_id, sale_id, lane, user_id, quantity, status, reason,"
-                    " epoch, reserved_at_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"};
+  Statement insert_{
+      database_,
+      "INSERT INTO orders (order_id, sale_id, lane, user_id, quantity, status, reason,"
+      " epoch, reserved_at_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"};
   Statement order_{database_,
                    "SELECT sale_id, user_id, status, reason FROM orders WHERE order_id = ?1"};
   Statement live_{database_,

@@ -10,7 +10,9 @@ class ControlStoreImpl final : public ControlStore {
   explicit ControlStoreImpl(std::shared_ptr<Database> database) : database_(std::move(database)) {}
 
   Task<Lease> acquire(Ticks deadline, std::string name, std::string holder, Millis ttl) override {
-    const auto work = [&] { return acquire_now(name, holder, ttl); };
+    const auto work = [&] {
+      return acquire_now(name, holder, ttl);
+    };
     co_return database_->answer(deadline, work);
   }
 

@@ -23,8 +23,8 @@ Errc errc_of(int code) noexcept {
   }
 }
 
-/// A commit's last write is its commit record: when that or an earlier write failed, the record is not
-/// whole. When only the fsync failed, the record may be found after a crash.
+/// A commit's last write is its commit record: when that or an earlier write failed, the record is
+/// not whole. When only the fsync failed, the record may be found after a crash.
 bool may_have_committed(int code) noexcept {
   return (code & 0xff) == SQLITE_IOERR && code != SQLITE_IOERR_WRITE;
 }
@@ -93,8 +93,8 @@ Statement::Statement(Database& database, std::string_view sql) : database_(datab
 void Statement::bind(int index, std::string_view text) {
   // A null pointer would bind NULL instead of an empty text.
   const char* data = text.empty() ? "" : text.data();
-  check(sqlite3_bind_text(handle_.get(), index, data, static_cast<int>(text.size()),
-                          SQLITE_STATIC));
+  check(
+      sqlite3_bind_text(handle_.get(), index, data, static_cast<int>(text.size()), SQLITE_STATIC));
 }
 
 void Statement::bind(int index, const OrderId& id) {
@@ -144,7 +144,7 @@ Transaction::~Transaction() {
 
 void Transaction::commit() {
   const int code = sqlite3_exec(database_.raw(), "COMMIT", nullptr, nullptr, nullptr);
-  if (code == SQLITE_OK) return;
+  if (code == SQLITE_OK) return database_.worked();
   if (may_have_committed(code)) {
     throw Failure(Errc::unknown, code, sqlite3_errmsg(database_.raw()));
   }

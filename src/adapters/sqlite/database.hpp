@@ -1,10 +1,9 @@
 #pragma once
 
-#include <sqlite3.h>
-
 #include <cstdint>
 #include <exception>
 #include <memory>
+#include <sqlite3.h>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -48,19 +47,20 @@ class Database {
   /// The integer that a query of one row and column returns. Throws `Failure`.
   std::int64_t integer(const std::string& sql);
 
+  /// A commit went well: ends the outage that `answer` reported, if any.
+  void worked();
+
   /// Throws the last error of the connection as a `Failure`.
   [[noreturn]] void fail(int code) const;
 
-  /// Runs `work`, which returns a `Result` and may throw `Failure`, and gives its answer. Statements
-  /// still running at `deadline` are interrupted.
+  /// Runs `work`, which returns a `Result` and may throw `Failure`, and gives its answer.
+  /// Statements still running at `deadline` are interrupted.
   template <class Work>
   auto answer(Ticks deadline, Work work) -> decltype(work()) {
     try {
       check(deadline);
       DeadlineScope scope(*this, deadline);
-      auto answer = work();
-      worked();
-      return answer;
+      return work();
     } catch (const Failure& failure) {
       failed(failure);
       return failure.errc();
@@ -87,7 +87,6 @@ class Database {
 
   static int interrupt_when_late(void* self);
   void check(Ticks deadline) const;
-  void worked();
   void failed(const Failure& failure);
 
   std::shared_ptr<Clock> clock_;
@@ -144,7 +143,9 @@ class Statement {
     void operator()(sqlite3_stmt* statement) const noexcept { sqlite3_finalize(statement); }
   };
 
-  void bind(int index, std::int64_t value) { check(sqlite3_bind_int64(handle_.get(), index, value)); }
+  void bind(int index, std::int64_t value) {
+    check(sqlite3_bind_int64(handle_.get(), index, value));
+  }
   void bind(int index, std::string_view text);
   void bind(int index, const OrderId& id);
   void check(int code) const {

@@ -1,16 +1,16 @@
 #include "adapters/sqlite/open.hpp"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
+#include <fcntl.h>
 #include <filesystem>
 #include <limits>
 #include <system_error>
+#include <unistd.h>
 
 #include "sluice/base/log.hpp"
+
 #include "sluice_sql_sqlite.hpp"
 
 namespace sluice::sqlite {

@@ -33,12 +33,16 @@ class OrderStoreImpl final : public OrderStore {
 
   Task<std::vector<Outcome>> apply(Ticks deadline, In<OrderMessage> messages,
                                    std::optional<OffsetRange> range) override {
-    const auto work = [&] { return apply_.run(messages, range); };
+    const auto work = [&] {
+      return apply_.run(messages, range);
+    };
     co_return database_->answer(deadline, work);
   }
 
   Task<std::vector<std::optional<Order>>> find(Ticks deadline, In<OrderKey> keys) override {
-    const auto work = [&] { return find_now(keys); };
+    const auto work = [&] {
+      return find_now(keys);
+    };
     co_return database_->answer(deadline, work);
   }
 
@@ -62,7 +66,9 @@ class OrderStoreImpl final : public OrderStore {
   }
 
   Task<LaneImage> fence(Ticks deadline, LaneId lane) override {
-    const auto work = [&] { return fence_now(lane); };
+    const auto work = [&] {
+      return fence_now(lane);
+    };
     co_return database_->answer(deadline, work);
   }
 
@@ -88,12 +94,15 @@ class OrderStoreImpl final : public OrderStore {
   }
 
   Task<AuditFigures> audit(Ticks deadline, SaleId sale) override {
-    const auto work = [&] { return audit_now(sale); };
+    const auto work = [&] {
+      return audit_now(sale);
+    };
     co_return database_->answer(deadline, work);
   }
 
  private:
   Result<std::vector<std::optional<Order>>> find_now(In<OrderKey> keys) {
+    if (keys.size() > kMessagesMax) return Errc::overloaded;
     std::vector<std::optional<Order>> orders;
     orders.reserve(keys.size());
     for (const auto& key : keys) {
@@ -117,6 +126,7 @@ class OrderStoreImpl final : public OrderStore {
       image.window.state = parse_sale_state(row.text(3)).value_or(SaleState::closed);
       image.window.starts_at = from_ms(row.integer(4));
       image.window.ends_at = from_ms(row.integer(5));
+      image.window.revision = static_cast<std::uint32_t>(row.integer(6));
     }
     if (image.epoch >= kEpochMax) return Errc::overloaded;
     ++image.epoch;
@@ -155,9 +165,10 @@ class OrderStoreImpl final : public OrderStore {
                                   " AND status IN ('queued', 'confirmed', 'paid')"};
   Statement fence_epoch_{*database_,
                          "SELECT fence_epoch FROM product_stock WHERE sale_id = ?1 AND lane = ?2"};
-  Statement lane_{*database_,
-                  "SELECT fence_epoch, stock, limit_per_order, state, starts_at_ms, ends_at_ms"
-                  " FROM product_stock JOIN sales USING (sale_id) WHERE sale_id = ?1 AND lane = ?2"};
+  Statement lane_{
+      *database_,
+      "SELECT fence_epoch, stock, limit_per_order, state, starts_at_ms, ends_at_ms, revision"
+      " FROM product_stock JOIN sales USING (sale_id) WHERE sale_id = ?1 AND lane = ?2"};
   Statement raise_fence_{*database_,
                          "UPDATE product_stock SET fence_epoch = ?3"
                          " WHERE sale_id = ?1 AND lane = ?2"};

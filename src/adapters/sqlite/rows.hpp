@@ -1,7 +1,8 @@
 #pragma once
 
-#include "adapters/sqlite/database.hpp"
 #include "sluice/domain/order.hpp"
+
+#include "adapters/sqlite/database.hpp"
 
 namespace sluice::sqlite {
 

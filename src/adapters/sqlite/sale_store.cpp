@@ -22,6 +22,7 @@ Sale sale_of(const Statement::Run& row) {
   const auto state = parse_sale_state(row.text(10));
   if (!state) throw Failure(Errc::invalid, SQLITE_CORRUPT, "a sale has an unknown state");
   sale.state = *state;
+  sale.revision = static_cast<std::uint32_t>(row.integer(11));
   return sale;
 }
 
@@ -30,7 +31,9 @@ class SaleStoreImpl final : public SaleStore {
   explicit SaleStoreImpl(std::shared_ptr<Database> database) : database_(std::move(database)) {}
 
   Task<Sale> create(Ticks deadline, SaleDraft draft) override {
-    const auto work = [&] { return create_now(draft); };
+    const auto work = [&] {
+      return create_now(draft);
+    };
     co_return database_->answer(deadline, work);
   }
 
@@ -46,12 +49,16 @@ class SaleStoreImpl final : public SaleStore {
   }
 
   Task<std::optional<Sale>> get(Ticks deadline, SaleId sale) override {
-    const auto work = [&]() -> Result<std::optional<Sale>> { return get_now(sale); };
+    const auto work = [&]() -> Result<std::optional<Sale>> {
+      return get_now(sale);
+    };
     co_return database_->answer(deadline, work);
   }
 
   Task<Sale> set_state(Ticks deadline, SaleId sale, SaleState state) override {
-    const auto work = [&] { return set_state_now(sale, state); };
+    const auto work = [&] {
+      return set_state_now(sale, state);
+    };
     co_return database_->answer(deadline, work);
   }
 
@@ -84,7 +91,8 @@ class SaleStoreImpl final : public SaleStore {
     if (!sale) return Errc::not_found;
     if (sale->state == state) return *sale;
     if (!may_become(sale->state, state)) return Errc::stale;
-    set_state_.change(id, name(state));
+    ++sale->revision;
+    set_state_.change(id, name(state), sale->revision);
     transaction.commit();
     sale->state = state;
     return *sale;
@@ -99,13 +107,13 @@ class SaleStoreImpl final : public SaleStore {
                          "INSERT INTO product_stock (sale_id, lane, stock) VALUES (?1, ?2, ?3)"};
   Statement list_{*database_,
                   "SELECT sale_id, title, description, unit_price_minor, currency, initial_stock,"
-                  " limit_per_order, lanes, starts_at_ms, ends_at_ms, state"
+                  " limit_per_order, lanes, starts_at_ms, ends_at_ms, state, revision"
                   " FROM sales ORDER BY sale_id DESC LIMIT ?1"};
   Statement get_{*database_,
                  "SELECT sale_id, title, description, unit_price_minor, currency, initial_stock,"
-                 " limit_per_order, lanes, starts_at_ms, ends_at_ms, state"
+                 " limit_per_order, lanes, starts_at_ms, ends_at_ms, state, revision"
                  " FROM sales WHERE sale_id = ?1"};
-  Statement set_state_{*database_, "UPDATE sales SET state = ?2 WHERE sale_id = ?1"};
+  Statement set_state_{*database_, "UPDATE sales SET state = ?2, revision = ?3 WHERE sale_id = ?1"};
 };
 
 }  // namespace

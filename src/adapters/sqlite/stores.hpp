@@ -2,10 +2,11 @@
 
 #include <memory>
 
-#include "adapters/sqlite/database.hpp"
 #include "sluice/catalog/sale_store.hpp"
 #include "sluice/orders/order_store.hpp"
 #include "sluice/recovery/control_store.hpp"
+
+#include "adapters/sqlite/database.hpp"
 
 namespace sluice::sqlite {
 

@@ -12,14 +12,15 @@ namespace sluice {
 /// A queue without a log: `publish` applies to `store` at once and answers `decided`.
 ///
 /// `store` lives on `store_executor`, an io_context of one thread that it may block. Any thread may
-/// publish, from a coroutine on an executor of its own; what is published while the store is at work
-/// is applied together, in one transaction of up to 4,096 messages, in order of arrival. A store that
-/// answers `unknown` is asked again with the same messages until it knows or their deadlines passed.
+/// publish, from a coroutine on an executor of its own; what is published while the store is at
+/// work is applied together, in one transaction of up to 4,096 messages, in order of arrival. A
+/// store that answers `unknown` is asked again with the same messages until it knows or their
+/// deadlines passed.
 ///
-/// Answers: every message `decided`, or every message `unknown`, or an error: `Errc::overloaded` (more
-/// than 1,024 messages, or 65,536 wait already), `Errc::unavailable` (the store said so before any
-/// doubt, or the deadline passed before the work began), or another error of the store. `clock` must
-/// let `sleep_until` be cancelled.
+/// Answers: every message `decided`, or every message `unknown`, or an error: `Errc::overloaded`
+/// (more than 1,024 messages, or 65,536 wait already), `Errc::unavailable` (the store said so
+/// before any doubt, or the deadline passed before the work began), or another error of the store.
+/// `clock` must let `sleep_until` be cancelled.
 ///
 /// To end: let all publishes return (each does by its deadline), then stop and join the store's
 /// thread, then destroy the queue, then the store and the io_context of `store_executor`.

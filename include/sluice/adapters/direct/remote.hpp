@@ -10,13 +10,14 @@
 
 namespace sluice {
 
-/// Stores for threads other than the one on which `inner` lives. Every call is made on `executor` with
-/// copies of its arguments; the answer comes back to the caller's executor. Thread-safe. A call that
-/// `inner` has not answered by its deadline is answered then: `Errc::unavailable` if it had not begun
-/// (it never will), else `Errc::unknown`. `clock` must let `sleep_until` be cancelled.
+/// Stores for threads other than the one on which `inner` lives. Every call is made on `executor`
+/// with copies of its arguments; the answer comes back to the caller's executor. Thread-safe. A
+/// call that `inner` has not answered by its deadline is answered then: `Errc::unavailable` if it
+/// had not begun (it never will), else `Errc::unknown`. `clock` must let `sleep_until` be
+/// cancelled.
 ///
-/// To end: let all calls return, then stop and join the thread of `executor`, then destroy these, then
-/// `inner` and the io_context of `executor`.
+/// To end: let all calls return, then stop and join the thread of `executor`, then destroy these,
+/// then `inner` and the io_context of `executor`.
 std::unique_ptr<OrderStore> create_remote_order_store(
     boost::asio::any_io_executor executor, OrderStore& inner,
     std::shared_ptr<Clock> clock = system_clock());

@@ -11,15 +11,17 @@
 namespace sluice {
 
 /// One member of the consumer group, for one fulfilment thread. Partitions are shared out over the
-/// group's members by the brokers; where to read comes from `positions`, and nothing is ever committed
-/// to Kafka. On every rebalance what was read ahead is dropped and the positions are read again; a
-/// delivery still being applied then is protected by the store's `WHERE next = begin`.
+/// group's members by the brokers; where to read comes from `positions`, and nothing is ever
+/// committed to Kafka. On every rebalance what was read ahead is dropped and the positions are read
+/// again; a delivery still being applied then is protected by the store's `WHERE next = begin`.
 ///
-/// `next` blocks the thread up to its deadline, and up to half a second more when a partition's leader
-/// does not answer; it must be called again within `max_poll_interval` or the partitions are lost.
-/// Its errors, after which the caller pauses and calls it again:
-/// - what `positions` answered, while positions of new partitions cannot be read: nothing is consumed;
-/// - `Errc::stale` when a position is outside of its partition (topic truncated or created anew): the
+/// `next` blocks the thread up to its deadline, and up to half a second more when a partition's
+/// leader does not answer; it must be called again within `max_poll_interval` or the partitions are
+/// lost. Its errors, after which the caller pauses and calls it again:
+/// - what `positions` answered, while positions of new partitions cannot be read: nothing is
+/// consumed;
+/// - `Errc::stale` when a position is outside of its partition (topic truncated or created anew):
+/// the
 ///   log says which, the position is left alone and tried again every ten seconds, and the other
 ///   partitions go on;
 /// - `Errc::unavailable` when the group refuses this member for good.

@@ -17,21 +17,23 @@ struct KafkaFigures {
 };
 
 /// The process's one connection to the log, idempotent and waiting for all replicas. Thread-safe.
-/// It owns two threads: one hands delivery reports and deadlines to the calls that wait for them, the
-/// other asks the brokers once a second whether the topic is fit for use.
+/// It owns two threads: one hands delivery reports and deadlines to the calls that wait for them,
+/// the other asks the brokers once a second whether the topic is fit for use.
 class KafkaProducer {
  public:
   virtual ~KafkaProducer() = default;
 
-  /// An `OrderQueue` for the calling thread's executor. Destroy it on that thread (or after it), before
-  /// the io_context; publishes still under way are then forgotten, their messages are not. An answer
+  /// An `OrderQueue` for the calling thread's executor. Destroy it on that thread (or after it) and
+  /// before the io_context, also when nothing is under way: only then is the producer's thread done
+  /// with the io_context. Publishes under way are then forgotten; their messages are not. An answer
   /// to a deadline may be 10 ms late. Besides what the port says, with nothing sent:
-  /// `Errc::overloaded` for more than 1,024 messages, `Errc::invalid` for messages of several lanes.
+  /// `Errc::overloaded` for more than 1,024 messages, `Errc::invalid` for messages of several
+  /// lanes.
   virtual std::unique_ptr<OrderQueue> create_queue() = 0;
 
-  /// What the last look at the brokers found, without I/O: good, `Errc::unavailable` when they did not
-  /// answer (also before the first look ended), `Errc::not_found` without the topic, `Errc::invalid`
-  /// when it has another partition count than the settings.
+  /// What the last look at the brokers found, without I/O: good, `Errc::unavailable` when they did
+  /// not answer (also before the first look ended), `Errc::not_found` without the topic,
+  /// `Errc::invalid` when it has another partition count than the settings.
   virtual Result<void> ping() const = 0;
 
   virtual KafkaFigures figures() const = 0;

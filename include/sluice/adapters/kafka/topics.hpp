@@ -10,7 +10,8 @@ namespace sluice {
 /// replication) and the dead-letter topic where they are missing, and waits until the brokers know
 /// them. Blocks up to `deadline`. Any number of nodes may do this at once.
 /// `Errc::invalid` when the settings are wrong or a topic exists with another partition count or
-/// another kind of timestamp: the log says which. `Errc::unavailable` when the brokers did not answer.
+/// another kind of timestamp: the log says which. `Errc::unavailable` when the brokers did not
+/// answer.
 Result<void> create_kafka_topics(const KafkaSettings& settings, Ticks deadline);
 
 }  // namespace sluice

@@ -1,0 +1,42 @@
+#include <memory>
+
+#include "sluice/adapters/direct/queue.hpp"
+
+#include "adapters/direct/fake_store.hpp"
+#include "adapters/direct/publisher.hpp"
+#include "adapters/direct/store_thread.hpp"
+#include "support/order_queue_contract.hpp"
+
+namespace sluice::test {
+namespace {
+
+class DirectWorld final : public OrderQueueHarness {
+ public:
+  ~DirectWorld() override {
+    store_.open();
+    thread_.stop();
+  }
+
+  std::vector<Result<std::vector<Receipt>>> publish(std::vector<Publish> calls) override {
+    Publisher publisher(*queue_);
+    for (auto& call : calls) publisher.start(std::move(call.messages), call.deadline);
+    return publisher.finish();
+  }
+
+  std::vector<OrderMessage> arrived(std::size_t) override { return store_.rows(); }
+
+  void silence() override { store_.close(); }
+
+ private:
+  FakeStore store_;
+  StoreThread thread_;
+  std::unique_ptr<OrderQueue> queue_ = create_direct_queue(thread_.executor(), store_);
+};
+
+const OrderQueueContract kDirect{"Direct", [] {
+                                   return std::make_unique<DirectWorld>();
+                                 }};
+[[maybe_unused]] const bool kRegistered = register_order_queue_contract(kDirect);
+
+}  // namespace
+}  // namespace sluice::test

@@ -1,0 +1,108 @@
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <chrono>
+
+#include "sluice/adapters/kafka/feed.hpp"
+#include "sluice/adapters/kafka/producer.hpp"
+
+#include "c11_threads.hpp"
+#include "kafka_world.hpp"
+#include "support/order_feed_contract.hpp"
+#include "support/order_queue_contract.hpp"
+
+namespace sluice::test {
+namespace {
+
+boost::asio::awaitable<void> publish_one(OrderQueue& queue, const OrderQueueHarness::Publish& call,
+                                         Result<std::vector<Receipt>>& answer) {
+  const In<OrderMessage> span(call.messages);
+  answer = co_await queue.publish(call.deadline, span);
+}
+
+void rethrow(std::exception_ptr failure) {
+  if (failure) std::rethrow_exception(failure);
+}
+
+class KafkaQueueHarness final : public OrderQueueHarness {
+ public:
+  KafkaQueueHarness() : topics_(4), deaf_(true) { use(topics_.settings()); }
+
+  std::vector<Result<std::vector<Receipt>>> publish(std::vector<Publish> calls) override {
+    std::vector<Result<std::vector<Receipt>>> answers(calls.size());
+    for (std::size_t i = 0; i < calls.size(); ++i) {
+      auto running = publish_one(*queue_, calls[i], answers[i]);
+      boost::asio::co_spawn(context_, std::move(running), rethrow);
+    }
+    context_.restart();
+    context_.run();
+    return answers;
+  }
+
+  std::vector<OrderMessage> arrived(std::size_t count) override {
+    std::vector<OrderMessage> messages;
+    for (const auto& record : topics_.read(topics_.settings().topic, count)) {
+      messages.push_back(parse_order_message(record.value.value()).value());
+    }
+    return messages;
+  }
+
+  void silence() override {
+    auto settings = topics_.settings();
+    settings.brokers = deaf_.broker();
+    use(settings);
+  }
+
+ private:
+  void use(const KafkaSettings& settings) {
+    queue_.reset();
+    producer_ = create_kafka_producer(settings).value();
+    queue_ = producer_->create_queue();
+  }
+
+  KafkaTopics topics_;
+  DeafPort deaf_;
+  boost::asio::io_context context_{1};
+  std::shared_ptr<KafkaProducer> producer_;
+  std::unique_ptr<OrderQueue> queue_;
+};
+
+std::unique_ptr<OrderQueueHarness> make_queue_harness() {
+  return std::make_unique<KafkaQueueHarness>();
+}
+
+const bool kQueueRegistered =
+    register_order_queue_contract(OrderQueueContract{"Kafka", make_queue_harness});
+
+class KafkaFeedHarness final : public OrderFeedHarness {
+ public:
+  OrderFeed& feed() override { return *feed_; }
+  PositionStore& store() override { return store_; }
+
+  void append(std::int32_t partition, std::vector<std::string> values) override {
+    topics_.append(partition, {values.begin(), values.end()});
+  }
+
+  std::vector<Poison> dead_letters(std::size_t count) override {
+    std::vector<Poison> letters;
+    for (auto& record : topics_.read(topics_.settings().dead_letter_topic, count)) {
+      letters.push_back(Poison{record.value.value_or(""), record.why});
+    }
+    return letters;
+  }
+
+ private:
+  KafkaTopics topics_{kContractPartitions};
+  PositionStore store_;
+  std::unique_ptr<OrderFeed> feed_ =
+      create_kafka_feed(topics_.settings(), store_, system_clock()).value();
+};
+
+std::unique_ptr<OrderFeedHarness> make_feed_harness() {
+  return std::make_unique<KafkaFeedHarness>();
+}
+
+const bool kFeedRegistered =
+    register_order_feed_contract(OrderFeedContract{"Kafka", make_feed_harness});
+
+}  // namespace
+}  // namespace sluice::test

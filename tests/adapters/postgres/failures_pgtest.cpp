@@ -1,0 +1,223 @@
+#include <chrono>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <thread>
+
+#include "adapters/postgres/postgres_world.hpp"
+#include "adapters/postgres/stalled_server.hpp"
+#include "support/run_awaitable.hpp"
+#include "support/store_values.hpp"
+
+namespace sluice::test {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using Clock = std::chrono::steady_clock;
+using postgres::Connection;
+using postgres::Params;
+using postgres::Statement;
+
+Ticks in(Millis wait) { return Clock::now() + wait; }
+
+/// One lane of ten units, an applier, and a second connection to disturb it.
+class PostgresFailures : public testing::Test {
+ protected:
+  PostgresFailures()
+      : stores_(create_postgres_stores(world_.database().settings())),
+        other_(world_.database().settings()) {
+    const auto sale = run_awaitable(stores_.sales->create(soon(), draft_of(10))).value();
+    message_ = message_of({sale.id, 0}, user_of(1));
+  }
+
+  Result<std::vector<Outcome>> apply(Ticks deadline) {
+    return run_awaitable(stores_.orders->apply(deadline, messages_of_one(), std::nullopt));
+  }
+
+  AuditFigures audit() {
+    return run_awaitable(stores_.orders->audit(soon(), message_.lane.sale)).value();
+  }
+
+  /// Keeps the lane's row locked until `unlock`.
+  void lock() {
+    ASSERT_EQ(error_of(other_.script(soon(), "BEGIN; SELECT 1 FROM product_stock FOR UPDATE")),
+              "ok");
+  }
+  void unlock() { ASSERT_EQ(error_of(other_.script(soon(), "ROLLBACK")), "ok"); }
+
+  /// Does `function` (pg_cancel_backend, …) to the backend that waits for the lane's row, once it
+  /// is there. True when it was found.
+  bool strike(const std::string& function) {
+    const std::string sql = "SELECT " + function +
+                            "(pid) FROM pg_stat_activity WHERE datname = current_database()"
+                            " AND wait_event_type = 'Lock'";
+    Connection observer(world_.database().settings());
+    const Statement statement{"strike", sql.c_str()};
+    for (const auto end = soon(); Clock::now() < end;) {
+      if (observer.run(soon(), statement, Params()).value().size() > 0) return true;
+      std::this_thread::sleep_for(Millis{2});
+    }
+    return false;
+  }
+
+  std::vector<OrderMessage>& messages_of_one() {
+    messages_ = {message_};
+    return messages_;
+  }
+
+  PostgresWorld world_;
+  PostgresStores stores_;
+  Connection other_;
+  OrderMessage message_;
+  std::vector<OrderMessage> messages_;
+};
+
+TEST_F(PostgresFailures, a_deadline_that_passes_in_the_server_leaves_the_outcome_unknown) {
+  lock();
+  const auto began = Clock::now();
+  EXPECT_EQ(apply(in(Millis{150})).error(), Errc::unknown);
+  EXPECT_LT(Clock::now() - began, Millis{1000});
+  unlock();
+  EXPECT_THAT(apply(soon()).value(), ElementsAre(confirmed(message_)));
+  const AuditFigures expected{10, 9, 1, 1, 0, 0};
+  EXPECT_EQ(audit(), expected);
+}
+
+TEST_F(PostgresFailures, a_deadline_already_past_sends_nothing) {
+  stores_ = create_postgres_stores(world_.database().settings());
+  EXPECT_EQ(apply(Clock::now() - Millis{1}).error(), Errc::unavailable);
+  const AuditFigures untouched{10, 10, 0, 0, 0, 0};
+  EXPECT_EQ(audit(), untouched);
+}
+
+TEST_F(PostgresFailures, a_backend_killed_while_idle_is_replaced_unnoticed) {
+  const std::string kill =
+      "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+      " WHERE datname = current_database() AND pid <> pg_backend_pid()";
+  ASSERT_EQ(error_of(apply(soon())), "ok");
+  ASSERT_EQ(error_of(other_.script(soon(), kill)), "ok");
+  EXPECT_THAT(apply(soon()).value(), ElementsAre(confirmed(message_)));
+}
+
+TEST_F(PostgresFailures,
+       a_backend_killed_amid_a_batch_leaves_it_unknown_and_the_next_call_recovers) {
+  lock();
+  auto applied = Result<std::vector<Outcome>>(Errc::internal);
+  std::thread applier([&] { applied = apply(soon()); });
+  EXPECT_TRUE(strike("pg_terminate_backend"));
+  applier.join();
+  EXPECT_EQ(applied.error(), Errc::unknown);
+  unlock();
+  EXPECT_THAT(apply(soon()).value(), ElementsAre(confirmed(message_)));
+  const AuditFigures expected{10, 9, 1, 1, 0, 0};
+  EXPECT_EQ(audit(), expected);
+}
+
+TEST_F(PostgresFailures, a_cancelled_statement_was_not_done) {
+  lock();
+  auto applied = Result<std::vector<Outcome>>(Errc::internal);
+  std::thread applier([&] { applied = apply(soon()); });
+  EXPECT_TRUE(strike("pg_cancel_backend"));
+  applier.join();
+  EXPECT_EQ(applied.error(), Errc::unavailable);
+  unlock();
+  const AuditFigures untouched{10, 10, 0, 0, 0, 0};
+  EXPECT_EQ(audit(), untouched);
+  EXPECT_THAT(apply(soon()).value(), ElementsAre(confirmed(message_)));
+}
+
+TEST_F(PostgresFailures, a_row_locked_for_too_long_is_given_up_by_the_server) {
+  auto settings = world_.database().settings();
+  settings.lock_timeout = Millis{50};
+  stores_ = create_postgres_stores(settings);
+  lock();
+  EXPECT_EQ(apply(soon()).error(), Errc::unavailable);
+  unlock();
+  EXPECT_THAT(apply(soon()).value(), ElementsAre(confirmed(message_)));
+}
+
+TEST_F(PostgresFailures, a_connection_lost_within_a_transaction_is_not_taken_for_a_new_one) {
+  const auto lane = message_.lane;
+  lock();
+  auto fenced = Result<LaneImage>(Errc::internal);
+  std::thread fencer([&] { fenced = run_awaitable(stores_.orders->fence(soon(), lane)); });
+  EXPECT_TRUE(strike("pg_terminate_backend"));
+  fencer.join();
+  EXPECT_EQ(fenced.error(), Errc::unavailable);
+  unlock();
+  EXPECT_EQ(run_awaitable(stores_.orders->fence_epoch(soon(), lane)).value(), 0u);
+}
+
+TEST_F(PostgresFailures, text_the_database_cannot_store_is_invalid) {
+  auto draft = draft_of(1);
+  draft.title = "\xff\xfe";
+  EXPECT_EQ(run_awaitable(stores_.sales->create(soon(), draft)).error(), Errc::invalid);
+  EXPECT_EQ(error_of(run_awaitable(stores_.health->ping(soon()))), "ok");
+}
+
+TEST(PostgresConnection, a_server_that_never_answers_costs_no_more_than_the_deadline) {
+  StalledServer server;
+  auto stores = create_postgres_stores(postgres_settings(server.url()));
+  const auto began = Clock::now();
+  EXPECT_EQ(run_awaitable(stores.health->ping(in(Millis{200}))).error(), Errc::unavailable);
+  EXPECT_GE(Clock::now() - began, Millis{190});
+  EXPECT_LT(Clock::now() - began, Millis{1000});
+}
+
+TEST(PostgresConnection, a_server_that_never_answers_costs_no_more_than_the_connect_timeout) {
+  StalledServer server;
+  auto settings = postgres_settings(server.url());
+  settings.connect_timeout = Millis{100};
+  settings.backoff_min = Millis{60'000};
+  settings.backoff_max = Millis{60'000};
+  auto stores = create_postgres_stores(settings);
+  const auto began = Clock::now();
+  EXPECT_EQ(run_awaitable(stores.health->ping(soon())).error(), Errc::unavailable);
+  EXPECT_LT(Clock::now() - began, Millis{1000});
+  const auto again = Clock::now();
+  EXPECT_EQ(run_awaitable(stores.health->ping(soon())).error(), Errc::unavailable);
+  EXPECT_LT(Clock::now() - again, Millis{50}) << "between attempts calls fail at once";
+}
+
+TEST(PostgresConnection, says_why_it_cannot_connect) {
+  std::string closed;
+  {
+    StalledServer server;
+    closed = server.url();
+  }
+  Connection refused(postgres_settings(closed));
+  EXPECT_EQ(refused.script(soon(), "SELECT 1").error(), Errc::unavailable);
+  EXPECT_THAT(refused.problem(), HasSubstr("Connection refused"));
+  Connection lost(postgres_settings(postgres_url_of("nowhere")));
+  EXPECT_EQ(lost.script(soon(), "SELECT 1").error(), Errc::unavailable);
+  EXPECT_THAT(lost.problem(), HasSubstr("\"nowhere\" does not exist"));
+}
+
+TEST(PostgresConnection, does_not_repeat_the_password_of_a_wrong_url) {
+  Connection connection(postgres_settings("postgresql://u:hush@h/b?nonsense=1"));
+  EXPECT_EQ(connection.script(soon(), "SELECT 1").error(), Errc::unavailable);
+  EXPECT_THAT(connection.problem(), HasSubstr("not a PostgreSQL URL"));
+  EXPECT_EQ(connection.problem().find("hush"), std::string::npos);
+}
+
+TEST(PostgresConnection, commits_are_durable_whatever_the_database_is_set_to) {
+  PostgresDatabase database;
+  database.run(
+      "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET synchronous_commit = off',"
+      " current_database()); END $$");
+  Connection connection(database.settings());
+  const auto rows =
+      connection.run(soon(), {"show", "SELECT current_setting('synchronous_commit')"}, Params());
+  EXPECT_EQ(rows.value().text(0, 0), "on");
+}
+
+TEST(PostgresConnection, a_script_stops_at_its_first_error_and_says_which) {
+  Connection connection(postgres_settings(postgres_server_url()));
+  EXPECT_EQ(connection.script(soon(), "SELECT 1; SELECT nonsense; SELECT 1/0").error(),
+            Errc::internal);
+  EXPECT_THAT(connection.problem(), HasSubstr("nonsense"));
+  EXPECT_EQ(error_of(connection.script(soon(), "SELECT 1")), "ok");
+}
+
+}  // namespace
+}  // namespace sluice::test

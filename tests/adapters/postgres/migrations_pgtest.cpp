@@ -1,0 +1,106 @@
+#include "sluice/adapters/postgres/migrations.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <thread>
+
+#include "adapters/postgres/postgres_world.hpp"
+#include "sluice_sql_postgres.hpp"
+
+namespace sluice::test {
+namespace {
+
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+std::vector<std::string> all_migrations() {
+  std::vector<std::string> names;
+  for (const auto name : sluice_sql_postgres::names()) names.emplace_back(name);
+  return names;
+}
+
+TEST(PostgresMigrations, bring_an_empty_database_up_to_date_once) {
+  PostgresDatabase database;
+  EXPECT_EQ(check_postgres_schema(database.settings(), soon()).missing, all_migrations());
+  const auto first = migrate_postgres(database.settings(), soon());
+  EXPECT_EQ(first.problem, std::nullopt);
+  EXPECT_EQ(first.applied, all_migrations());
+  const auto second = migrate_postgres(database.settings(), soon());
+  EXPECT_EQ(second.problem, std::nullopt);
+  EXPECT_THAT(second.applied, IsEmpty());
+  EXPECT_TRUE(check_postgres_schema(database.settings(), soon()).usable());
+}
+
+TEST(PostgresMigrations, two_programs_at_once_apply_each_migration_once) {
+  PostgresDatabase database;
+  MigrationReport theirs;
+  std::thread other([&] { theirs = migrate_postgres(database.settings(), soon()); });
+  const auto ours = migrate_postgres(database.settings(), soon());
+  other.join();
+  EXPECT_EQ(ours.problem, std::nullopt);
+  EXPECT_EQ(theirs.problem, std::nullopt);
+  EXPECT_EQ(ours.applied.size() + theirs.applied.size(), all_migrations().size());
+}
+
+TEST(PostgresMigrations, a_changed_migration_is_refused) {
+  PostgresWorld world;
+  const auto& database = world.database();
+  database.run("UPDATE schema_migrations SET checksum = 'x' WHERE name LIKE '0001%'");
+  const auto report = migrate_postgres(database.settings(), soon());
+  EXPECT_THAT(report.problem.value_or(""), HasSubstr("0001_schema.sql was applied with another"));
+  const auto schema = check_postgres_schema(database.settings(), soon());
+  EXPECT_EQ(schema.problem, report.problem);
+  EXPECT_FALSE(schema.usable());
+}
+
+TEST(PostgresMigrations, a_migration_of_a_newer_program_is_refused) {
+  PostgresWorld world;
+  const auto& database = world.database();
+  database.run("INSERT INTO schema_migrations VALUES ('9999_future.sql', 'x')");
+  const auto report = migrate_postgres(database.settings(), soon());
+  EXPECT_THAT(report.problem.value_or(""), HasSubstr("9999_future.sql"));
+  EXPECT_EQ(check_postgres_schema(database.settings(), soon()).problem, report.problem);
+}
+
+TEST(PostgresMigrations, a_migration_that_fails_leaves_nothing_and_can_be_repeated) {
+  PostgresDatabase database;
+  database.run("CREATE TABLE leases (occupied integer)");
+  const auto failed = migrate_postgres(database.settings(), soon());
+  EXPECT_THAT(failed.problem.value_or(""), HasSubstr("migration 0001_schema.sql: relation"));
+  EXPECT_THAT(failed.applied, IsEmpty());
+  database.run("DROP TABLE leases");
+  EXPECT_EQ(migrate_postgres(database.settings(), soon()).problem, std::nullopt);
+}
+
+TEST(PostgresMigrations, say_why_a_database_cannot_be_used) {
+  const auto schema = check_postgres_schema(postgres_settings(postgres_url_of("nowhere")), soon());
+  EXPECT_THAT(schema.problem.value_or(""), HasSubstr("\"nowhere\" does not exist"));
+  const auto report = migrate_postgres(postgres_settings("host=127.0.0.1"), soon());
+  EXPECT_THAT(report.problem.value_or(""), HasSubstr("begins with postgresql://"));
+}
+
+TEST(PostgresMigrations, a_database_that_is_not_utf8_is_refused) {
+  const auto name = "sluice_test_" + random_hex(8);
+  run_sql(postgres_server_url(),
+          "CREATE DATABASE " + name + " TEMPLATE template0 ENCODING 'SQL_ASCII' LOCALE 'C'");
+  const auto report = migrate_postgres(postgres_settings(postgres_url_of(name)), soon());
+  run_sql(postgres_server_url(), "DROP DATABASE " + name + " WITH (FORCE)");
+  EXPECT_THAT(report.problem.value_or(""), HasSubstr("must be UTF8"));
+}
+
+TEST(PostgresUrl, says_what_is_wrong_without_repeating_a_password) {
+  EXPECT_EQ(check_postgres_url("postgresql://a@127.0.0.1:5432,127.0.0.2:5433/b?sslmode=prefer"),
+            std::nullopt);
+  EXPECT_EQ(check_postgres_url("postgres:///b"), std::nullopt);
+  for (const std::string bad : {"", "mysql://u:hush@h/b", "host=h password=hush",
+                                "postgresql://u:hush@[h/b", "postgresql://u:hush@h/b?nonsense=1",
+                                "postgresql://u:hush%zz@h/b", "postgresql://u:hush@[::1]x/b"}) {
+    const auto problem = check_postgres_url(bad);
+    ASSERT_TRUE(problem.has_value()) << bad;
+    EXPECT_GT(problem->size(), 20u) << bad;
+    EXPECT_EQ(problem->find("hush"), std::string::npos) << *problem;
+  }
+}
+
+}  // namespace
+}  // namespace sluice::test

@@ -1,0 +1,174 @@
+#include <chrono>
+#include <gtest/gtest.h>
+#include <string>
+#include <vector>
+
+#include "redis_support.hpp"
+#include "support/inventory_contract.hpp"
+#include "support/store_values.hpp"
+
+namespace sluice::test {
+namespace {
+
+const bool kRegistered = register_inventory_contract({"Redis", [] {
+                                                        return std::make_unique<RedisWorld>(
+                                                            settings_of(shared_redis_url()));
+                                                      }});
+
+class RedisInventory : public testing::Test {
+ protected:
+  RedisInventory() { lane_.open(5); }
+
+  std::string ask(const std::vector<std::string>& words) { return world_.admin().ask(words); }
+
+  /// Every call fails or shows nothing, and a settlement changes nothing.
+  void expect_not_ready(const Attempt& winner) {
+    EXPECT_EQ(lane_.try_reserve({lane_.attempt("new")}).error(), Errc::not_ready);
+    EXPECT_EQ(lane_.try_find({winner.user}).error(), Errc::not_ready);
+    EXPECT_EQ(lane_.try_winners().error(), Errc::not_ready);
+    EXPECT_EQ(lane_.set_window(open_window()).error(), Errc::not_ready);
+    EXPECT_FALSE(lane_.view().ready);
+    lane_.settle(winner, SettleAction::give_back);
+    EXPECT_FALSE(lane_.view().ready);
+  }
+
+  RedisWorld world_{settings_of(shared_redis_url())};
+  LaneDriver lane_{world_};
+};
+
+TEST_F(RedisInventory, IsNotReadyWithoutAnyOneOfItsKeys) {
+  for (std::size_t lost = 0; lost < 4; ++lost) {
+    SCOPED_TRACE(keys_of(lane_.lane)[lost]);
+    const auto attempt = lane_.attempt("ann");
+    ASSERT_EQ(lane_.reserve_one(attempt).verdict, Verdict::granted);
+    ASSERT_EQ(ask({"DEL", keys_of(lane_.lane)[lost]}), "1");
+    expect_not_ready(attempt);
+    for (std::size_t i = 0; i < 4; ++i) {
+      EXPECT_EQ(ask({"EXISTS", keys_of(lane_.lane)[i]}), i == lost ? "0" : "1");
+    }
+    EXPECT_EQ(lane_.overdue().size(), lost == 3 ? 0U : 1U);
+    ++lane_.epoch;
+    lane_.open(5);
+    EXPECT_TRUE(lane_.view().ready);
+  }
+}
+
+TEST_F(RedisInventory, IsNotReadyWithAKeyOfAnotherEpoch) {
+  const auto attempt = lane_.attempt("ann");
+  lane_.reserve_one(attempt);
+  const auto keys = keys_of(lane_.lane);
+  const std::vector<std::vector<std::string>> damage = {
+      {"HSET", keys[0], "epoch", "2"},
+      {"HSET", keys[1], "epoch", "2"},
+      {"HSET", keys[2], "#epoch", "2"},
+      {"ZADD", keys[3], "2", "#epoch"},
+  };
+  auto repair = damage;
+  repair[0][3] = repair[1][3] = repair[2][3] = repair[3][2] = "1";
+  for (std::size_t i = 0; i < damage.size(); ++i) {
+    SCOPED_TRACE(keys[i]);
+    ask(damage[i]);
+    expect_not_ready(attempt);
+    ask(repair[i]);
+    EXPECT_TRUE(lane_.view().ready);
+    EXPECT_EQ(lane_.view().stock, 4);
+  }
+}
+
+TEST_F(RedisInventory, IsNotReadyWithAKeyOfAnotherType) {
+  const auto attempt = lane_.attempt("ann");
+  for (std::size_t i = 0; i < 4; ++i) {
+    SCOPED_TRACE(keys_of(lane_.lane)[i]);
+    lane_.reserve_one(attempt);
+    ask({"SET", keys_of(lane_.lane)[i], "something else"});
+    expect_not_ready(attempt);
+    const auto overdue = lane_.overdue();
+    EXPECT_EQ(overdue.size(), i == 3 ? 0U : 1U);
+    ++lane_.epoch;
+    lane_.open(5);
+    EXPECT_TRUE(lane_.view().ready);
+    lane_.epoch = 1;
+    lane_.world.lose(lane_.lane);
+    lane_.open(5);
+  }
+}
+
+TEST_F(RedisInventory, IsNotReadyInARedisThatTookOverFromAnother) {
+  const auto attempt = lane_.attempt("ann");
+  lane_.reserve_one(attempt);
+  ask({"HSET", keys_of(lane_.lane)[0], "replid", std::string(40, 'a')});
+  expect_not_ready(attempt);
+  EXPECT_EQ(lane_.overdue().size(), 1U);
+}
+
+TEST_F(RedisInventory, OpensNoLowerEpochOverTheRuinsOfALane) {
+  lane_.epoch = 7;
+  lane_.open(5);
+  for (const std::size_t kept : {0U, 1U, 2U, 3U}) {
+    for (std::size_t i = 0; i < 4; ++i) {
+      if (i != kept) ask({"DEL", keys_of(lane_.lane)[i]});
+    }
+    EXPECT_EQ(lane_.rebuild(lane_.image(1, lane_.epoch - 1)).error(), Errc::stale);
+    EXPECT_FALSE(lane_.view().ready);
+    EXPECT_EQ(error_of(lane_.rebuild(lane_.image(1, lane_.epoch))), "ok");
+    EXPECT_TRUE(lane_.view().ready);
+  }
+}
+
+TEST_F(RedisInventory, KeepsItsKeysForEverAndLeavesNoOthers) {
+  auto image = lane_.image(5, 2);
+  const auto user = user_of(1);
+  image.winners = {{user, {message_of(lane_.lane, user).id, OrderStatus::confirmed, 1}}};
+  ASSERT_EQ(error_of(lane_.rebuild(image)), "ok");
+  ASSERT_EQ(lane_.rebuild(image).error(), Errc::stale);
+  lane_.epoch = 2;
+  lane_.reserve_one(lane_.attempt("ann"));
+  for (const auto& key : keys_of(lane_.lane)) EXPECT_EQ(ask({"PTTL", key}), "-1") << key;
+  const auto tag = "{" + std::to_string(lane_.lane.sale) + ":0}";
+  EXPECT_EQ(ask({"KEYS", "seckill:staging:" + tag + "*"}), "");
+}
+
+TEST_F(RedisInventory, CountsTheAgeOfAReservationByRedisTime) {
+  const auto attempt = lane_.attempt("ann");
+  lane_.reserve_one(attempt);
+  const auto member = attempt.id.text() + "1:ann";
+  const auto key = keys_of(lane_.lane)[3];
+  const auto score = std::stoll(ask({"ZSCORE", key, member}));
+  ask({"ZADD", key, std::to_string(score - 60'000), member});
+  EXPECT_TRUE(lane_.overdue(Millis{90'000}).empty());
+  ASSERT_EQ(lane_.overdue(Millis{60'000}).size(), 1U);
+  EXPECT_EQ(lane_.overdue(Millis{60'000})[0].reserved_at, TimePoint{Millis{score - 60'000}});
+}
+
+TEST_F(RedisInventory, SkipsPendingRecordsThatItCannotRead) {
+  const auto key = keys_of(lane_.lane)[3];
+  const auto attempt = lane_.attempt("ann");
+  lane_.reserve_one(attempt);
+  for (const auto* const member : {"", "x", "\r\n", "1:ann"}) ask({"ZADD", key, "100000", member});
+  ask({"ZADD", key, "100000", attempt.id.text() + "0:ann"});
+  ask({"ZADD", key, "100000", attempt.id.text() + "1:"});
+  ask({"ZADD", key, "1e300", attempt.id.text() + "1:bob"});
+  const auto overdue = lane_.overdue();
+  ASSERT_EQ(overdue.size(), 1U);
+  EXPECT_EQ(overdue[0].id, attempt.id);
+}
+
+TEST_F(RedisInventory, ReportsARecordThatItCannotRead) {
+  ask({"HSET", keys_of(lane_.lane)[2], "ann", "nonsense"});
+  EXPECT_EQ(lane_.try_find({*UserId::parse("ann")}).error(), Errc::internal);
+  EXPECT_EQ(lane_.try_reserve({lane_.attempt("ann")}).error(), Errc::internal);
+}
+
+TEST_F(RedisInventory, ServesSeveralConnectionsAtOnce) {
+  RedisWorld other(settings_of(shared_redis_url()));
+  LaneDriver there(other);
+  there.lane = lane_.lane;
+  const auto attempt = lane_.attempt("ann");
+  lane_.reserve_one(attempt);
+  EXPECT_EQ(there.reserve_one(there.attempt("ann")).existing.id, attempt.id);
+  there.settle(attempt, SettleAction::keep);
+  EXPECT_EQ(lane_.find(attempt.user)->status, OrderStatus::confirmed);
+}
+
+}  // namespace
+}  // namespace sluice::test

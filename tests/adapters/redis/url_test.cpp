@@ -1,0 +1,90 @@
+#include "adapters/redis/url.hpp"
+
+#include <gtest/gtest.h>
+
+#include "sluice/adapters/redis/redis.hpp"
+
+namespace sluice::redis {
+namespace {
+
+TEST(RedisUrl, GivesTheParts) {
+  const auto parsed = parse_url("redis://shop:s%3Ac%40%2f@redis.example:7000/12");
+  EXPECT_EQ(parsed.problem, "");
+  EXPECT_EQ(parsed.endpoint.host, "redis.example");
+  EXPECT_EQ(parsed.endpoint.port, "7000");
+  EXPECT_EQ(parsed.endpoint.user, "shop");
+  EXPECT_EQ(parsed.endpoint.password, "s:c@/");
+  EXPECT_EQ(parsed.endpoint.db, 12);
+}
+
+TEST(RedisUrl, HasDefaults) {
+  for (const auto* const url : {"redis://localhost", "redis://localhost/"}) {
+    const auto parsed = parse_url(url);
+    EXPECT_EQ(parsed.problem, "");
+    EXPECT_EQ(parsed.endpoint.host, "localhost");
+    EXPECT_EQ(parsed.endpoint.port, "6379");
+    EXPECT_EQ(parsed.endpoint.user, "");
+    EXPECT_EQ(parsed.endpoint.password, "");
+    EXPECT_EQ(parsed.endpoint.db, 0);
+  }
+}
+
+TEST(RedisUrl, TakesAPasswordAlone) {
+  const auto parsed = parse_url("redis://:secret@127.0.0.1");
+  EXPECT_EQ(parsed.problem, "");
+  EXPECT_EQ(parsed.endpoint.user, "");
+  EXPECT_EQ(parsed.endpoint.password, "secret");
+}
+
+TEST(RedisUrl, TakesIpv6InBrackets) {
+  const auto parsed = parse_url("redis://[::1]:6380");
+  EXPECT_EQ(parsed.problem, "");
+  EXPECT_EQ(parsed.endpoint.host, "::1");
+  EXPECT_EQ(parsed.endpoint.port, "6380");
+}
+
+TEST(RedisUrl, RefusesEverythingElse) {
+  for (const std::string url : {"",
+                                "redis",
+                                "redis:/host",
+                                "rediss://host",
+                                "http://host",
+                                "redis://",
+                                "redis://:6379",
+                                "redis://host:",
+                                "redis://host:0",
+                                "redis://host:65536",
+                                "redis://host:6379x",
+                                "redis://host:+1",
+                                "redis://host/x",
+                                "redis://host/-1",
+                                "redis://host/1/2",
+                                "redis://host/1000001",
+                                "redis://user@host",
+                                "redis://user:@host",
+                                "redis://a:%@host",
+                                "redis://a:%4@host",
+                                "redis://a:%zz@host",
+                                "redis://[::1",
+                                "redis://[]",
+                                "redis://::1",
+                                "redis://ho st",
+                                "redis://host?x=1",
+                                "redis://host\r\n"}) {
+    EXPECT_TRUE(check_redis_url(url)) << url;
+  }
+  EXPECT_TRUE(check_redis_url("redis://" + std::string(2000, 'a')));
+}
+
+TEST(RedisUrl, NeverRepeatsThePassword) {
+  for (const std::string url :
+       {"redis://a:hunter2@", "redis://a:hunter2@host:x", "redis://a:hunter2%@host",
+        "redis://a:hunter2@host/x", "rediss://a:hunter2@host"}) {
+    const auto problem = check_redis_url(url);
+    ASSERT_TRUE(problem) << url;
+    EXPECT_EQ(problem->find("hunter2"), std::string::npos);
+  }
+}
+
+}  // namespace
+}  // namespace sluice::redis

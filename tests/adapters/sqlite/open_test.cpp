@@ -1,0 +1,219 @@
+#include <fcntl.h>
+#include <filesystem>
+#include <fstream>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sqlite3.h>
+#include <string>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "sluice/adapters/sqlite/stores.hpp"
+
+#include "adapters/sqlite/temp_folder.hpp"
+#include "support/run_awaitable.hpp"
+#include "support/store_values.hpp"
+
+namespace sluice::test {
+namespace {
+
+using Reason = SqliteStartError::Reason;
+using testing::HasSubstr;
+
+SqliteStores open(const std::string& path) {
+  SqliteSettings settings;
+  settings.path = path;
+  settings.lock_wait = Millis{20};
+  return create_sqlite_stores(settings);
+}
+
+/// Expects that the file is refused, and returns the message.
+std::string refusal(const std::string& path, Reason reason) {
+  try {
+    open(path);
+  } catch (const SqliteStartError& error) {
+    EXPECT_EQ(error.reason(), reason) << error.what();
+    EXPECT_THAT(error.what(), HasSubstr(path));
+    return error.what();
+  }
+  ADD_FAILURE() << path << " was accepted";
+  return {};
+}
+
+/// Runs SQL on the file as any other program would.
+void execute(const std::string& path, const std::string& sql) {
+  sqlite3* handle = nullptr;
+  ASSERT_EQ(sqlite3_open(path.c_str(), &handle), SQLITE_OK);
+  EXPECT_EQ(sqlite3_exec(handle, sql.c_str(), nullptr, nullptr, nullptr), SQLITE_OK)
+      << sqlite3_errmsg(handle);
+  sqlite3_close(handle);
+}
+
+std::string content(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+}
+
+/// Runs `check` in a child process and returns its exit code; 99 when it throws.
+template <class Check>
+int in_child(Check check) {
+  const auto child = ::fork();
+  if (child == 0) {
+    int code = 99;
+    try {
+      code = check();
+    } catch (...) {
+    }
+    ::_exit(code);
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+/// The reason of the refusal as an exit code, or 0.
+int try_open(const std::string& path) {
+  try {
+    open(path);
+    return 0;
+  } catch (const SqliteStartError& error) {
+    return 10 + static_cast<int>(error.reason());
+  }
+}
+
+constexpr int code_of(Reason reason) { return 10 + static_cast<int>(reason); }
+
+TEST(SqliteOpen, a_new_file_is_made_for_its_owner_alone) {
+  TempFolder folder;
+  open(folder.file());
+  struct stat status {};
+  ASSERT_EQ(::stat(folder.file().c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 0777, 0600u);
+}
+
+TEST(SqliteOpen, no_name_of_a_file_is_special) {
+  TempFolder folder;
+  const auto before = std::filesystem::current_path();
+  std::filesystem::current_path(folder.path());
+  open(":memory:");
+  std::filesystem::current_path(before);
+  EXPECT_TRUE(std::filesystem::exists(folder.path() / ":memory:"));
+}
+
+TEST(SqliteOpen, migrations_are_recorded_and_run_once) {
+  TempFolder folder;
+  open(folder.file());
+  open(folder.file());
+  sqlite3* handle = nullptr;
+  ASSERT_EQ(sqlite3_open(folder.file().c_str(), &handle), SQLITE_OK);
+  std::string rows;
+  const auto collect = [](void* to, int, char** values, char**) {
+    *static_cast<std::string*>(to) += std::string(values[0]) + " " + values[1] + ";";
+    return 0;
+  };
+  sqlite3_exec(handle, "SELECT version, name FROM schema_migrations ORDER BY 1", collect, &rows,
+               nullptr);
+  sqlite3_close(handle);
+  EXPECT_THAT(rows, testing::StartsWith("1 0001_first.sql;"));
+  EXPECT_EQ(rows.find("1 0001_first.sql;", 1), std::string::npos);
+}
+
+TEST(SqliteOpen, a_file_in_use_is_refused_in_any_process_until_it_is_closed) {
+  TempFolder folder;
+  auto stores = open(folder.file());
+  EXPECT_EQ(in_child([&] { return try_open(folder.file()); }), code_of(Reason::in_use));
+  EXPECT_EQ(refusal(folder.file(), Reason::in_use),
+            "another sluice process uses \"" + folder.file() + "\"");
+  // The refused attempts must not have cost the holder its lock.
+  EXPECT_EQ(in_child([&] { return try_open(folder.file()); }), code_of(Reason::in_use));
+  stores = SqliteStores{};
+  EXPECT_EQ(in_child([&] { return try_open(folder.file()); }), 0);
+}
+
+TEST(SqliteOpen, the_file_stays_open_until_the_last_store_goes) {
+  TempFolder folder;
+  auto stores = open(folder.file());
+  stores.orders.reset();
+  stores.control.reset();
+  refusal(folder.file(), Reason::in_use);
+  EXPECT_TRUE(run_awaitable(stores.sales->list(soon(), 1)).has_value());
+  stores.sales.reset();
+  open(folder.file());
+}
+
+TEST(SqliteOpen, a_path_that_cannot_be_used_is_refused) {
+  TempFolder folder;
+  EXPECT_THAT(refusal(folder.file("no/such/folder.db"), Reason::bad_path),
+              HasSubstr("No such file or directory"));
+  EXPECT_THAT(refusal(folder.path().string(), Reason::bad_path), HasSubstr("it is a folder"));
+  EXPECT_THAT(refusal("", Reason::bad_path), HasSubstr("the path is empty"));
+}
+
+/// Root may do everything: the child becomes nobody first.
+int try_open_as_nobody(const std::string& path) {
+  if (::geteuid() == 0 && (::setgid(65534) != 0 || ::setuid(65534) != 0)) return 98;
+  return try_open(path);
+}
+
+TEST(SqliteOpen, a_folder_or_file_without_permission_is_refused) {
+  TempFolder folder;
+  ::chmod(folder.path().c_str(), 0555);
+  EXPECT_EQ(in_child([&] { return try_open_as_nobody(folder.file()); }), code_of(Reason::bad_path));
+  ::chmod(folder.path().c_str(), 0755);
+  open(folder.file());
+  ::chmod(folder.file().c_str(), 0444);
+  EXPECT_EQ(in_child([&] { return try_open_as_nobody(folder.file()); }), code_of(Reason::bad_path));
+  ::chmod(folder.file().c_str(), 0666);
+  ::chmod(folder.path().c_str(), 0555);
+  EXPECT_EQ(in_child([&] { return try_open_as_nobody(folder.file()); }), code_of(Reason::bad_path));
+  ::chmod(folder.path().c_str(), 0755);
+}
+
+TEST(SqliteOpen, a_file_that_is_no_database_is_refused_and_left_alone) {
+  TempFolder folder;
+  const std::string text(10'000, 'x');
+  std::ofstream(folder.file()) << text;
+  EXPECT_THAT(refusal(folder.file(), Reason::foreign), HasSubstr("not a SQLite database"));
+  EXPECT_EQ(content(folder.file()), text);
+}
+
+TEST(SqliteOpen, the_database_of_another_program_is_refused_and_left_alone) {
+  TempFolder folder;
+  execute(folder.file("a.db"), "CREATE TABLE orders (id INTEGER)");
+  execute(folder.file("b.db"), "PRAGMA user_version = 1");
+  execute(folder.file("c.db"), "PRAGMA application_id = 77");
+  for (const auto* name : {"a.db", "b.db", "c.db"}) {
+    const auto before = content(folder.file(name));
+    EXPECT_THAT(refusal(folder.file(name), Reason::foreign), HasSubstr("another program"));
+    EXPECT_EQ(content(folder.file(name)), before);
+  }
+}
+
+TEST(SqliteOpen, a_newer_schema_is_refused) {
+  TempFolder folder;
+  open(folder.file());
+  execute(folder.file(), "PRAGMA user_version = 1000");
+  EXPECT_THAT(refusal(folder.file(), Reason::newer), HasSubstr("schema version 1000"));
+}
+
+TEST(SqliteOpen, a_damaged_file_is_refused) {
+  TempFolder folder;
+  open(folder.file());
+  {
+    std::fstream file(folder.file(), std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(100);
+    file << std::string(3'900, '\x5a');
+  }
+  EXPECT_THAT(refusal(folder.file(), Reason::foreign), HasSubstr("damaged"));
+}
+
+TEST(SqliteOpen, an_empty_file_becomes_a_database) {
+  TempFolder folder;
+  std::ofstream(folder.file()).close();
+  auto stores = open(folder.file());
+  EXPECT_TRUE(run_awaitable(stores.sales->create(soon(), draft_of(1))).has_value());
+}
+
+}  // namespace
+}  // namespace sluice::test

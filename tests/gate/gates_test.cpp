@@ -1,0 +1,186 @@
+#include <gtest/gtest.h>
+#include <optional>
+#include <set>
+#include <thread>
+#include <vector>
+
+#include "sluice/gate/credits.hpp"
+#include "sluice/gate/front_gate.hpp"
+#include "sluice/gate/sale_gate.hpp"
+
+#include "support/store_values.hpp"
+
+namespace sluice {
+namespace {
+
+constexpr Ticks kStart{std::chrono::hours(1)};
+
+BucketSettings rate(double per_s, double burst) {
+  BucketSettings settings;
+  settings.rate_per_s = per_s;
+  settings.burst = burst;
+  return settings;
+}
+
+TEST(Credits, AreTakenAndGivenBack) {
+  Credits credits(2);
+  auto one = credits.take();
+  auto two = credits.take();
+  EXPECT_TRUE(one);
+  EXPECT_TRUE(two);
+  EXPECT_FALSE(credits.take());
+  EXPECT_EQ(credits.taken(), 2);
+  two = Credits::Credit();
+  EXPECT_EQ(credits.taken(), 1);
+  EXPECT_TRUE(credits.take());
+}
+
+TEST(Credits, AMovedCreditIsGivenBackOnce) {
+  Credits credits(1);
+  {
+    auto one = credits.take();
+    Credits::Credit moved(std::move(one));
+    EXPECT_TRUE(moved);
+    std::optional<Credits::Credit> kept(std::move(moved));
+    EXPECT_EQ(credits.taken(), 1);
+  }
+  EXPECT_EQ(credits.taken(), 0);
+}
+
+TEST(Credits, NoneMeansNone) {
+  Credits credits(0);
+  EXPECT_FALSE(credits.take());
+  EXPECT_EQ(credits.taken(), 0);
+}
+
+TEST(Credits, ThreadsNeverHoldMoreThanThereAre) {
+  constexpr int kTotal = 3;
+  Credits credits(kTotal);
+  std::atomic<int> held{0};
+  std::atomic<int> most{0};
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 6; ++t) {
+    threads.emplace_back([&] {
+      for (int i = 0; i < 2000; ++i) {
+        const auto credit = credits.take();
+        if (!credit) continue;
+        const int now = ++held;
+        int seen = most;
+        while (now > seen && !most.compare_exchange_weak(seen, now)) continue;
+        --held;
+      }
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  EXPECT_LE(most, kTotal);
+  EXPECT_GE(most, 1);
+  EXPECT_EQ(credits.taken(), 0);
+}
+
+TEST(Jitter, IsBetweenOneAndTwoWaits) {
+  const auto random = seeded_random(1);
+  std::set<Millis> seen;
+  for (int i = 0; i < 200; ++i) {
+    const auto wait = jittered(Millis{100}, *random);
+    EXPECT_GE(wait, Millis{100});
+    EXPECT_LE(wait, Millis{200});
+    seen.insert(wait);
+  }
+  EXPECT_GT(seen.size(), 50U);
+  EXPECT_EQ(jittered(Millis{0}, *random), Millis{0});
+}
+
+class SaleGateTest : public testing::Test {
+ protected:
+  SaleGateTest() {
+    sale_.id = 7;
+    sale_.terms = test::draft_of(10);
+    sale_.state = SaleState::open;
+  }
+
+  std::unique_ptr<Random> random_ = seeded_random(1);
+  TokenBuckets buckets_{rate(1, 2)};
+  Credits credits_{1};
+  SaleGate gate_{buckets_, credits_, *random_};
+  Sale sale_;
+};
+
+TEST_F(SaleGateTest, NobodyPassesBeforeTheStart) {
+  const auto refusal = gate_.admit(sale_, sale_.terms.starts_at - Millis{5000});
+  ASSERT_TRUE(refusal);
+  EXPECT_EQ(refusal->code, Code::sale_not_started);
+  EXPECT_EQ(refusal->retry_after, Millis{5000});
+  EXPECT_EQ(gate_.admit(sale_, sale_.terms.starts_at - Millis{1})->retry_after, Millis{1000});
+  EXPECT_EQ(gate_.admit(sale_, TimePoint{})->retry_after, Millis{60'000});
+  sale_.state = SaleState::draft;
+  EXPECT_EQ(gate_.admit(sale_, sale_.terms.ends_at)->code, Code::sale_not_started);
+}
+
+TEST_F(SaleGateTest, LaterAndWhilePausedOrClosedTheLaneAnswers) {
+  EXPECT_FALSE(gate_.admit(sale_, sale_.terms.starts_at));
+  EXPECT_FALSE(gate_.admit(sale_, sale_.terms.ends_at));
+  sale_.state = SaleState::paused;
+  EXPECT_FALSE(gate_.admit(sale_, sale_.terms.starts_at));
+  sale_.state = SaleState::closed;
+  EXPECT_FALSE(gate_.admit(sale_, sale_.terms.starts_at - Millis{1}));
+}
+
+TEST_F(SaleGateTest, RoomIsBoundedByTheSalesRateAndByCredits) {
+  {
+    const auto room = gate_.reserve_room(sale_, kStart);
+    ASSERT_TRUE(std::holds_alternative<Credits::Credit>(room));
+    EXPECT_EQ(credits_.taken(), 1);
+    const auto no_credit = gate_.reserve_room(sale_, kStart);
+    ASSERT_TRUE(std::holds_alternative<Refusal>(no_credit));
+    EXPECT_EQ(std::get<Refusal>(no_credit).code, Code::busy);
+    EXPECT_GE(std::get<Refusal>(no_credit).retry_after, Millis{500});
+  }
+  EXPECT_EQ(credits_.taken(), 0);
+  const auto too_fast = gate_.reserve_room(sale_, kStart);
+  ASSERT_TRUE(std::holds_alternative<Refusal>(too_fast));
+  EXPECT_EQ(std::get<Refusal>(too_fast).code, Code::busy);
+  EXPECT_GE(std::get<Refusal>(too_fast).retry_after, Millis{1000}) << "as long as the bucket says";
+  EXPECT_EQ(credits_.taken(), 0);
+  sale_.id = 8;
+  EXPECT_TRUE(std::holds_alternative<Credits::Credit>(gate_.reserve_room(sale_, kStart)))
+      << "another sale has its own rate";
+}
+
+TEST(WindowCode, NamesWhyTheWindowIsShut) {
+  EXPECT_EQ(window_code(WindowPhase::not_started), Code::sale_not_started);
+  EXPECT_EQ(window_code(WindowPhase::ended), Code::sale_ended);
+  EXPECT_EQ(window_code(WindowPhase::paused), Code::sale_paused);
+  EXPECT_EQ(window_code(WindowPhase::closed), Code::sale_closed);
+  EXPECT_EQ(window_code(WindowPhase::open), Code::not_ready);
+}
+
+TEST(FrontGate, LimitsAddressesAndUsersEachByTheirOwn) {
+  const auto random = seeded_random(1);
+  TokenBuckets ips(rate(1, 2));
+  TokenBuckets users(rate(1, 1));
+  IdentitySettings settings;
+  settings.key = std::string(32, 'k');
+  FrontGate gate(ips, users, Identity(settings), *random);
+
+  EXPECT_FALSE(gate.admit("192.0.2.1", kStart));
+  EXPECT_FALSE(gate.admit("192.0.2.1", kStart));
+  const auto refusal = gate.admit("192.0.2.1", kStart);
+  ASSERT_TRUE(refusal);
+  EXPECT_EQ(refusal->code, Code::rate_limited);
+  EXPECT_GE(refusal->retry_after, Millis{1000});
+  EXPECT_LE(refusal->retry_after, Millis{2000});
+  EXPECT_FALSE(gate.admit("192.0.2.2", kStart));
+
+  const auto alice = *UserId::parse("alice");
+  EXPECT_FALSE(gate.admit_user(alice, kStart));
+  EXPECT_EQ(gate.admit_user(alice, kStart)->code, Code::rate_limited);
+  EXPECT_FALSE(gate.admit_user(*UserId::parse("bob"), kStart));
+
+  constexpr TimePoint kNow{Millis{1'800'000'000'000}};
+  const auto token = sign_token(settings, alice, kNow, Millis{60'000});
+  EXPECT_EQ(*gate.identify(token, kNow), alice);
+  EXPECT_EQ(gate.identify("", kNow).error().code, Code::missing_token);
+}
+
+}  // namespace
+}  // namespace sluice

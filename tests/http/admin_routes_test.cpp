@@ -1,0 +1,185 @@
+#include "http/admin_routes.hpp"
+
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "support/run_awaitable.hpp"
+
+namespace sluice::http {
+namespace {
+
+const std::string kKey = "0123456789abcdef";
+const std::string kAuthorized = "Authorization: Bearer " + kKey + "\r\n";
+const std::string kJsonType = "Content-Type: application/json\r\n";
+const std::string kDraft =
+    R"({"title":"T","stock":100,"starts_at":"2026-01-02T03:04:05Z","ends_at":1767409445000})";
+
+class FakeDesk final : public SaleDesk {
+ public:
+  boost::asio::awaitable<Operated<Sale>> create(SaleDraft draft) override {
+    thread = std::this_thread::get_id();
+    Sale sale;
+    sale.id = 12;
+    sale.terms = std::move(draft);
+    co_return sale;
+  }
+  boost::asio::awaitable<Operated<std::vector<Sale>>> list() override {
+    std::vector<Sale> sales(2);
+    sales[0].id = 2;
+    sales[1].id = 1;
+    co_return sales;
+  }
+  boost::asio::awaitable<Operated<Sale>> show(SaleId sale) override {
+    if (sale != 12) co_return OperatorRefusal{Code::unknown_sale, ""};
+    Sale found;
+    found.id = sale;
+    co_return found;
+  }
+  boost::asio::awaitable<Operated<Sale>> set_state(SaleId sale, SaleState state) override {
+    if (state == SaleState::closed) {
+      co_return OperatorRefusal{Code::invalid_state, "a draft cannot be closed"};
+    }
+    Sale moved;
+    moved.id = sale;
+    moved.state = state;
+    co_return moved;
+  }
+
+  std::thread::id thread;
+};
+
+class AdminRoutesTest : public testing::Test {
+ protected:
+  AdminRoutesTest()
+      : clock_(system_clock()),
+        ready_(std::make_shared<ReadyState>(
+            ReadyState{false, {ReadyCheck{"queue", "Kafka does not answer"}}})),
+        control_thread_([this] { control_.run(); }) {
+    settings_.key = kKey;
+  }
+  ~AdminRoutesTest() override {
+    control_work_.reset();
+    control_thread_.join();
+  }
+
+  Answer ask(const std::string& line, const std::string& fields = kAuthorized,
+             const std::string& body = "") {
+    auto bytes = line + " HTTP/1.1\r\nHost: a\r\n" + fields;
+    if (!body.empty()) bytes += "Content-Length: " + std::to_string(body.size()) + "\r\n";
+    bytes += "\r\n" + body;
+    RequestReader reader({});
+    EXPECT_EQ(reader.look(bytes), RequestReader::Step::ready) << bytes;
+    AdminPorts ports{desk_, control_.get_executor(), *clock_, ready_, metrics_};
+    AdminRoutes routes(settings_, ports);
+    auto reply = routes.route(reader.request(), "127.0.0.1");
+    if (reply.later.valid()) return test::run_awaitable(std::move(reply.later));
+    return std::move(reply.answer);
+  }
+
+  std::string code(const std::string& line, const std::string& fields = kAuthorized,
+                   const std::string& body = "") {
+    const auto answer = ask(line, fields, body);
+    return answer.refusal ? std::string(problem(answer.refusal->code).name)
+                          : std::to_string(answer.status);
+  }
+
+  std::shared_ptr<Clock> clock_;
+  Readiness ready_;
+  Metrics metrics_;
+  FakeDesk desk_;
+  AdminSettings settings_;
+  boost::asio::io_context control_{1};
+  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> control_work_{
+      control_.get_executor()};
+  std::thread control_thread_;
+};
+
+TEST_F(AdminRoutesTest, EverythingButTheProbesNeedsTheKey) {
+  for (const std::string line :
+       {"GET /metrics", "GET /admin/sales", "POST /admin/sales", "GET /admin/sales/12",
+        "POST /admin/sales/12/open", "GET /", "GET /nothing", "DELETE /admin/sales"}) {
+    EXPECT_EQ(code(line, ""), "missing_token") << line;
+    EXPECT_EQ(code(line, "Authorization: Basic " + kKey + "\r\n"), "missing_token") << line;
+    EXPECT_EQ(code(line, "Authorization: Bearer 0123456789abcdeg\r\n"), "invalid_token") << line;
+    EXPECT_EQ(code(line, "Authorization: Bearer 0123456789abcde\r\n"), "invalid_token") << line;
+  }
+  EXPECT_EQ(code("GET /healthz", ""), "200");
+  EXPECT_EQ(code("GET /readyz", ""), "503");
+}
+
+TEST_F(AdminRoutesTest, MetricsMayBeOpened) {
+  metrics_.counter("sluice_test_total", "For this test").Increment();
+  const auto answer = ask("GET /metrics");
+  EXPECT_EQ(answer.type, "text/plain; version=0.0.4; charset=utf-8");
+  EXPECT_NE(answer.body.find("sluice_test_total 1"), std::string::npos) << answer.body;
+  settings_.metrics_open = true;
+  EXPECT_EQ(code("GET /metrics", ""), "200");
+  EXPECT_EQ(code("GET /admin/sales", ""), "missing_token");
+}
+
+TEST_F(AdminRoutesTest, ReadinessTellsOperatorsWhatIsWrong) {
+  EXPECT_NE(ask("GET /readyz").body.find("Kafka does not answer"), std::string::npos);
+}
+
+TEST_F(AdminRoutesTest, SaleIsCreatedOnTheDesksThread) {
+  const auto answer = ask("POST /admin/sales", kAuthorized + kJsonType, kDraft);
+  EXPECT_EQ(answer.status, 201U);
+  EXPECT_NE(answer.headers.find("Location: /admin/sales/12\r\n"), std::string::npos);
+  const auto json = nlohmann::json::parse(answer.body);
+  EXPECT_EQ(json["sale_id"], 12);
+  EXPECT_EQ(json["state"], "draft");
+  EXPECT_EQ(json["stock"], 100);
+  EXPECT_EQ(json["starts_at"], "2026-01-02T03:04:05.000Z");
+  EXPECT_EQ(desk_.thread, control_thread_.get_id());
+}
+
+TEST_F(AdminRoutesTest, SalesAreListedShownAndMoved) {
+  EXPECT_EQ(nlohmann::json::parse(ask("GET /admin/sales").body)["sales"].size(), 2U);
+  EXPECT_EQ(nlohmann::json::parse(ask("GET /admin/sales/12").body)["sale_id"], 12);
+  EXPECT_EQ(nlohmann::json::parse(ask("POST /admin/sales/12/open").body)["state"], "open");
+  EXPECT_EQ(nlohmann::json::parse(ask("POST /admin/sales/12/pause").body)["state"], "paused");
+  const auto refused = ask("POST /admin/sales/12/close");
+  EXPECT_EQ(refused.refusal->code, Code::invalid_state);
+  EXPECT_EQ(refused.body, "a draft cannot be closed");
+}
+
+TEST_F(AdminRoutesTest, BadRequestsGetTheirCode) {
+  const auto post = kAuthorized + kJsonType;
+  EXPECT_EQ(code("POST /admin/sales", post), "invalid_json");
+  EXPECT_EQ(code("POST /admin/sales", kAuthorized, kDraft), "unsupported_media_type");
+  EXPECT_EQ(code("POST /admin/sales", post, R"({"titel":"x"})"), "unknown_member");
+  EXPECT_EQ(code("POST /admin/sales", post, R"({"title":"x"})"), "invalid_sale");
+  EXPECT_EQ(code("PUT /admin/sales"), "method_not_allowed");
+  EXPECT_EQ(code("DELETE /admin/sales/12"), "method_not_allowed");
+  EXPECT_EQ(code("GET /admin/sales/12/open"), "method_not_allowed");
+  EXPECT_EQ(code("POST /metrics"), "method_not_allowed");
+  EXPECT_EQ(code("GET /admin/sales/x"), "unknown_sale");
+  EXPECT_EQ(code("GET /admin/sales/13"), "unknown_sale");
+  EXPECT_EQ(code("POST /admin/sales/0/open"), "unknown_sale");
+  EXPECT_EQ(code("POST /admin/sales/12/destroy"), "not_found");
+  EXPECT_EQ(code("POST /admin/sales/12/open/"), "not_found");
+  EXPECT_EQ(code("GET /admin/sales?x=1"), "invalid_parameter");
+}
+
+TEST_F(AdminRoutesTest, OperationsAreBounded) {
+  settings_.waiting_max = 0;
+  EXPECT_EQ(code("GET /admin/sales"), "busy");
+  EXPECT_EQ(code("GET /readyz"), "503");
+}
+
+TEST_F(AdminRoutesTest, ServerNeedsAKeyOfSomeLength) {
+  boost::asio::io_context context(1);
+  settings_.http.port = 0;
+  settings_.key = "short";
+  AdminPorts ports{desk_, control_.get_executor(), *clock_, ready_, metrics_};
+  EXPECT_THROW(create_admin_server(context.get_executor(), settings_, ports),
+               std::invalid_argument);
+  settings_.key = kKey;
+  EXPECT_NE(create_admin_server(context.get_executor(), settings_, ports)->port(), 0);
+}
+
+}  // namespace
+}  // namespace sluice::http

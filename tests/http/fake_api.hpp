@@ -1,0 +1,81 @@
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "sluice/http/public_server.hpp"
+
+namespace sluice::http {
+
+/// Use cases whose answers a test sets. The token "token-NAME" is that of the user NAME.
+class FakeApi : public PublicApi {
+ public:
+  FakeApi() { sell(SaleState::open); }
+
+  std::optional<Refusal> admit(std::string_view ip) override {
+    ips.emplace_back(ip);
+    return ip_refusal;
+  }
+  Identified identify(std::string_view token) override {
+    ++identified;
+    if (token.empty()) return Refusal{Code::missing_token, Millis{0}};
+    if (token == "expired") return Refusal{Code::expired_token, Millis{0}};
+    const auto user = UserId::parse(token.starts_with("token-") ? token.substr(6) : "");
+    if (!user) return Refusal{Code::invalid_token, Millis{0}};
+    return *user;
+  }
+  std::optional<Refusal> admit_user(const UserId&) override { return user_refusal; }
+  std::shared_ptr<const SaleSnapshot> sales() override { return book; }
+  const ReadyState& readiness() override { return ready; }
+
+  boost::asio::awaitable<PurchaseAnswer> buy(const Sale& sale, UserId user,
+                                             std::uint32_t quantity) override {
+    bought.push_back(user.text() + " " + std::to_string(quantity) + " of " +
+                     std::to_string(sale.id));
+    if (hold) co_await hold();
+    co_return purchase;
+  }
+  boost::asio::awaitable<LookUp> find(const Sale&, OrderId id, UserId user,
+                                      Millis patience) override {
+    patience_asked = patience;
+    if (hold) co_await hold();
+    if (user.text() != "owner") co_return Refusal{Code::unknown_order, Millis{0}};
+    auto state = order;
+    state.order.id = id;
+    co_return state;
+  }
+  boost::asio::awaitable<LookUp> mine(const Sale&, UserId user) override {
+    if (user.text() != "owner") co_return Refusal{Code::unknown_order, Millis{0}};
+    co_return order;
+  }
+
+  void sell(SaleState state) {
+    Sale sale;
+    sale.id = 7;
+    sale.state = state;
+    sale.terms.title = "Seven";
+    sale.terms.unit_price_minor = 1999;
+    sale.terms.limit_per_order = 3;
+    sale.terms.stock = 10;
+    sale.terms.ends_at = TimePoint(Millis(253402300799000));
+    auto snapshot = std::make_shared<SaleSnapshot>();
+    snapshot->loaded = true;
+    snapshot->sales[7] = sale;
+    book = std::move(snapshot);
+  }
+
+  std::vector<std::string> ips;
+  std::vector<std::string> bought;
+  int identified = 0;
+  std::optional<Refusal> ip_refusal;
+  std::optional<Refusal> user_refusal;
+  std::shared_ptr<const SaleSnapshot> book;
+  ReadyState ready{false, {ReadyCheck{"store", ""}}};
+  PurchaseAnswer purchase;
+  OrderState order;
+  Millis patience_asked{-1};
+  std::function<boost::asio::awaitable<void>()> hold;  ///< Awaited before an answer, when set.
+};
+
+}  // namespace sluice::http

@@ -1,0 +1,333 @@
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "http/answer.hpp"
+#include "http/client_address.hpp"
+#include "http/connection_limits.hpp"
+#include "http/json_body.hpp"
+#include "http/sale_json.hpp"
+#include "http/static_files.hpp"
+#include "http/time_text.hpp"
+
+namespace sluice::http {
+namespace {
+
+TEST(Rfc3339, WritesMillisecondsInUtc) {
+  EXPECT_EQ(rfc3339(TimePoint(Millis(0))), "1970-01-01T00:00:00.000Z");
+  EXPECT_EQ(rfc3339(TimePoint(Millis(1767323045678))), "2026-01-02T03:04:05.678Z");
+}
+
+TEST(Rfc3339, ReadsOffsetsAndFractions) {
+  const TimePoint expected(Millis(1767323045678));
+  for (const auto* text : {"2026-01-02T03:04:05.678Z", "2026-01-02t03:04:05.6789z",
+                           "2026-01-02T05:04:05.678+02:00", "2026-01-01T21:34:05.678-05:30"}) {
+    EXPECT_EQ(parse_rfc3339(text), expected) << text;
+  }
+  EXPECT_EQ(parse_rfc3339("2024-02-29T00:00:00Z"), TimePoint(Millis(1709164800000)));
+}
+
+TEST(Rfc3339, RefusesEverythingElse) {
+  for (const auto* text :
+       {"", "2026-01-02", "2026-01-02T03:04Z", "2026-01-02T03:04:05", "2026-01-02 03:04:05Z",
+        "2026-02-29T00:00:00Z", "2026-13-01T00:00:00Z", "2026-01-02T24:00:00Z",
+        "2026-01-02T03:60:05Z", "2026-01-02T03:04:60Z", "2026-01-02T03:04:05.Z",
+        "2026-01-02T03:04:05+2:00", "2026-01-02T03:04:05+0200", "2026-01-02T03:04:05Zx",
+        "1969-12-31T23:59:59Z", "+026-01-02T03:04:05Z", "2026-01-02T03:04:05+24:00"}) {
+    EXPECT_FALSE(parse_rfc3339(text)) << text;
+  }
+}
+
+TEST(HttpDate, IsTheFixedFormOfRfc9110) {
+  EXPECT_EQ(http_date(std::chrono::sys_seconds(std::chrono::seconds(784111777))),
+            "Sun, 06 Nov 1994 08:49:37 GMT");
+}
+
+Code code_of(std::string_view body) {
+  const auto parsed = parse_json_object(body);
+  const auto* answer = std::get_if<Answer>(&parsed);
+  return answer != nullptr ? answer->refusal->code : Code::internal_error;
+}
+
+TEST(JsonObject, GivesItsMembersInOrder) {
+  const auto parsed =
+      parse_json_object(R"( {"b": -3, "\u0061": "x\n", "c": {"d": [1]}, "e": 2.0} )");
+  const auto& members = std::get<JsonMembers>(parsed);
+  ASSERT_EQ(members.size(), 4U);
+  EXPECT_EQ(members[0].first, "b");
+  EXPECT_EQ(std::get<std::int64_t>(members[0].second), -3);
+  EXPECT_EQ(members[1].first, "a");
+  EXPECT_EQ(std::get<std::string>(members[1].second), "x\n");
+  EXPECT_TRUE(std::holds_alternative<OtherJson>(members[2].second));
+  EXPECT_TRUE(std::holds_alternative<OtherJson>(members[3].second));
+}
+
+TEST(JsonObject, CapsIntegersThatDoNotFit) {
+  const auto parsed = parse_json_object(
+      R"({"a":18446744073709551615,"b":99999999999999999999999,"c":-99999999999999999999999})");
+  const auto& members = std::get<JsonMembers>(parsed);
+  EXPECT_EQ(std::get<std::int64_t>(members[0].second), INT64_MAX);
+  EXPECT_EQ(std::get<std::int64_t>(members[1].second), INT64_MAX);
+  EXPECT_EQ(std::get<std::int64_t>(members[2].second), INT64_MIN);
+}
+
+TEST(JsonObject, RefusesWhatIsNotOneObject) {
+  for (const std::string body : {"",
+                                 " ",
+                                 "null",
+                                 "1",
+                                 "[]",
+                                 "[{}]",
+                                 "\"x\"",
+                                 "{",
+                                 "{}{}",
+                                 "{} x",
+                                 "{\"a\":}",
+                                 "{\"a\":1,}",
+                                 "{'a':1}",
+                                 "{a:1}",
+                                 "{\"a\":01}",
+                                 "{\"a\":+1}",
+                                 "{\"a\":NaN}",
+                                 "// x\n{}",
+                                 "{\"a\":\"\x01\"}",
+                                 "\xef\xbb\xbf{}",
+                                 "{\"a\":\"\xff\"}",
+                                 "{\"\xc3\":1}",
+                                 "{\"a\":\"\\ud800\"}",
+                                 "{\"a\":tru}"}) {
+    EXPECT_EQ(code_of(body), Code::invalid_json) << body;
+  }
+}
+
+TEST(JsonObject, RefusesANameThatStandsTwiceHoweverItIsSpelled) {
+  EXPECT_EQ(code_of(R"({"a":1,"a":1})"), Code::duplicate_member);
+  EXPECT_EQ(code_of(R"({"a":1,"\u0061":2})"), Code::duplicate_member);
+}
+
+TEST(JsonObject, RefusesDeepNesting) {
+  EXPECT_EQ(code_of("{\"a\":" + std::string(7, '[') + std::string(7, ']') + "}"),
+            Code::internal_error);
+  EXPECT_EQ(code_of("{\"a\":" + std::string(8, '[') + std::string(8, ']') + "}"),
+            Code::invalid_json);
+  EXPECT_EQ(code_of("{\"a\":" + std::string(2000, '[')), Code::invalid_json);
+}
+
+TEST(UnknownMember, NamesTheNearestKnownOne) {
+  const auto answer = unknown_member("quantty", {"title", "quantity"});
+  EXPECT_EQ(answer.refusal->code, Code::unknown_member);
+  EXPECT_NE(answer.body.find("did you mean \"quantity\""), std::string::npos) << answer.body;
+  EXPECT_EQ(unknown_member("zzzzzzzzz", {"title"}).body.find("mean"), std::string::npos);
+  EXPECT_LT(unknown_member(std::string(4000, 'q'), {"quantity"}).body.size(), 200U);
+}
+
+TEST(MediaType, IsJsonWithNoOtherCharset) {
+  for (const auto* type : {"application/json", "Application/JSON", "application/json;charset=utf-8",
+                           "application/json ; Charset=\"UTF-8\"", "application/json; x=y"}) {
+    EXPECT_TRUE(is_json(type)) << type;
+  }
+  for (const auto* type : {"", "text/json", "application/jsonx", "application/json, text/plain",
+                           "application/json; charset=latin1", "application/problem+json"}) {
+    EXPECT_FALSE(is_json(type)) << type;
+  }
+}
+
+std::string written(const Answer& answer, Persistence persistence = Persistence::keep,
+                    bool head = false) {
+  AnswerWriter writer;
+  std::string out;
+  writer.write(out, answer, TimePoint(Millis(784111777000)), persistence, head);
+  return out;
+}
+
+TEST(AnswerWriter, WritesARefusalAsProblemJson) {
+  const auto out = written(refused(Refusal{Code::rate_limited, Millis(1001)}));
+  EXPECT_TRUE(out.starts_with("HTTP/1.1 429 Too Many Requests\r\n")) << out;
+  EXPECT_NE(out.find("\r\nRetry-After: 2\r\n"), std::string::npos) << out;
+  EXPECT_NE(out.find("\r\nContent-Type: application/problem+json\r\n"), std::string::npos);
+  EXPECT_NE(out.find("\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n"), std::string::npos);
+  EXPECT_EQ(out.find("Server:"), std::string::npos);
+  const auto body = out.substr(out.find("\r\n\r\n") + 4);
+  EXPECT_NE(out.find("\r\nContent-Length: " + std::to_string(body.size()) + "\r\n"),
+            std::string::npos);
+  const auto json = nlohmann::json::parse(body);
+  EXPECT_EQ(json["type"], "urn:sluice:problem:rate_limited");
+  EXPECT_EQ(json["status"], 429);
+  EXPECT_EQ(json["code"], "rate_limited");
+  EXPECT_EQ(json["retry_after_ms"], 1001);
+  EXPECT_TRUE(json["title"].is_string());
+}
+
+TEST(AnswerWriter, WritesEveryCodeWithItsLengthAndNoHintUnlessGiven) {
+  for (const auto& p : problems()) {
+    const auto out = written(refused(p.code), Persistence::close);
+    const auto body = out.substr(out.find("\r\n\r\n") + 4);
+    const auto json = nlohmann::json::parse(body);
+    EXPECT_EQ(json["code"], p.name);
+    EXPECT_EQ(json["status"], p.status);
+    EXPECT_EQ(json["title"], p.title);
+    EXPECT_FALSE(json.contains("retry_after_ms"));
+    EXPECT_EQ(out.find("Retry-After"), std::string::npos);
+    EXPECT_EQ(out.find(" Unknown\r\n"), std::string::npos) << out;
+    EXPECT_NE(out.find("\r\nConnection: close\r\n"), std::string::npos);
+    EXPECT_NE(out.find("\r\nContent-Length: " + std::to_string(body.size()) + "\r\n"),
+              std::string::npos);
+    EXPECT_EQ(out.find("WWW-Authenticate: Bearer") != std::string::npos, p.status == 401);
+  }
+}
+
+TEST(AnswerWriter, EscapesWhatADetailQuotes) {
+  const auto out = written(refused(Code::invalid_sale, "say \"x\"\n\xff"));
+  const auto json = nlohmann::json::parse(out.substr(out.find("\r\n\r\n") + 4));
+  EXPECT_EQ(json["detail"], "say \"x\"\n\xef\xbf\xbd");
+}
+
+TEST(AnswerWriter, HeadKeepsTheLengthAndDropsTheBody) {
+  const auto out = written(json_answer(200, "{\"a\":1}"), Persistence::keep_aloud, true);
+  EXPECT_TRUE(out.ends_with("\r\n\r\n"));
+  EXPECT_NE(out.find("Content-Length: 7\r\n"), std::string::npos);
+  EXPECT_NE(out.find("Connection: keep-alive\r\n"), std::string::npos);
+}
+
+boost::asio::ip::address ip(const char* text) { return boost::asio::ip::make_address(text); }
+
+TEST(AddressBlocks, ContainAddressesOfBothFamilies) {
+  const AddressBlocks blocks({"10.0.0.0/8", "192.168.1.7", "2001:db8::/32"});
+  EXPECT_TRUE(blocks.contains(ip("10.255.0.1")));
+  EXPECT_TRUE(blocks.contains(ip("::ffff:10.1.2.3")));
+  EXPECT_TRUE(blocks.contains(ip("192.168.1.7")));
+  EXPECT_TRUE(blocks.contains(ip("2001:db8:1::1")));
+  EXPECT_FALSE(blocks.contains(ip("11.0.0.1")));
+  EXPECT_FALSE(blocks.contains(ip("192.168.1.8")));
+  EXPECT_FALSE(blocks.contains(ip("2001:db9::1")));
+  for (const std::string text :
+       {"", "x", "10.0.0.0/33", "10.0.0.0/", "10.0.0.0/x", "::/129", "10/8"}) {
+    const std::vector<std::string> texts{text};
+    EXPECT_THROW(AddressBlocks{texts}, std::invalid_argument) << text;
+  }
+}
+
+TEST(LimitKey, JoinsTheAddressesOfOneClient) {
+  EXPECT_EQ(limit_key(ip("1.2.3.4")), "1.2.3.4");
+  EXPECT_EQ(limit_key(ip("::ffff:1.2.3.4")), "1.2.3.4");
+  EXPECT_EQ(limit_key(ip("2001:db8::1")), limit_key(ip("2001:db8::ffff:1")));
+  EXPECT_NE(limit_key(ip("2001:db8::1")), limit_key(ip("2001:db8:0:1::1")));
+}
+
+TEST(ForwardedClient, IsTheRightmostAddressThatIsNoTrustedProxy) {
+  const AddressBlocks trusted({"10.0.0.0/8"});
+  const auto client = [&trusted](const std::string& fields) {
+    return forwarded_client(fields, ip("10.0.0.1"), trusted).to_string();
+  };
+  EXPECT_EQ(client(""), "10.0.0.1");
+  EXPECT_EQ(client("X-Forwarded-For: 1.1.1.1\r\n"), "1.1.1.1");
+  EXPECT_EQ(client("X-Forwarded-For: 6.6.6.6, 1.1.1.1\r\n"), "1.1.1.1");
+  EXPECT_EQ(client("X-Forwarded-For: 6.6.6.6, 1.1.1.1, 10.0.0.2\r\n"), "1.1.1.1");
+  EXPECT_EQ(client("X-Forwarded-For: 6.6.6.6\r\nX: y\r\nx-forwarded-for: 2.2.2.2\r\n"), "2.2.2.2");
+  EXPECT_EQ(client("X-Forwarded-For: 1.1.1.1:5000\r\n"), "1.1.1.1");
+  EXPECT_EQ(client("X-Forwarded-For: [2001:db8::5]:5000\r\n"), "2001:db8::5");
+  EXPECT_EQ(client("X-Forwarded-For: 6.6.6.6, unknown\r\n"), "10.0.0.1");
+  EXPECT_EQ(client("X-Forwarded-For: [\r\n"), "10.0.0.1");
+  EXPECT_EQ(client("X-Forwarded-For: 10.0.0.3\r\n"), "10.0.0.3");
+}
+
+TEST(ConnectionLimitsTest, CountsInAllAndByAddressAndGivesBack) {
+  const auto limits = create_connection_limits(ConnectionSettings{3, 2});
+  auto a1 = limits->take("a");
+  auto a2 = limits->take("a");
+  EXPECT_TRUE(a1 && a2);
+  EXPECT_FALSE(limits->take("a"));
+  auto b1 = limits->take("b");
+  EXPECT_TRUE(b1);
+  EXPECT_FALSE(limits->take("c"));
+  EXPECT_FALSE(limits->take(""));
+  a1 = ConnectionLimits::Place();
+  EXPECT_TRUE(limits->take("c"));
+  EXPECT_TRUE(limits->take("a"));
+  EXPECT_TRUE(limits->take(""));
+}
+
+TEST(NamesEtag, FollowsRfc9110) {
+  EXPECT_TRUE(names_etag("\"a\"", "\"a\""));
+  EXPECT_TRUE(names_etag("\"b\", W/\"a\"", "\"a\""));
+  EXPECT_TRUE(names_etag("*", "\"a\""));
+  EXPECT_FALSE(names_etag("", "\"a\""));
+  EXPECT_FALSE(names_etag("\"b\"", "\"a\""));
+  EXPECT_FALSE(names_etag("a", "\"a\""));
+}
+
+const std::string kDraft =
+    R"({"title":"T","stock":100,"starts_at":"2026-01-02T03:04:05Z","ends_at":1767409445000})";
+
+TEST(SaleDraftBody, IsReadWithDefaults) {
+  const auto parsed = parse_sale_draft(kDraft);
+  ASSERT_TRUE(std::holds_alternative<SaleDraft>(parsed)) << std::get<Answer>(parsed).body;
+  const auto& draft = std::get<SaleDraft>(parsed);
+  EXPECT_EQ(draft.title, "T");
+  EXPECT_EQ(draft.stock, 100);
+  EXPECT_EQ(draft.starts_at, TimePoint(Millis(1767323045000)));
+  EXPECT_EQ(draft.ends_at, TimePoint(Millis(1767409445000)));
+  EXPECT_EQ(draft.lanes, 1U);
+}
+
+TEST(SaleDraftBody, IsRefusedWithTheMemberAtFault) {
+  const auto refusal = [](const std::string& body) {
+    const auto parsed = parse_sale_draft(body);
+    const auto* answer = std::get_if<Answer>(&parsed);
+    return answer == nullptr ? Answer() : *answer;
+  };
+  const auto with = [](const std::string& member) {
+    return kDraft.substr(0, kDraft.size() - 1) + "," + member + "}";
+  };
+  struct Row {
+    std::string body;
+    Code code;
+    std::string mentions;
+  };
+  const std::vector<Row> rows = {
+      {"{}", Code::invalid_sale, "title"},
+      {"[]", Code::invalid_json, ""},
+      {with(R"("title":"again")"), Code::duplicate_member, ""},
+      {with(R"("lane":2)"), Code::unknown_member, "lanes"},
+      {with(R"("lanes":"2")"), Code::invalid_sale, "lanes"},
+      {with(R"("lanes":-1)"), Code::invalid_sale, "lanes"},
+      {with(R"("lanes":4294967297)"), Code::invalid_sale, "lanes"},
+      {with(R"("limit_per_order":0)"), Code::invalid_sale, "limit_per_order"},
+      {with(R"("unit_price_minor":1.5)"), Code::invalid_sale, "unit_price_minor"},
+      {with(R"("currency":"euro")"), Code::invalid_sale, "currency"},
+      {R"({"title":"T","stock":1,"starts_at":"soon","ends_at":5})", Code::invalid_sale,
+       "starts_at"},
+      {R"({"title":"T","stock":1,"starts_at":-5,"ends_at":5})", Code::invalid_sale, "starts_at"},
+      {R"({"title":"T","stock":1,"starts_at":5,"ends_at":99999999999999999})", Code::invalid_sale,
+       "ends_at"},
+      {R"({"title":"T","stock":1,"starts_at":5,"ends_at":5})", Code::invalid_sale, "ends_at"},
+      {R"({"title":"T","starts_at":5,"ends_at":6})", Code::invalid_sale, "stock"},
+  };
+  for (const auto& row : rows) {
+    const auto answer = refusal(row.body);
+    ASSERT_TRUE(answer.refusal) << row.body;
+    EXPECT_EQ(answer.refusal->code, row.code) << row.body;
+    EXPECT_NE(answer.body.find(row.mentions), std::string::npos) << answer.body;
+  }
+}
+
+TEST(PublicSale, TellsPhaseAndTimesButNotTheStock) {
+  Sale sale;
+  sale.id = 7;
+  sale.state = SaleState::open;
+  sale.terms.title = "A \"fine\" sale";
+  sale.terms.stock = 100;
+  sale.terms.starts_at = TimePoint(Millis(1000));
+  sale.terms.ends_at = TimePoint(Millis(2000));
+  const auto json = nlohmann::json::parse(public_sale(sale, TimePoint(Millis(1500))));
+  EXPECT_EQ(json["sale_id"], 7);
+  EXPECT_EQ(json["title"], "A \"fine\" sale");
+  EXPECT_EQ(json["phase"], "open");
+  EXPECT_EQ(json["server_time_ms"], 1500);
+  EXPECT_EQ(json["server_time"], "1970-01-01T00:00:01.500Z");
+  EXPECT_FALSE(json.contains("stock"));
+  EXPECT_EQ(nlohmann::json::parse(public_sale(sale, TimePoint(Millis(2500))))["phase"], "ended");
+  EXPECT_EQ(nlohmann::json::parse(operator_sale(sale))["stock"], 100);
+}
+
+}  // namespace
+}  // namespace sluice::http

@@ -1,0 +1,181 @@
+#include "support/fake_inventory.hpp"
+
+#include <algorithm>
+
+namespace sluice::test {
+namespace {
+
+std::uint64_t pending_in(const FakeInventory::Lane& lane) {
+  const auto queued = [](const auto& entry) {
+    return entry.second.order.status == OrderStatus::queued;
+  };
+  return static_cast<std::uint64_t>(std::ranges::count_if(lane.records, queued));
+}
+
+}  // namespace
+
+FakeInventory::Lane& FakeInventory::open_lane(LaneId id, std::int64_t stock, Epoch epoch) {
+  Lane lane;
+  lane.epoch = epoch;
+  lane.stock = stock;
+  lane.window.state = SaleState::open;
+  lane.window.ends_at = TimePoint::max();
+  return lanes_[id] = lane;
+}
+
+FakeInventory::Lane* FakeInventory::valid_lane(const Call& call) {
+  const auto it = lanes_.find(call.lane);
+  if (it == lanes_.end() || !it->second.ready || it->second.epoch != call.epoch) return nullptr;
+  return &it->second;
+}
+
+Reservation FakeInventory::decide(Lane& lane, const Attempt& attempt) const {
+  if (const auto it = lane.records.find(attempt.user); it != lane.records.end()) {
+    const auto& order = it->second.order;
+    const bool itself = order.id == attempt.id && order.status == OrderStatus::queued;
+    return {itself ? Verdict::granted : Verdict::already, order};
+  }
+  const auto now = clock_.now();
+  if (lane.window.state != SaleState::open || now < lane.window.starts_at ||
+      now >= lane.window.ends_at) {
+    return {Verdict::not_open, {}};
+  }
+  if (lane.stock == 0) return {Verdict::sold_out, {}};
+  if (lane.stock < attempt.quantity) return {Verdict::insufficient, {}};
+  lane.stock -= attempt.quantity;
+  const OrderView order{attempt.id, OrderStatus::queued, attempt.quantity};
+  lane.records[attempt.user] = {order, now};
+  return {Verdict::granted, order};
+}
+
+Task<ReserveReply> FakeInventory::reserve(Call call, In<Attempt> attempts) {
+  reserved.emplace_back(attempts.begin(), attempts.end());
+  const auto fault = co_await on_reserve.enter();
+  if (fault && !fault->done) co_return fault->error;
+  auto* lane = valid_lane(call);
+  if (lane == nullptr) co_return Errc::not_ready;
+  ReserveReply reply;
+  for (const auto& attempt : attempts) reply.reservations.push_back(decide(*lane, attempt));
+  reply.version = lane->version;
+  reply.may_return = pending_in(*lane) > 0;
+  if (fault) co_return fault->error;
+  co_return reply;
+}
+
+Task<> FakeInventory::settle(Call call, In<Settlement> settlements) {
+  const auto fault = co_await on_settle.enter();
+  if (fault && !fault->done) co_return fault->error;
+  settled.push_back({call, {settlements.begin(), settlements.end()}});
+  if (auto* lane = valid_lane(call)) {
+    for (const auto& settlement : settlements) {
+      const auto it = lane->records.find(settlement.user);
+      if (it == lane->records.end() || it->second.order.id != settlement.id) continue;
+      auto& order = it->second.order;
+      if (settlement.action == SettleAction::keep) {
+        if (order.status == OrderStatus::queued) order.status = OrderStatus::confirmed;
+        continue;
+      }
+      if (settlement.action == SettleAction::give_back) {
+        lane->stock += order.quantity;
+        ++lane->version;
+      }
+      lane->records.erase(it);
+    }
+  }
+  if (fault) co_return fault->error;
+  co_return boost::system::in_place_value;
+}
+
+Task<std::vector<std::optional<OrderView>>> FakeInventory::find(Call call, In<UserId> users) {
+  const auto fault = co_await on_find.enter();
+  if (fault) co_return fault->error;
+  const auto* lane = valid_lane(call);
+  if (lane == nullptr) co_return Errc::not_ready;
+  std::vector<std::optional<OrderView>> found;
+  for (const auto& user : users) {
+    const auto it = lane->records.find(user);
+    found.push_back(it == lane->records.end() ? std::nullopt : std::optional(it->second.order));
+  }
+  co_return found;
+}
+
+Task<LaneView> FakeInventory::view(Call call) {
+  const auto fault = co_await on_view.enter();
+  if (fault) co_return fault->error;
+  LaneView view;
+  const auto it = lanes_.find(call.lane);
+  if (it == lanes_.end() || !it->second.ready) co_return view;
+  const auto& lane = it->second;
+  view.ready = true;
+  view.epoch = lane.epoch;
+  view.version = lane.version;
+  view.stock = lane.stock;
+  view.pending = pending_in(lane);
+  view.window = lane.window;
+  co_return view;
+}
+
+Task<Winners> FakeInventory::winners(Call call) {
+  const auto fault = co_await on_winners.enter();
+  if (fault) co_return fault->error;
+  const auto* lane = valid_lane(call);
+  if (lane == nullptr) co_return Errc::not_ready;
+  Winners winners;
+  winners.version = lane->version;
+  for (const auto& [user, record] : lane->records) winners.users.push_back(user);
+  co_return winners;
+}
+
+Task<std::vector<Pending>> FakeInventory::overdue(Call call, Millis age, std::size_t max) {
+  const auto fault = co_await on_overdue.enter();
+  if (fault) co_return fault->error;
+  overdue_ages.push_back(age);
+  std::vector<Pending> overdue;
+  const auto records = has(call.lane) ? lanes_[call.lane].records : std::map<UserId, Record>();
+  for (const auto& [user, record] : records) {
+    const auto& order = record.order;
+    if (order.status != OrderStatus::queued || clock_.now() - record.reserved_at < age) continue;
+    OrderMessage message;
+    message.id = order.id;
+    message.lane = call.lane;
+    message.epoch = order.id.epoch();
+    message.user = user;
+    message.quantity = order.quantity;
+    message.reserved_at = record.reserved_at;
+    overdue.push_back({message});
+  }
+  const auto oldest = [](const Pending& a, const Pending& b) {
+    return a.message.reserved_at < b.message.reserved_at;
+  };
+  std::ranges::stable_sort(overdue, oldest);
+  if (overdue.size() > max) overdue.resize(max);
+  co_return overdue;
+}
+
+Task<> FakeInventory::rebuild(Call call, const LaneImage& image) {
+  const auto fault = co_await on_rebuild.enter();
+  if (fault && !fault->done) co_return fault->error;
+  if (has(call.lane) && lanes_[call.lane].ready && image.epoch <= lanes_[call.lane].epoch) {
+    co_return Errc::stale;
+  }
+  Lane& lane = lanes_[call.lane];
+  lane = Lane();
+  lane.epoch = image.epoch;
+  lane.stock = image.stock;
+  lane.window = image.window;
+  for (const auto& [user, order] : image.winners) lane.records[user] = {order, clock_.now()};
+  if (fault) co_return fault->error;
+  co_return boost::system::in_place_value;
+}
+
+Task<> FakeInventory::set_window(Call call, LaneWindow window) {
+  const auto fault = co_await on_set_window.enter();
+  if (fault && !fault->done) co_return fault->error;
+  auto* lane = valid_lane(call);
+  if (lane == nullptr) co_return Errc::not_ready;
+  if (window.revision >= lane->window.revision) lane->window = window;
+  if (fault) co_return fault->error;
+  co_return boost::system::in_place_value;
+}
+
+}  // namespace sluice::test

@@ -1,0 +1,31 @@
+#include "support/fake_queue.hpp"
+
+namespace sluice::test {
+
+Task<std::vector<Receipt>> FakeQueue::publish(Ticks /*deadline*/, In<OrderMessage> messages) {
+  published.emplace_back(messages.begin(), messages.end());
+  const auto fault = co_await on_publish.enter();
+  if (fault) co_return fault->error;
+  std::vector<Receipt> receipts;
+  for (const auto& message : messages) receipts.push_back(receipt ? receipt(message) : queued());
+  co_return receipts;
+}
+
+Receipt queued() {
+  Receipt receipt;
+  receipt.kind = Receipt::Kind::queued;
+  return receipt;
+}
+
+Receipt unacknowledged() { return Receipt(); }
+
+Receipt decided(const OrderMessage& message, OrderStatus status, RejectReason reason) {
+  Receipt receipt;
+  receipt.kind = Receipt::Kind::decided;
+  receipt.outcome.id = message.id;
+  receipt.outcome.status = status;
+  receipt.outcome.reason = reason;
+  return receipt;
+}
+
+}  // namespace sluice::test

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <functional>
+#include <vector>
+
+#include "sluice/orders/order_queue.hpp"
+
+#include "support/fake_step.hpp"
+
+namespace sluice::test {
+
+/// A queue that keeps what it is sent and answers as it is told. One thread.
+class FakeQueue final : public OrderQueue {
+ public:
+  bool decides() const noexcept override { return decides_at_once; }
+  Task<std::vector<Receipt>> publish(Ticks deadline, In<OrderMessage> messages) override;
+
+  FakeStep on_publish;
+  bool decides_at_once = false;
+
+  /// The receipt of one message; `queued` without it.
+  std::function<Receipt(const OrderMessage&)> receipt;
+
+  std::vector<std::vector<OrderMessage>> published;  ///< The messages of every call.
+};
+
+/// Receipts to put into `FakeQueue::receipt`.
+Receipt queued();
+Receipt unacknowledged();
+Receipt decided(const OrderMessage& message, OrderStatus status,
+                RejectReason reason = RejectReason::none);
+
+}  // namespace sluice::test

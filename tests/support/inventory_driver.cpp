@@ -1,0 +1,103 @@
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "support/inventory_contract.hpp"
+#include "support/run_on.hpp"
+#include "support/store_values.hpp"
+
+namespace sluice::test {
+
+LaneDriver::LaneDriver(InventoryWorld& w, std::uint32_t index)
+    : world(w), lane(w.make_lane(index)) {}
+
+Call LaneDriver::call() const { return Call{lane, epoch, soon()}; }
+
+Attempt LaneDriver::attempt(const std::string& user, std::uint32_t quantity) const {
+  const auto id = UserId::parse(user).value();
+  return Attempt{message_of(lane, id, quantity, epoch).id, id, quantity};
+}
+
+LaneImage LaneDriver::image(std::int64_t stock, Epoch of) const {
+  LaneImage image;
+  image.lane = lane;
+  image.epoch = of;
+  image.window = open_window();
+  image.stock = stock;
+  image.limit_per_order = 1000;
+  return image;
+}
+
+void LaneDriver::open(std::int64_t stock) { rebuild(image(stock, epoch)).value(); }
+
+Result<void> LaneDriver::rebuild(const LaneImage& image) {
+  return run_on(world.context(), world.inventory().rebuild(call(), image));
+}
+
+Result<ReserveReply> LaneDriver::try_reserve(const std::vector<Attempt>& attempts) {
+  return run_on(world.context(), world.inventory().reserve(call(), attempts));
+}
+
+ReserveReply LaneDriver::reserve(const std::vector<Attempt>& attempts) {
+  return try_reserve(attempts).value();
+}
+
+Reservation LaneDriver::reserve_one(const Attempt& attempt) {
+  return reserve({attempt}).reservations.at(0);
+}
+
+Result<void> LaneDriver::try_settle(const std::vector<Settlement>& settlements) {
+  return run_on(world.context(), world.inventory().settle(call(), settlements));
+}
+
+void LaneDriver::settle(const Attempt& attempt, SettleAction action) {
+  try_settle({settlement_of(attempt, action)}).value();
+}
+
+Result<std::vector<std::optional<OrderView>>> LaneDriver::try_find(
+    const std::vector<UserId>& users) {
+  return run_on(world.context(), world.inventory().find(call(), users));
+}
+
+std::optional<OrderView> LaneDriver::find(const UserId& user) {
+  return try_find({user}).value().at(0);
+}
+
+LaneView LaneDriver::view() {
+  return run_on(world.context(), world.inventory().view(call())).value();
+}
+
+Result<Winners> LaneDriver::try_winners() {
+  return run_on(world.context(), world.inventory().winners(call()));
+}
+
+std::vector<std::string> LaneDriver::winners() {
+  std::vector<std::string> names;
+  for (const auto& user : try_winners().value().users) names.push_back(user.text());
+  std::ranges::sort(names);
+  return names;
+}
+
+std::vector<OrderMessage> LaneDriver::overdue(Millis age, std::size_t max) {
+  std::vector<OrderMessage> messages;
+  for (auto& pending :
+       run_on(world.context(), world.inventory().overdue(call(), age, max)).value()) {
+    messages.push_back(std::move(pending.message));
+  }
+  return messages;
+}
+
+Result<void> LaneDriver::set_window(const LaneWindow& window) {
+  return run_on(world.context(), world.inventory().set_window(call(), window));
+}
+
+LaneWindow open_window() {
+  const auto now = std::chrono::floor<Millis>(std::chrono::system_clock::now());
+  return {SaleState::open, now - std::chrono::hours(1), now + std::chrono::hours(1)};
+}
+
+Settlement settlement_of(const Attempt& attempt, SettleAction action) {
+  return {attempt.id, attempt.user, attempt.quantity, action};
+}
+
+}  // namespace sluice::test

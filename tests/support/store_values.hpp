@@ -1,0 +1,34 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "sluice/domain/order.hpp"
+#include "sluice/domain/sale.hpp"
+
+namespace sluice::test {
+
+/// Ten seconds from now: long enough for any one call, short enough for a test that hangs.
+Ticks soon();
+
+/// A valid draft: price 1990 EUR, a window around 2027.
+SaleDraft draft_of(std::int64_t stock, std::uint32_t lanes = 1, std::uint32_t limit = 1000);
+
+/// User "u<number>".
+UserId user_of(std::uint64_t number);
+
+/// A message under a new order id: no two calls in a process give the same id.
+OrderMessage message_of(LaneId lane, const UserId& user, std::uint32_t quantity = 1,
+                        Epoch epoch = 1);
+
+/// What the store says about a message it took, and about one it refused.
+Outcome confirmed(const OrderMessage& message);
+Outcome rejected(const OrderMessage& message, RejectReason reason);
+
+/// The stores' errors as results, to compare in one line: "ok", or the error's name.
+template <class R>
+std::string error_of(const R& result) {
+  return result.has_value() ? "ok" : result.error().message();
+}
+
+}  // namespace sluice::test
