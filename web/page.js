@@ -1,18 +1,54 @@
 // The sale page: a countdown by the server's clock, one button, and the order's way to its end.
 
 const THROTTLE_MS = 300;
+const REST_MAX_MS = 15000;
 const WAIT_MS = 10000;
 const TICK_MS = 50;
+const REFRESH_MS = 10000;
+const DAY_MS = 86400000;
 
 const at = (id) => document.getElementById(id);
+const sleep = (ms) => new Promise((resolve) => { setTimeout(resolve, ms); });
 
 let sale = null;
-let clockOffsetMs = 0;
-let lastPressMs = 0;
+let clock = { offsetMs: 0, errorMs: Infinity };
 let busy = false;
+let restsUntilMs = 0;
 const tokens = new Map();
 
-const serverNow = () => Date.now() + clockOffsetMs;
+const serverNow = () => Date.now() + clock.offsetMs;
+
+/** A refusal of the server: a problem object, see docs/protocol.md. */
+class Refusal extends Error {
+  constructor(problem) {
+    super(problem.title);
+    this.code = problem.code;
+    this.retryAfterMs = problem.retry_after_ms ?? 0;
+  }
+}
+
+class NoAnswer extends Error {}
+
+async function ask(url, options = {}) {
+  let response;
+  let body;
+  try {
+    response = await fetch(url, { cache: "no-store", ...options });
+    body = await response.json();
+  } catch {
+    throw new NoAnswer("The server does not answer.");
+  }
+  if (!response.ok) throw new Refusal(body);
+  return { status: response.status, body };
+}
+
+function post(url, body, headers = {}) {
+  return ask(url, {
+    method: "POST",
+    headers: { "Content-Type": "application/json", ...headers },
+    body: JSON.stringify(body),
+  });
+}
 
 function money(minor, currency) {
   const format = new Intl.NumberFormat(undefined, { style: "currency", currency });
@@ -22,113 +58,168 @@ function money(minor, currency) {
 
 function duration(ms) {
   const pad = (value, width = 2) => String(value).padStart(width, "0");
-  const seconds = Math.floor(ms / 1000);
-  const hours = Math.floor(seconds / 3600);
-  return `${pad(hours)}:${pad(Math.floor(seconds / 60) % 60)}:${pad(seconds % 60)}` +
-    `.${pad(Math.floor(ms % 1000), 3)}`;
+  const seconds = Math.floor(ms / 1000) % 60;
+  const minutes = Math.floor(ms / 60000) % 60;
+  const hours = Math.floor(ms / 3600000) % 24;
+  const days = Math.floor(ms / DAY_MS);
+  const time = `${pad(hours)}:${pad(minutes)}:${pad(seconds)}`;
+  return days > 0 ? `${days} d ${time}` : `${time}.${pad(Math.floor(ms % 1000), 3)}`;
 }
 
-function say(text, isNo = false) {
+function say(text, mood = "") {
   at("answer").textContent = text;
-  at("answer").classList.toggle("no", isNo);
+  at("answer").className = mood;
 }
 
-// The offset is taken from the middle of the round trip, so that it is off by half of it at most.
+// The offset is taken from the middle of the round trip, so that it is off by half of it at most;
+// of several readings the most exact counts. A clock that was set meanwhile makes the earlier void.
+function setClock(serverMs, askedMs, answeredMs) {
+  const reading = {
+    offsetMs: serverMs - (askedMs + answeredMs) / 2,
+    errorMs: (answeredMs - askedMs) / 2,
+  };
+  const apart = Math.abs(reading.offsetMs - clock.offsetMs);
+  if (reading.errorMs <= clock.errorMs || apart > reading.errorMs + clock.errorMs) clock = reading;
+}
+
 async function load() {
-  const wanted = new URLSearchParams(location.search).get("sale");
+  const wanted = new URLSearchParams(location.search).get("sale") ?? sale?.sale_id;
   const asked = Date.now();
-  const response = await fetch(wanted ? `/v1/sales/${encodeURIComponent(wanted)}` : "/v1/sales");
-  const answered = Date.now();
-  const body = await response.json();
-  if (!response.ok) throw new Error(body.title);
-  clockOffsetMs = body.server_time_ms - (asked + answered) / 2;
-  sale = wanted ? body : body.sales.find((one) => one.phase === "open") ?? body.sales[0];
-  if (!sale) throw new Error("There is no sale at the moment.");
+  const { body } = await ask(wanted ? `/v1/sales/${encodeURIComponent(wanted)}` : "/v1/sales");
+  setClock(body.server_time_ms, asked, Date.now());
+  const next = wanted ? body : body.sales.find((one) => one.phase === "open") ?? body.sales[0];
+  if (!next) throw new Error("There is no sale at the moment.");
+  sale = next;
+  document.title = sale.title;
   at("title").textContent = sale.title;
   at("description").textContent = sale.description;
   at("price").textContent = money(sale.unit_price_minor, sale.currency);
   at("quantity").max = sale.limit_per_order;
+  at("quantity-field").hidden = sale.limit_per_order === 1;
+  tick();
 }
 
 function tick() {
   if (!sale) return;
   const now = serverNow();
-  const left = sale.starts_at_ms > now ? sale.starts_at_ms - now : sale.ends_at_ms - now;
   const started = sale.starts_at_ms <= now;
+  const leftMs = (started ? sale.ends_at_ms : sale.starts_at_ms) - now;
   const held = sale.phase === "paused" || sale.phase === "closed";
-  const running = started && left > 0 && !held;
+  const running = started && leftMs > 0 && !held;
   at("clock-label").textContent =
     held ? `The sale is ${sale.phase}.` :
       !started ? "Starts in" : running ? "Ends in" : "The sale is over.";
-  at("clock").textContent = !held && left > 0 ? duration(left) : "";
-  at("buy").disabled = busy || !running;
+  at("clock").textContent = !held && leftMs > 0 ? duration(leftMs) : "";
+  at("buy").disabled = busy || !running || Date.now() < restsUntilMs;
+  at("buy").textContent = busy ? "One moment…" : "Buy";
 }
 
-async function tokenOf(user) {
+async function headersOf(user) {
   if (!tokens.has(user)) {
-    const response = await fetch("/demo/token", {
-      method: "POST",
-      headers: { "Content-Type": "application/json" },
-      body: JSON.stringify({ user }),
-    });
-    const body = await response.json();
-    if (!response.ok) throw new Error(body.title);
-    tokens.set(user, body.token);
+    try {
+      const { body } = await post("/demo/token", { user });
+      tokens.set(user, body.token);
+    } catch (error) {
+      if (error.code !== "not_found") throw error;
+      throw new Error("Buying from this page needs a demonstration server; a shop signs you in.");
+    }
   }
-  return tokens.get(user);
+  return { Authorization: `Bearer ${tokens.get(user)}` };
 }
 
 function show(order) {
   at("order").hidden = false;
   at("order-id").textContent = order.order_id;
   at("order-status").textContent = order.status + (order.reason ? ` (${order.reason})` : "");
+  at("order-status").className = order.status;
+  at("order-quantity").textContent = order.quantity;
   at("order-amount").textContent = money(order.quantity * sale.unit_price_minor, sale.currency);
 }
 
-async function follow(order, headers) {
+/** Asks until the order is decided; a question that fails is asked again. */
+async function decided(order, headers) {
   const url = `/v1/sales/${sale.sale_id}/orders/${order.order_id}?wait=${WAIT_MS}`;
   while (order.status === "queued") {
     say("Queued: your units are held, the order is being written.");
-    const response = await fetch(url, { headers });
-    const body = await response.json();
-    if (!response.ok) throw new Error(body.title);
-    order = body;
+    try {
+      order = (await ask(url, { headers })).body;
+    } catch (error) {
+      if (!(error instanceof NoAnswer) && !error.retryAfterMs) throw error;
+      await sleep(error.retryAfterMs || 1000);
+    }
     show(order);
   }
-  const sold = order.status === "confirmed" || order.status === "paid";
-  say(sold ? "It is yours." : "The order was rejected.", !sold);
+  return order;
 }
 
 async function buy() {
-  const headers = { Authorization: `Bearer ${await tokenOf(at("user").value)}` };
-  const response = await fetch(`/v1/sales/${sale.sale_id}/orders`, {
-    method: "POST",
-    headers: { ...headers, "Content-Type": "application/json" },
-    body: JSON.stringify({ quantity: at("quantity").valueAsNumber }),
-  });
-  const body = await response.json();
-  if (!response.ok) return say(body.title, true);
-  if (response.status === 200) say("You have an order already.");
+  const user = at("user").value;
+  const headers = await headersOf(user);
+  const url = `/v1/sales/${sale.sale_id}/orders`;
+  const { status, body } = await post(url, { quantity: at("quantity").valueAsNumber }, headers)
+    .catch((error) => {
+      if (error.code === "expired_token") tokens.delete(user);
+      throw error;
+    });
   show(body);
-  await follow(body, headers);
+  const order = await decided(body, headers);
+  if (order.status !== "confirmed" && order.status !== "paid") {
+    say("The order was rejected.", "no");
+  } else if (status === 200) {
+    say("You have this order already; nothing more was bought.", "yes");
+  } else {
+    say("It is yours.", "yes");
+  }
+}
+
+/** Tells what went wrong, and keeps the button from asking before the server wants to be asked. */
+function explain(error) {
+  if (error instanceof NoAnswer) {
+    return say("The server does not answer. Press again: nothing is bought twice.", "no");
+  }
+  // The sale has changed since this page last looked.
+  if (error.code?.startsWith("sale_")) load().catch(() => {});
+  if (!error.retryAfterMs) return say(error.message, "no");
+  restsUntilMs = Date.now() + Math.min(error.retryAfterMs, REST_MAX_MS);
+  say(`${error.message} (in ${Math.ceil(error.retryAfterMs / 1000)} s)`, "no");
 }
 
 at("purchase").addEventListener("submit", async (event) => {
   event.preventDefault();
-  const now = performance.now();
-  if (busy || now - lastPressMs < THROTTLE_MS) return;
-  lastPressMs = now;
+  if (at("buy").disabled) return;
   busy = true;
   tick();
+  localStorage.setItem("user", at("user").value);
+  const pressed = performance.now();
   try {
     await buy();
   } catch (error) {
-    say(error.message, true);
+    explain(error);
   }
   // The button rests for the throttle even when the answer came at once.
-  setTimeout(() => { busy = false; tick(); }, THROTTLE_MS);
+  await sleep(Math.max(0, pressed + THROTTLE_MS - performance.now()));
+  busy = false;
+  tick();
 });
 
-at("user").value = `guest-${Math.random().toString(36).slice(2, 8)}`;
-load().catch((error) => say(error.message, true));
+async function keepFresh() {
+  for (;;) {
+    try {
+      await load();
+    } catch (error) {
+      // Once there is a sale to show, a failed refresh is no news.
+      if (!sale) say(error.message, "no");
+    }
+    // Spread, so that pages opened together do not ask together.
+    await sleep(sale ? REFRESH_MS * (0.75 + Math.random() / 2) : 1000 + Math.random() * 1000);
+    if (sale && document.hidden) await new Promise((resolve) => {
+      document.addEventListener("visibilitychange", resolve, { once: true });
+    });
+    if (!sale) say("");
+  }
+}
+
+at("user").value =
+  localStorage.getItem("user") ?? `guest-${Math.random().toString(36).slice(2, 8)}`;
 setInterval(tick, TICK_MS);
+keepFresh();

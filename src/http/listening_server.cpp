@@ -7,6 +7,7 @@
 #include <boost/asio/ip/v6_only.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/system/system_error.hpp>
+#include <sstream>
 #include <stdexcept>
 #include <sys/socket.h>
 #include <utility>
@@ -46,6 +47,17 @@ tcp::endpoint endpoint_of(const HttpSettings& settings) {
   return {asio::ip::make_address(settings.address), settings.port};
 }
 
+/// Throws with the address in its text: the error alone does not say which of them is taken.
+void bind(tcp::acceptor& acceptor, const tcp::endpoint& endpoint) {
+  boost::system::error_code error;
+  acceptor.bind(endpoint, error);
+  if (!error) return;
+  std::ostringstream where;
+  where << endpoint;
+  // Made anew, it has no line of the library's source to tell.
+  throw boost::system::system_error(error.value(), error.category(), where.str());
+}
+
 tcp::acceptor listen(const asio::any_io_executor& executor, const HttpSettings& settings) {
   const auto endpoint = endpoint_of(settings);
   tcp::acceptor acceptor(executor, endpoint.protocol());
@@ -53,7 +65,7 @@ tcp::acceptor listen(const asio::any_io_executor& executor, const HttpSettings& 
   using ReusePort = asio::detail::socket_option::boolean<SOL_SOCKET, SO_REUSEPORT>;
   acceptor.set_option(ReusePort(true));
   if (endpoint.address().is_v6()) acceptor.set_option(asio::ip::v6_only(false));
-  acceptor.bind(endpoint);
+  bind(acceptor, endpoint);
   acceptor.listen(settings.listen_backlog);
   return acceptor;
 }
@@ -195,7 +207,7 @@ void refuse_taken_address(const HttpSettings& settings) {
   boost::asio::io_context context;
   boost::asio::ip::tcp::acceptor probe(context, endpoint.protocol());
   probe.set_option(boost::asio::socket_base::reuse_address(true));
-  probe.bind(endpoint);
+  http::bind(probe, endpoint);
 }
 
 }  // namespace sluice

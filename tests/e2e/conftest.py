@@ -1,5 +1,6 @@
 import os
 import uuid
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -16,7 +17,7 @@ KAFKA = os.environ.get("SLUICE_TEST_KAFKA_BROKERS", "127.0.0.1:49092")
 @pytest.fixture
 def folder():
     with temporary_folder() as path:
-        yield path
+        yield Path(path)
 
 
 @pytest.fixture
@@ -47,9 +48,10 @@ def services(folder):
         kafka_group=name, kafka_partitions=4)
     servers = []
 
-    def make(**kwargs):
+    def make(migrated=True, **kwargs):
         server = Sluice(folder, environment, **kwargs)
-        stores.migrate(server)
+        if migrated:
+            stores.migrate(server)
         servers.append(server)
         return server
 

@@ -1,0 +1,344 @@
+"""Starting, being unready, becoming ready, draining, ending: what an operator sees."""
+
+import json
+import re
+import socket
+import subprocess
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import urlsplit
+
+import pytest
+import requests
+
+import figures
+from forwarder import Forwarder
+from raw import Raw
+from sluice import Crowd, Sluice, free_settings
+
+ADVICE = {
+    "redis_url": ("inventory", "start Redis where redis.url points"),
+    "kafka_brokers": ("queue", "start Kafka where kafka.brokers points"),
+    "postgres_url": ("store", "start Postgres where postgres.url points"),
+}
+
+
+def readiness(server):
+    return requests.get(f"{server.admin_url}/readyz", timeout=10)
+
+
+def failing(server):
+    return {check["name"]: check["problem"] for check in readiness(server).json()["checks"]
+            if not check["ok"]}
+
+
+def behind_a_door(server, setting):
+    """Puts a closed door between the server and one of its services."""
+    variable = f"SLUICE_{setting.upper()}"
+    value = server.environment[variable]
+    place = urlsplit(value if "://" in value else f"//{value}")
+    door = Forwarder(place.hostname, place.port)
+    server.environment[variable] = value.replace(f":{place.port}", f":{door.port}", 1)
+    return door
+
+
+@pytest.mark.parametrize("setting", ADVICE)
+def test_starts_without_a_service_says_so_and_serves_when_it_comes(services, setting):
+    server = services().start()
+    sale = server.open_sale(stock=5)
+    early = server.buy(sale, "early").json()["order_id"]
+    assert server.order(sale, early, "early", wait_ms=20_000).json()["status"] == "confirmed"
+    assert server.terminate() == 0
+
+    door = behind_a_door(server, setting)
+    server.start(wait_ready=False)
+    name, advice = ADVICE[setting]
+    server.wait_until(lambda: name in failing(server), 20)
+    assert advice in failing(server)[name]
+    assert requests.get(f"{server.url}/healthz", timeout=5).status_code == 200
+    public = requests.get(f"{server.url}/readyz", timeout=5)
+    assert public.status_code == 503
+    assert advice not in public.text, "what is inside is for operators alone"
+    check = {one["name"]: one["ok"] for one in public.json()["checks"]}
+    assert check[name] is False
+
+    refused = server.buy(sale, "ann")
+    if setting == "kafka_brokers":
+        # Reserved is reserved: recovery decides what the queue cannot take.
+        assert (refused.status_code, refused.json()["backlogged"]) == (202, True)
+    else:
+        assert refused.status_code == 503, refused.text
+        assert refused.json()["code"] in ("busy", "not_ready")
+        assert int(refused.headers["Retry-After"]) >= 1
+    # Whoever holds an order is never told that there is none.
+    found = server.order(sale, early, "early")
+    assert found.status_code in (200, 503), found.text
+
+    door.open()
+    server.wait_ready()
+    server.wait_until(lambda: server.buy(sale, "ann").status_code in (200, 202), 10)
+    order = server.buy(sale, "ann").json()["order_id"]
+    assert server.order(sale, order, "ann", wait_ms=20_000).json()["status"] == "confirmed"
+    assert server.order(sale, early, "early").json()["status"] == "confirmed"
+    assert server.terminate() == 0
+    services.truth.check_conservation(sale)
+    assert services.truth.stock(sale) == 3
+
+
+def test_unready_before_the_sales_are_known_denies_no_order(services):
+    """A node that never reached the store does not know which sales there are."""
+    server = services()
+    behind_a_door(server, "postgres_url")
+    server.start(wait_ready=False)
+    for answer in (server.buy(1, "ann"), requests.get(f"{server.url}/v1/sales/1", timeout=5),
+                   requests.get(f"{server.url}/v1/sales", timeout=5),
+                   requests.get(f"{server.url}/v1/sales/1/orders/mine", timeout=5,
+                                headers=server.bearer("ann"))):
+        assert (answer.status_code, answer.json()["code"]) == (503, "not_ready")
+        assert int(answer.headers["Retry-After"]) >= 1
+
+
+def test_service_that_goes_away_makes_the_node_unready_until_it_returns(services):
+    server = services()
+    door = behind_a_door(server, "redis_url")
+    door.open()
+    server.start()
+    sale = server.open_sale(stock=5)
+    door.close()
+    server.wait_until(lambda: "inventory" in failing(server), 20)
+    refused = server.buy(sale, "ann")
+    assert (refused.status_code, refused.json()["code"]) == (503, "busy")
+    door.open()
+    server.wait_ready()
+    server.wait_until(lambda: server.buy(sale, "ann").status_code in (200, 202), 10)
+    services.truth.check_conservation(sale)
+
+
+def test_unmigrated_database_says_what_to_run(services):
+    server = services(migrated=False).start(wait_ready=False)
+    server.wait_until(lambda: {"store", "queue"} <= set(failing(server)), 20)
+    assert "sluice migrate" in failing(server)["store"]
+    assert "sluice migrate" in failing(server)["queue"]
+    subprocess.run([server.binary, "migrate"], check=True, timeout=120, capture_output=True,
+                   env=server.environment)
+    server.wait_ready()
+    assert server.buy(server.open_sale(), "ann").status_code == 202
+
+
+def test_migrate_names_the_service_that_is_away(services):
+    server = services(migrated=False)
+    behind_a_door(server, "postgres_url")
+    done = subprocess.run([server.binary, "migrate"], capture_output=True, text=True,
+                          env=server.environment, timeout=120)
+    assert done.returncode == 1 and "Postgres" in done.stderr, done.stderr
+
+
+class Rush:
+    """Purchases on kept connections until the server says good-bye; every one must be answered."""
+
+    def __init__(self, server, sale, threads=16):
+        self.server, self.sale = server, sale
+        self.answers = []  # (user, status, body)
+        self.unanswered = []
+        self.begun = threading.Event()
+        self.threads = [threading.Thread(target=self._buy, args=(i,)) for i in range(threads)]
+        for thread in self.threads:
+            thread.start()
+
+    def _buy(self, index):
+        with Raw(self.server.url) as raw:
+            for i in range(100_000):
+                user = f"u{index}-{i}"
+                raw.send(f"POST /v1/sales/{self.sale}/orders HTTP/1.1\r\nHost: a\r\n"
+                         f"Authorization: Bearer {self.server.token(user)}\r\n\r\n")
+                answer = raw.read()
+                if answer is None:
+                    self.unanswered.append(user)
+                    return
+                status, headers, body = answer
+                self.answers.append((user, status, json.loads(body)))
+                if len(self.answers) > 500:
+                    self.begun.set()
+                if headers.get("connection") == "close":
+                    return
+
+    def join(self):
+        for thread in self.threads:
+            thread.join(60)
+
+
+def check_drained(server, rush, took_s):
+    rush.join()
+    assert took_s < 10, "the drain timeout is 10 s"
+    # A request may cross with the closing of a connection on which nothing was under way: HTTP lets
+    # a client ask again then. Nobody else may go without an answer.
+    assert len(rush.unanswered) <= len(rush.threads)
+    assert {status for _, status, _ in rush.answers} <= {201, 202, 409, 503}
+    assert "cut short" not in server.log_text()
+
+
+@pytest.mark.parametrize("mode", ["embedded", "services"])
+def test_sigterm_in_a_rush_answers_what_is_in_flight_and_ends_well(request, mode):
+    factory = request.getfixturevalue(mode)
+    server = factory().start()
+    sale = server.open_sale(stock=100_000)
+    rush = Rush(server, sale)
+    assert rush.begun.wait(30)
+    began = time.monotonic()
+    assert server.terminate() == 0
+    check_drained(server, rush, time.monotonic() - began)
+
+    promised = {body["order_id"]: user for user, status, body in rush.answers
+                if status in (201, 202)}
+    assert len(promised) > 500
+    if mode == "services":
+        # What was queued is decided by whoever runs next.
+        server.start()
+        server.wait_until(lambda: factory.projection.pending(sale) == 0)
+        winners = factory.projection.winners(sale)
+        assert set(winners.values()) == set(factory.truth.live_orders(sale))
+    live = factory.truth.live_orders(sale)
+    assert promised.items() <= live.items(), "every promise is kept"
+    assert set(live.values()) <= set(promised.values()) | set(rush.unanswered)
+    factory.truth.check_conservation(sale)
+
+
+def test_draining_node_is_unready_and_lets_waiters_go(services):
+    """A long poll is answered with the present state rather than held through the drain."""
+    server = services().start(SLUICE_FULFILMENT_POLL_MS="10000")
+    sale = server.open_sale(stock=5)
+    order = server.buy(sale, "ann").json()["order_id"]
+    with ThreadPoolExecutor(4) as pool:
+        waiting = [pool.submit(server.order, sale, order, "ann", 30_000) for _ in range(4)]
+        time.sleep(0.2)
+        began = time.monotonic()
+        assert server.terminate() == 0
+        assert time.monotonic() - began < 10
+        answers = [one.result() for one in waiting]
+    assert {answer.status_code for answer in answers} == {200}
+
+
+def test_idle_connections_do_not_hold_the_drain(embedded):
+    server = embedded().start()
+    held = [Raw(server.url) for _ in range(50)]
+    for raw in held:
+        raw.send("GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert raw.read()[0] == 200
+    began = time.monotonic()
+    assert server.terminate() == 0
+    assert time.monotonic() - began < 3
+    for raw in held:
+        assert raw.read() is None, "closed without a word"
+        raw.socket.close()
+
+
+def test_sigint_and_a_second_signal_end_it_too(embedded):
+    server = embedded().start()
+    server.process.send_signal(2)
+    assert server.wait_end(15) == 0
+
+
+def test_sale_survives_a_restart(embedded):
+    server = embedded().start()
+    sale = server.open_sale(stock=3)
+    order = server.buy(sale, "ann").json()["order_id"]
+    assert server.terminate() == 0
+    server.start()
+    assert server.order(sale, order, "ann").json()["status"] == "confirmed"
+    again = server.buy(sale, "ann")
+    assert (again.status_code, again.json()["order_id"]) == (200, order)
+
+
+def start_fails(server, *arguments, **extra):
+    """(exit code, what it said) of a server that must give up by itself."""
+    done = subprocess.run([server.binary, "serve", *arguments], capture_output=True, text=True,
+                          env={**server.environment, **extra}, timeout=30)
+    return done.returncode, done.stderr
+
+
+def test_second_server_on_the_same_data_is_refused(embedded):
+    first = embedded().start()
+    code, said = start_fails(embedded(), SLUICE_SQLITE_LOCK_WAIT_MS="100")
+    assert code == 1
+    assert re.search(r"(another|in use|locked)", said) and "sluice.db" in said, said
+    sale = first.open_sale()
+    assert first.buy(sale, "ann").status_code == 201, "the first one is not disturbed"
+
+
+@pytest.mark.parametrize("setting", ["http_port", "admin_port"])
+def test_port_in_use_is_named(embedded, setting):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        code, said = start_fails(embedded(), **free_settings(**{setting: port}))
+    assert code == 1 and f"127.0.0.1:{port}: Address already in use" in said, said
+
+
+def test_data_folder_that_cannot_be_made_is_named(embedded, folder):
+    (folder / "file").write_text("")
+    code, said = start_fails(embedded(), **free_settings(data_dir=folder / "file" / "data"))
+    assert code != 0 and str(folder / "file" / "data") in said, said
+
+
+def test_demo_makes_its_own_secrets_and_says_how_to_buy(folder):
+    server = Sluice(folder, free_settings(mode="embedded"), arguments=["--demo"])
+    for name in ("SLUICE_IDENTITY_SECRET", "SLUICE_ORDERS_SECRET", "SLUICE_ADMIN_KEY"):
+        del server.environment[name]
+    try:
+        server.start()
+        server.wait_until(lambda: any("curl" in line for line in server.lines))
+        text = "".join(server.lines)
+        command = text[text.index("curl"):].replace("\\\n", " ").strip()
+        bought = subprocess.run(["bash", "-c", command + " -s"], capture_output=True, text=True,
+                                timeout=30, check=True).stdout
+        assert json.loads(bought)["status"] == "confirmed", "the greeting's command buys"
+        secrets = list((folder / "data" / "secrets").iterdir())
+        assert len(secrets) == 3
+        assert all(path.stat().st_mode & 0o077 == 0 for path in secrets)
+    finally:
+        server.kill()
+
+
+def test_figures_move_by_exactly_what_was_done(embedded):
+    server = embedded().start()
+    sale = server.open_sale(stock=7)
+
+    def of(route, status):
+        return figures.read(server).get("sluice_http_requests_total", listener="public",
+                                        route=route, status=status)
+
+    def refusals(code):
+        return figures.read(server).get("sluice_http_refusals_total", listener="public", code=code)
+
+    before = {key: of(*key) for key in (("purchase", "2xx"), ("purchase", "4xx"), ("order", "2xx"))}
+    sold_out, missing = refusals("sold_out"), refusals("missing_token")
+    answers = [server.buy(sale, f"u{i}") for i in range(7)]
+    answers += [server.buy(sale, f"u{i}") for i in range(3)]
+    answers += [server.buy(sale, f"late{i}") for i in range(5)]
+    requests.post(f"{server.url}/v1/sales/{sale}/orders", timeout=5)
+    for i in range(4):
+        server.order(sale, answers[i].json()["order_id"], f"u{i}")
+    assert [answer.status_code for answer in answers] == [201] * 7 + [200] * 3 + [409] * 5
+    server.wait_until(lambda: of("order", "2xx") == before["order", "2xx"] + 4, 5)
+    assert of("purchase", "2xx") == before["purchase", "2xx"] + 10
+    assert of("purchase", "4xx") == before["purchase", "4xx"] + 6
+    assert refusals("sold_out") + refusals("sold_out_for_now") == sold_out + 5
+    assert refusals("missing_token") == missing + 1
+
+
+def test_figures_of_a_services_node_count_every_order(services):
+    server = services().start()
+    sale = server.open_sale(stock=20)
+    Crowd(server, sale, connections=8).run([f"u{i}" for i in range(50)], repeats=1)
+    server.wait_until(lambda: services.projection.pending(sale) == 0)
+    seen = figures.read(server)
+    assert seen.get("sluice_http_requests_total", route="purchase", status="2xx") >= 20
+    assert seen.get("sluice_http_connections", listener="public") >= 0
+    assert seen.types["sluice_http_requests_total"] == "counter"
+
+
+def test_metrics_may_be_opened_but_operations_not(embedded):
+    server = embedded().start(SLUICE_ADMIN_METRICS_OPEN="true")
+    assert requests.get(f"{server.admin_url}/metrics", timeout=5).status_code == 200
+    assert requests.get(f"{server.admin_url}/admin/sales", timeout=5).status_code == 401
+    figures.read(server)
