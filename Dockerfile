@@ -25,7 +25,8 @@ COPY LICENSE /usr/share/doc/sluice/LICENSE
 
 USER sluice
 WORKDIR /var/lib/sluice
-ENV SLUICE_DATA_DIR=/var/lib/sluice
+# The default address, loopback, cannot be reached from outside of a container.
+ENV SLUICE_DATA_DIR=/var/lib/sluice SLUICE_HTTP_ADDRESS=0.0.0.0
 VOLUME /var/lib/sluice
 EXPOSE 8080
 STOPSIGNAL SIGTERM
