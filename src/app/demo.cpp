@@ -31,7 +31,7 @@ Operated<Sale> ensure_demo_sale(Node& node, TimePoint now) {
       std::ranges::find_if(*sales, [&](const Sale& sale) { return sellable(sale, now); });
   if (open != sales->end()) return *open;
 
-  const auto created = node.create_sale(demo_draft(now));
+  auto created = node.create_sale(demo_draft(now));
   if (!created) return created;
   return node.set_sale_state(created->id, SaleState::open);
 }

@@ -73,14 +73,15 @@ asio::awaitable<void> Fulfilment::step() {
     co_return;
   }
 
-  failpoint("fulfilment.before_apply");
+  const bool empty = delivery->messages.empty();
+  if (!empty) failpoint("fulfilment.before_apply");
   const auto outcomes = co_await apply(*delivery);
   if (!outcomes) {
     co_await rewind(*delivery->range);
     co_return;
   }
+  if (empty) co_return;
   failpoint("fulfilment.after_apply");
-  if (delivery->messages.empty()) co_return;
   counters_->batch_size.Observe(static_cast<double>(delivery->messages.size()));
   counters_->count(*outcomes);
   co_await make_known(ports_.inventory, ports_.results, in(settings_.settle_timeout),

@@ -16,7 +16,7 @@ import requests
 
 BINARY = os.environ.get("SLUICE_TEST_BINARY", "build/release/bin/sluice")
 FAILPOINT_BINARY = os.environ.get("SLUICE_TEST_FAILPOINT_BINARY", "build/asan/bin/sluice")
-START_TIMEOUT_S = 60
+START_TIMEOUT_S = 120
 
 
 def free_settings(**settings):

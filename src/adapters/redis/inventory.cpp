@@ -287,8 +287,7 @@ Task<Winners> RedisInventory::winners(Call call) {
   }
   // A scan may show a field twice.
   std::ranges::sort(out.users);
-  const auto twice = std::ranges::unique(out.users);
-  out.users.erase(twice.begin(), twice.end());
+  out.users.erase(std::unique(out.users.begin(), out.users.end()), out.users.end());
   co_return std::move(out);
 }
 
