@@ -7,7 +7,7 @@
 #include "sluice/gate/identity.hpp"
 
 #include "app/local_server.hpp"
-#include "app/temp_folder.hpp"
+#include "support/temp_folder.hpp"
 
 namespace sluice {
 namespace {

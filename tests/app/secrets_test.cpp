@@ -6,7 +6,7 @@
 
 #include "sluice/base/log.hpp"
 
-#include "app/temp_folder.hpp"
+#include "support/temp_folder.hpp"
 
 namespace sluice {
 namespace {

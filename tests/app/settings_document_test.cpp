@@ -5,8 +5,8 @@
 #include "sluice/app/settings.hpp"
 
 #include "app/settings_table.hpp"
-#include "app/temp_folder.hpp"
 #include "sluice_config.hpp"
+#include "support/temp_folder.hpp"
 
 namespace sluice {
 namespace {

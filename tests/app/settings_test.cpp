@@ -4,7 +4,7 @@
 
 #include "app/nearest.hpp"
 #include "app/settings_table.hpp"
-#include "app/temp_folder.hpp"
+#include "support/temp_folder.hpp"
 
 namespace sluice {
 namespace {

@@ -2,10 +2,10 @@
 
 #include "sluice/adapters/sqlite/stores.hpp"
 
-#include "adapters/sqlite/temp_folder.hpp"
 #include "support/control_store_contract.hpp"
 #include "support/order_store_contract.hpp"
 #include "support/sale_store_contract.hpp"
+#include "support/temp_folder.hpp"
 
 namespace sluice::test {
 namespace {
@@ -14,7 +14,7 @@ class SqliteWorld final : public StoreWorld {
  public:
   StoreSet open() override {
     SqliteSettings settings;
-    settings.path = folder_.file();
+    settings.path = folder_.path("sluice.db");
     auto stores = create_sqlite_stores(settings);
     StoreSet set;
     set.orders = std::move(stores.orders);

@@ -16,9 +16,9 @@
 #include "sluice/adapters/sqlite/stores.hpp"
 
 #include "adapters/sqlite/faulty_disk.hpp"
-#include "adapters/sqlite/temp_folder.hpp"
 #include "support/run_awaitable.hpp"
 #include "support/store_values.hpp"
+#include "support/temp_folder.hpp"
 
 namespace sluice::test {
 namespace {
@@ -27,7 +27,7 @@ using Messages = std::vector<OrderMessage>;
 
 SqliteStores open(const TempFolder& folder) {
   SqliteSettings settings;
-  settings.path = folder.file();
+  settings.path = folder.path("sluice.db");
   return create_sqlite_stores(settings);
 }
 

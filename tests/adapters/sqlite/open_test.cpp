@@ -11,9 +11,9 @@
 
 #include "sluice/adapters/sqlite/stores.hpp"
 
-#include "adapters/sqlite/temp_folder.hpp"
 #include "support/run_awaitable.hpp"
 #include "support/store_values.hpp"
+#include "support/temp_folder.hpp"
 
 namespace sluice::test {
 namespace {
@@ -86,9 +86,9 @@ constexpr int code_of(Reason reason) { return 10 + static_cast<int>(reason); }
 
 TEST(SqliteOpen, a_new_file_is_made_for_its_owner_alone) {
   TempFolder folder;
-  open(folder.file());
+  open(folder.path("sluice.db"));
   struct stat status {};
-  ASSERT_EQ(::stat(folder.file().c_str(), &status), 0);
+  ASSERT_EQ(::stat(folder.path("sluice.db").c_str(), &status), 0);
   EXPECT_EQ(status.st_mode & 0777, 0600u);
 }
 
@@ -98,15 +98,15 @@ TEST(SqliteOpen, no_name_of_a_file_is_special) {
   std::filesystem::current_path(folder.path());
   open(":memory:");
   std::filesystem::current_path(before);
-  EXPECT_TRUE(std::filesystem::exists(folder.path() / ":memory:"));
+  EXPECT_TRUE(std::filesystem::exists(folder.path(":memory:")));
 }
 
 TEST(SqliteOpen, migrations_are_recorded_and_run_once) {
   TempFolder folder;
-  open(folder.file());
-  open(folder.file());
+  open(folder.path("sluice.db"));
+  open(folder.path("sluice.db"));
   sqlite3* handle = nullptr;
-  ASSERT_EQ(sqlite3_open(folder.file().c_str(), &handle), SQLITE_OK);
+  ASSERT_EQ(sqlite3_open(folder.path("sluice.db").c_str(), &handle), SQLITE_OK);
   std::string rows;
   const auto collect = [](void* to, int, char** values, char**) {
     *static_cast<std::string*>(to) += std::string(values[0]) + " " + values[1] + ";";
@@ -121,32 +121,32 @@ TEST(SqliteOpen, migrations_are_recorded_and_run_once) {
 
 TEST(SqliteOpen, a_file_in_use_is_refused_in_any_process_until_it_is_closed) {
   TempFolder folder;
-  auto stores = open(folder.file());
-  EXPECT_EQ(in_child([&] { return try_open(folder.file()); }), code_of(Reason::in_use));
-  EXPECT_EQ(refusal(folder.file(), Reason::in_use),
-            "another sluice process uses \"" + folder.file() + "\"");
+  auto stores = open(folder.path("sluice.db"));
+  EXPECT_EQ(in_child([&] { return try_open(folder.path("sluice.db")); }), code_of(Reason::in_use));
+  EXPECT_EQ(refusal(folder.path("sluice.db"), Reason::in_use),
+            "another sluice process uses \"" + folder.path("sluice.db") + "\"");
   // The refused attempts must not have cost the holder its lock.
-  EXPECT_EQ(in_child([&] { return try_open(folder.file()); }), code_of(Reason::in_use));
+  EXPECT_EQ(in_child([&] { return try_open(folder.path("sluice.db")); }), code_of(Reason::in_use));
   stores = SqliteStores{};
-  EXPECT_EQ(in_child([&] { return try_open(folder.file()); }), 0);
+  EXPECT_EQ(in_child([&] { return try_open(folder.path("sluice.db")); }), 0);
 }
 
 TEST(SqliteOpen, the_file_stays_open_until_the_last_store_goes) {
   TempFolder folder;
-  auto stores = open(folder.file());
+  auto stores = open(folder.path("sluice.db"));
   stores.orders.reset();
   stores.control.reset();
-  refusal(folder.file(), Reason::in_use);
+  refusal(folder.path("sluice.db"), Reason::in_use);
   EXPECT_TRUE(run_awaitable(stores.sales->list(soon(), 1)).has_value());
   stores.sales.reset();
-  open(folder.file());
+  open(folder.path("sluice.db"));
 }
 
 TEST(SqliteOpen, a_path_that_cannot_be_used_is_refused) {
   TempFolder folder;
-  EXPECT_THAT(refusal(folder.file("no/such/folder.db"), Reason::bad_path),
+  EXPECT_THAT(refusal(folder.path("no/such/folder.db"), Reason::bad_path),
               HasSubstr("No such file or directory"));
-  EXPECT_THAT(refusal(folder.path().string(), Reason::bad_path), HasSubstr("it is a folder"));
+  EXPECT_THAT(refusal(folder.path(), Reason::bad_path), HasSubstr("it is a folder"));
   EXPECT_THAT(refusal("", Reason::bad_path), HasSubstr("the path is empty"));
 }
 
@@ -159,59 +159,63 @@ int try_open_as_nobody(const std::string& path) {
 TEST(SqliteOpen, a_folder_or_file_without_permission_is_refused) {
   TempFolder folder;
   ::chmod(folder.path().c_str(), 0555);
-  EXPECT_EQ(in_child([&] { return try_open_as_nobody(folder.file()); }), code_of(Reason::bad_path));
+  EXPECT_EQ(in_child([&] { return try_open_as_nobody(folder.path("sluice.db")); }),
+            code_of(Reason::bad_path));
   ::chmod(folder.path().c_str(), 0755);
-  open(folder.file());
-  ::chmod(folder.file().c_str(), 0444);
-  EXPECT_EQ(in_child([&] { return try_open_as_nobody(folder.file()); }), code_of(Reason::bad_path));
-  ::chmod(folder.file().c_str(), 0666);
+  open(folder.path("sluice.db"));
+  ::chmod(folder.path("sluice.db").c_str(), 0444);
+  EXPECT_EQ(in_child([&] { return try_open_as_nobody(folder.path("sluice.db")); }),
+            code_of(Reason::bad_path));
+  ::chmod(folder.path("sluice.db").c_str(), 0666);
   ::chmod(folder.path().c_str(), 0555);
-  EXPECT_EQ(in_child([&] { return try_open_as_nobody(folder.file()); }), code_of(Reason::bad_path));
+  EXPECT_EQ(in_child([&] { return try_open_as_nobody(folder.path("sluice.db")); }),
+            code_of(Reason::bad_path));
   ::chmod(folder.path().c_str(), 0755);
 }
 
 TEST(SqliteOpen, a_file_that_is_no_database_is_refused_and_left_alone) {
   TempFolder folder;
   const std::string text(10'000, 'x');
-  std::ofstream(folder.file()) << text;
-  EXPECT_THAT(refusal(folder.file(), Reason::foreign), HasSubstr("not a SQLite database"));
-  EXPECT_EQ(content(folder.file()), text);
+  std::ofstream(folder.path("sluice.db")) << text;
+  EXPECT_THAT(refusal(folder.path("sluice.db"), Reason::foreign),
+              HasSubstr("not a SQLite database"));
+  EXPECT_EQ(content(folder.path("sluice.db")), text);
 }
 
 TEST(SqliteOpen, the_database_of_another_program_is_refused_and_left_alone) {
   TempFolder folder;
-  execute(folder.file("a.db"), "CREATE TABLE orders (id INTEGER)");
-  execute(folder.file("b.db"), "PRAGMA user_version = 1");
-  execute(folder.file("c.db"), "PRAGMA application_id = 77");
+  execute(folder.path("a.db"), "CREATE TABLE orders (id INTEGER)");
+  execute(folder.path("b.db"), "PRAGMA user_version = 1");
+  execute(folder.path("c.db"), "PRAGMA application_id = 77");
   for (const auto* name : {"a.db", "b.db", "c.db"}) {
-    const auto before = content(folder.file(name));
-    EXPECT_THAT(refusal(folder.file(name), Reason::foreign), HasSubstr("another program"));
-    EXPECT_EQ(content(folder.file(name)), before);
+    const auto before = content(folder.path(name));
+    EXPECT_THAT(refusal(folder.path(name), Reason::foreign), HasSubstr("another program"));
+    EXPECT_EQ(content(folder.path(name)), before);
   }
 }
 
 TEST(SqliteOpen, a_newer_schema_is_refused) {
   TempFolder folder;
-  open(folder.file());
-  execute(folder.file(), "PRAGMA user_version = 1000");
-  EXPECT_THAT(refusal(folder.file(), Reason::newer), HasSubstr("schema version 1000"));
+  open(folder.path("sluice.db"));
+  execute(folder.path("sluice.db"), "PRAGMA user_version = 1000");
+  EXPECT_THAT(refusal(folder.path("sluice.db"), Reason::newer), HasSubstr("schema version 1000"));
 }
 
 TEST(SqliteOpen, a_damaged_file_is_refused) {
   TempFolder folder;
-  open(folder.file());
+  open(folder.path("sluice.db"));
   {
-    std::fstream file(folder.file(), std::ios::in | std::ios::out | std::ios::binary);
+    std::fstream file(folder.path("sluice.db"), std::ios::in | std::ios::out | std::ios::binary);
     file.seekp(100);
     file << std::string(3'900, '\x5a');
   }
-  EXPECT_THAT(refusal(folder.file(), Reason::foreign), HasSubstr("damaged"));
+  EXPECT_THAT(refusal(folder.path("sluice.db"), Reason::foreign), HasSubstr("damaged"));
 }
 
 TEST(SqliteOpen, an_empty_file_becomes_a_database) {
   TempFolder folder;
-  std::ofstream(folder.file()).close();
-  auto stores = open(folder.file());
+  std::ofstream(folder.path("sluice.db")).close();
+  auto stores = open(folder.path("sluice.db"));
   EXPECT_TRUE(run_awaitable(stores.sales->create(soon(), draft_of(1))).has_value());
 }
 

@@ -14,7 +14,7 @@ namespace sluice::test {
 class TempFolder {
  public:
   TempFolder() {
-    auto pattern = (std::filesystem::temp_directory_path() / "sluice-app-XXXXXX").string();
+    auto pattern = (std::filesystem::temp_directory_path() / "sluice-test-XXXXXX").string();
     if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("no temporary folder");
     path_ = pattern;
   }
