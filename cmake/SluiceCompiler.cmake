@@ -33,6 +33,10 @@ if(SLUICE_FAILPOINTS)
   add_compile_definitions(SLUICE_FAILPOINTS)
 endif()
 
+if(SLUICE_MUTATIONS)
+  add_compile_definitions(SLUICE_MUTATIONS)
+endif()
+
 if(SLUICE_SANITIZE)
   add_compile_options(-fsanitize=${SLUICE_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${SLUICE_SANITIZE})

@@ -4,6 +4,11 @@
 -- No user id contains '#', so the sentinel never meets a user's field or member.
 local SENTINEL = '#epoch'
 
+-- Stands for the replication id of a lane that was closed: no Redis has it.
+local CLOSED = 'closed'
+
+local STATES = {draft = true, open = true, paused = true, closed = true}
+
 local function replication_id()
   return string.match(redis.call('INFO', 'replication'), 'master_replid:(%x+)')
 end
@@ -13,29 +18,37 @@ local function now_ms()
   return time[1] * 1000 + math.floor(time[2] / 1000)
 end
 
--- The lane under that epoch (nil: under any), or nil when it is not ready: a key is missing or of
--- another epoch, or this Redis is not the one in which the lane was opened.
+-- nil for what is no text of a whole number, as a missing field or the error of a pcall.
+local function integer(text)
+  return type(text) == 'string' and string.match(text, '^%-?%d+$') and tonumber(text)
+end
+
+-- The lane under that epoch (nil: under any), or nil when it is not ready: a key is missing, of
+-- another type or epoch, or this Redis is not the one in which the lane was opened.
 local function load_lane(epoch)
-  local sale = redis.pcall('HMGET', KEYS[1], 'epoch', 'replid', 'version', 'state',
+  local sale = redis.pcall('HMGET', KEYS[1], 'epoch', 'replid', 'state', 'version',
     'starts_at_ms', 'ends_at_ms', 'revision')
-  for i = 1, 7 do
-    if not sale[i] then return nil end
-  end
-  if epoch and sale[1] ~= epoch then return nil end
-  if sale[2] ~= replication_id() then return nil end
-  local stock = redis.pcall('HMGET', KEYS[2], 'epoch', 'units')
-  if stock[1] ~= sale[1] or not stock[2] then return nil end
+  if not sale[1] or epoch and sale[1] ~= epoch then return nil end
+  if not STATES[sale[3] or ''] or sale[2] ~= replication_id() then return nil end
+  local stock = redis.pcall('HMGET', KEYS[2], 'epoch', 'units', 'held')
+  if stock[1] ~= sale[1] then return nil end
   if redis.pcall('HGET', KEYS[3], SENTINEL) ~= sale[1] then return nil end
   if redis.pcall('ZSCORE', KEYS[4], SENTINEL) ~= sale[1] then return nil end
-  return {
-    epoch = tonumber(sale[1]),
-    version = tonumber(sale[3]),
-    state = sale[4],
-    starts_at_ms = tonumber(sale[5]),
-    ends_at_ms = tonumber(sale[6]),
-    revision = tonumber(sale[7]),
-    units = tonumber(stock[2]),
+  local lane = {
+    epoch = integer(sale[1]),
+    version = integer(sale[4]),
+    starts_at_ms = integer(sale[5]),
+    ends_at_ms = integer(sale[6]),
+    revision = integer(sale[7]),
+    units = integer(stock[2]),
+    held = integer(stock[3]),
   }
+  if not (lane.epoch and lane.version and lane.starts_at_ms and lane.ends_at_ms and lane.revision
+      and lane.units and lane.held) then
+    return nil
+  end
+  lane.state = sale[3]
+  return lane
 end
 
 local function pending_count()

@@ -10,7 +10,9 @@ end
 local lane = load_lane(nil)
 if lane and lane.epoch >= epoch then return refuse() end
 
--- Epochs never fall, not even over the ruins of a lane. What pcall cannot read names no epoch.
+-- Epochs never fall, not even over the ruins of a lane, and one that was closed never comes back.
+-- What pcall cannot read names no epoch.
+local closed = redis.pcall('HGET', KEYS[1], 'replid') == CLOSED
 local sentinels = {
   redis.pcall('HGET', KEYS[1], 'epoch'),
   redis.pcall('HGET', KEYS[2], 'epoch'),
@@ -18,8 +20,8 @@ local sentinels = {
   redis.pcall('ZSCORE', KEYS[4], SENTINEL),
 }
 for i = 1, 4 do
-  local stored = tonumber(type(sentinels[i]) == 'string' and sentinels[i])
-  if stored and stored > epoch then return refuse() end
+  local stored = integer(sentinels[i])
+  if stored and (stored > epoch or closed and stored == epoch) then return refuse() end
 end
 if redis.call('HLEN', KEYS[5]) ~= tonumber(ARGV[7]) then return 3 end
 
@@ -29,6 +31,6 @@ redis.call('PERSIST', KEYS[3])
 redis.call('HSET', KEYS[1], 'epoch', ARGV[1], 'replid', replication_id(), 'version', 1,
   'state', ARGV[2], 'starts_at_ms', ARGV[3], 'ends_at_ms', ARGV[4],
   'revision', ARGV[5])
-redis.call('HSET', KEYS[2], 'epoch', ARGV[1], 'units', ARGV[6])
+redis.call('HSET', KEYS[2], 'epoch', ARGV[1], 'units', ARGV[6], 'held', 0)
 redis.call('ZADD', KEYS[4], epoch, SENTINEL)
 return 1

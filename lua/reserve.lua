@@ -52,6 +52,7 @@ if granted > 0 then
   redis.call('HSET', unpack(success))
   redis.call('ZADD', unpack(pending))
   redis.call('HINCRBY', KEYS[2], 'units', units - lane.units)
+  redis.call('HINCRBY', KEYS[2], 'held', lane.units - units)
 end
 reply[2] = pending_count()
 return reply

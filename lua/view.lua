@@ -1,6 +1,6 @@
--- Answers {epoch, version, units, pending, state, starts_at_ms, ends_at_ms, revision}
+-- Answers {epoch, version, units, pending, held, state, starts_at_ms, ends_at_ms, revision}
 -- under any epoch.
 local lane = load_lane(nil)
 if not lane then return 0 end
-return {lane.epoch, lane.version, lane.units, pending_count(), lane.state, lane.starts_at_ms,
-  lane.ends_at_ms, lane.revision}
+return {lane.epoch, lane.version, lane.units, pending_count(), lane.held, lane.state,
+  lane.starts_at_ms, lane.ends_at_ms, lane.revision}

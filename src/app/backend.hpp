@@ -19,22 +19,28 @@
 
 namespace sluice {
 
-/// What one HTTP thread needs of a mode, on that thread's executor.
+/// What one HTTP thread needs, on that thread's executor.
 struct HttpPorts {
   std::unique_ptr<Inventory> inventory;
   std::shared_ptr<OrderQueue> queue;
   std::unique_ptr<OrderStore> store;
   std::unique_ptr<ResultFeed> results;
+  /// The other pair, for degraded modes; null where there are none.
+  std::unique_ptr<Inventory> store_inventory;
+  std::shared_ptr<OrderQueue> direct;
 };
 
 /// What the control thread needs.
 struct ControlPorts {
   std::unique_ptr<Inventory> inventory;
+  std::shared_ptr<OrderQueue> queue;
   std::unique_ptr<OrderStore> orders;
   std::unique_ptr<SaleStore> sales;
   std::unique_ptr<ControlStore> control;
   std::unique_ptr<ResultFeed> results;
   std::vector<Dependency> dependencies;
+  /// Records ever written to the log; empty when not known now.
+  std::function<std::optional<std::int64_t>()> log_end;
 };
 
 /// What one fulfilment thread needs. The feed is destroyed first: it refers to the store.

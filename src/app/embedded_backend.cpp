@@ -62,12 +62,16 @@ class EmbeddedBackend final : public Backend {
   ControlPorts control_ports(asio::any_io_executor executor) override {
     ControlPorts ports;
     ports.inventory = create_memory_inventory(lanes_);
+    ports.queue = queue_;
+    ports.log_end = [] {
+      return std::optional<std::int64_t>();
+    };
     ports.orders = create_remote_order_store(store_worker_.executor(), *stores_.orders);
     ports.sales = create_remote_sale_store(store_worker_.executor(), *stores_.sales);
     ports.control = create_remote_control_store(store_worker_.executor(), *stores_.control);
     ports.results = create_memory_result_feed(hub_, std::move(executor));
     ports.dependencies = {
-        {"store",
+        {Dependency::Role::store,
          [store = store_worker_.executor()](Ticks deadline) { return ping_store(store, deadline); },
          "look at the disk under data_dir"},
     };

@@ -9,12 +9,16 @@
 #include "sluice/base/log.hpp"
 #include "sluice/base/random.hpp"
 #include "sluice/fulfilment/fulfilment.hpp"
+#include "sluice/fulfilment/guarded_results.hpp"
 #include "sluice/gate/front_gate.hpp"
+#include "sluice/orders/guarded.hpp"
 #include "sluice/orders/order_desk.hpp"
 #include "sluice/orders/order_watch.hpp"
 #include "sluice/orders/purchase.hpp"
 #include "sluice/recovery/control.hpp"
 #include "sluice/recovery/lane_keeper.hpp"
+
+#include "app/faulty_ports.hpp"
 
 namespace sluice {
 namespace {
@@ -28,6 +32,12 @@ std::string node_name() {
   char host[256] = "";
   ::gethostname(host, sizeof(host) - 1);
   return std::string(host) + "/" + std::to_string(::getpid()) + "/" + random_hex(4);
+}
+
+template <class Ports>
+Ports with_failpoints(Ports ports) {
+  add_failpoints(ports);
+  return ports;
 }
 
 asio::awaitable<void> sweep(OrderWatch& watch, Clock& clock) {
@@ -45,15 +55,15 @@ struct Node::Http {
   Http(Node& node, unsigned index, std::uint16_t port,
        const std::function<std::string(const UserId&)>& demo_token)
       : worker("http-" + std::to_string(index)),
-        ports(node.backend_->http_ports(worker.executor())),
+        ports(with_failpoints(node.backend_->http_ports(worker.executor()))),
         front(node.ip_buckets_, node.user_buckets_, Identity(node.settings_.identity), *random),
-        gate(node.sale_buckets_, node.credits_, *random),
+        routes(create_http_routes(ports, node.guards_, *node.clock_)),
+        gate(node.sale_buckets_, node.credits_, node.guards_.throttle, *random),
         watch(node.settings_.long_polls_max / node.settings_.http_threads + 1),
         purchases(worker.executor(), node.settings_.purchase,
-                  {*ports.inventory, *ports.queue, *node.clock_, *random, node.seal_, gate,
-                   node.metrics_}),
+                  {*routes, *node.clock_, *random, node.seal_, gate, node.metrics_}),
         orders(worker.executor(), node.settings_.lookup,
-               {*ports.inventory, *ports.store, *node.clock_, node.seal_, watch}),
+               {routes->inventory(), *ports.store, *node.clock_, node.seal_, watch}),
         api(create_public_api(front, node.book_, purchases, orders, *node.clock_,
                               node.readiness_)) {
     auto settings = node.settings_.http;
@@ -72,6 +82,7 @@ struct Node::Http {
   std::unique_ptr<Random> random = system_random();
   HttpPorts ports;
   FrontGate front;
+  std::unique_ptr<HttpRoutes> routes;
   SaleGate gate;
   OrderWatch watch;
   PurchaseDesk purchases;
@@ -83,9 +94,12 @@ struct Node::Http {
 struct Node::FulfilmentThread {
   FulfilmentThread(Node& node, unsigned index)
       : worker("fulfil-" + std::to_string(index)),
-        ports(node.backend_->fulfilment_ports(worker.executor())),
-        fulfilment(node.settings_.fulfilment, {*ports.feed, *ports.store, *ports.inventory,
-                                               *ports.results, *node.clock_, node.metrics_}) {}
+        ports(with_failpoints(node.backend_->fulfilment_ports(worker.executor()))),
+        inventory(create_guarded_inventory(*ports.inventory, node.guards_.settling, *node.clock_)),
+        results(create_guarded_results(*ports.results, node.guards_.news, *node.clock_)),
+        fulfilment(node.settings_.fulfilment,
+                   {*ports.feed, *ports.store, *inventory, *results, *node.clock_, node.metrics_}) {
+  }
 
   ~FulfilmentThread() { worker.stop(); }
 
@@ -98,6 +112,9 @@ struct Node::FulfilmentThread {
 
   Worker worker;
   FulfilmentPorts ports;
+  // Orders are made without Redis at their full rate: what is not settled waits for recovery.
+  std::unique_ptr<Inventory> inventory;
+  std::unique_ptr<ResultFeed> results;
   Fulfilment fulfilment;
   std::future<void> running;
 };
@@ -105,18 +122,27 @@ struct Node::FulfilmentThread {
 struct Node::ControlThread {
   explicit ControlThread(Node& node)
       : worker("control"),
-        ports(node.backend_->control_ports(worker.executor())),
+        ports(with_failpoints(node.backend_->control_ports(worker.executor()))),
         lanes(node.settings_.recovery, node.backend_->log(),
-              {*ports.inventory, *ports.orders, *ports.results, *node.clock_, node.metrics_}),
+              {*ports.inventory, *ports.queue, *ports.orders, *ports.results, *node.clock_,
+               node.metrics_}),
+        auditor(node.settings_.recovery.call_timeout,
+                {*ports.inventory, *ports.orders, *node.clock_, node.metrics_}),
+        flow(node.settings_.degrade.flow, node.settings_.recovery.call_timeout,
+             node.backend_->log(),
+             {*ports.orders, node.guards_.flow, node.guards_.throttle, node.guards_.direct,
+              node.guards_.queue, ports.log_end, *node.clock_, node.metrics_}),
         control(node.settings_.recovery, node_name(), ports.dependencies,
-                {*ports.sales, *ports.control, *ports.inventory, lanes, node.book_, node.readiness_,
-                 *node.clock_}) {}
+                {*ports.sales, *ports.orders, *ports.control, lanes, auditor, flow, node.book_,
+                 node.readiness_, *node.clock_}) {}
 
   ~ControlThread() { worker.stop(); }
 
   Worker worker;
   ControlPorts ports;
   LaneKeeper lanes;
+  Auditor auditor;
+  FlowKeeper flow;
   Control control;
   std::future<void> running;
 };
@@ -134,6 +160,7 @@ Node::Node(Settings settings, Secrets secrets, std::unique_ptr<Backend> backend,
       user_buckets_(settings_.gate.users),
       sale_buckets_(settings_.gate.sales),
       credits_(settings_.gate.credits),
+      guards_(settings_),
       connections_(create_connection_limits(settings_.connections)) {
   settings_.http_threads = http_thread_count(settings_);
   settings_.identity.key = secrets_.identity_key;

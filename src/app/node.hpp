@@ -19,6 +19,7 @@
 #include "sluice/http/public_server.hpp"
 
 #include "app/backend.hpp"
+#include "app/routes.hpp"
 #include "app/worker.hpp"
 
 namespace sluice {
@@ -64,6 +65,7 @@ class Node {
   TokenBuckets user_buckets_;
   TokenBuckets sale_buckets_;
   Credits credits_;
+  Guards guards_;
   std::shared_ptr<ConnectionLimits> connections_;
   std::unique_ptr<ControlThread> control_;
   std::vector<std::unique_ptr<FulfilmentThread>> fulfilment_;

@@ -2,7 +2,9 @@
 #include <stdexcept>
 #include <utility>
 
+#include "sluice/adapters/direct/queue.hpp"
 #include "sluice/adapters/direct/remote.hpp"
+#include "sluice/adapters/direct/store_inventory.hpp"
 #include "sluice/adapters/kafka/feed.hpp"
 #include "sluice/adapters/kafka/producer.hpp"
 #include "sluice/adapters/postgres/migrations.hpp"
@@ -41,15 +43,24 @@ class StoreCheck {
 class ServicesBackend final : public Backend {
  public:
   explicit ServicesBackend(const Settings& settings, std::shared_ptr<Clock> clock)
-      : settings_(settings), clock_(std::move(clock)), lookup_worker_("lookup") {
+      : settings_(settings),
+        clock_(std::move(clock)),
+        lookup_worker_("lookup"),
+        direct_worker_("direct") {
     auto producer = create_kafka_producer(settings_.kafka);
     if (!producer) throw std::runtime_error("Kafka's settings are refused; the log says why");
     producer_ = std::move(*producer);
     lookup_stores_ = create_postgres_stores(settings_.postgres);
     lookup_worker_.start();
+    direct_stores_ = create_postgres_stores(settings_.postgres);
+    direct_ = create_direct_queue(direct_worker_.executor(), *direct_stores_.orders, clock_);
+    direct_worker_.start();
   }
 
-  ~ServicesBackend() override { lookup_worker_.stop(); }
+  ~ServicesBackend() override {
+    lookup_worker_.stop();
+    direct_worker_.stop();
+  }
 
   HttpPorts http_ports(asio::any_io_executor executor) override {
     auto redis = connect_redis(std::move(executor), settings_.redis);
@@ -58,6 +69,8 @@ class ServicesBackend final : public Backend {
     ports.queue = producer_->create_queue();
     ports.store = create_remote_order_store(lookup_worker_.executor(), *lookup_stores_.orders);
     ports.results = create_redis_result_feed(redis);
+    ports.store_inventory = create_store_inventory(*ports.store);
+    ports.direct = direct_;
     return ports;
   }
 
@@ -71,12 +84,19 @@ class ServicesBackend final : public Backend {
     ports.orders = std::move(stores.orders);
     ports.sales = std::move(stores.sales);
     ports.control = std::move(stores.control);
+    ports.queue = producer_->create_queue();
+    ports.log_end = [producer = producer_] {
+      return producer->figures().log_end;
+    };
     ports.dependencies = {
-        {"store", [store_check](Ticks deadline) -> Task<> { return store_check->ping(deadline); },
+        {Dependency::Role::store,
+         [store_check](Ticks deadline) -> Task<> { return store_check->ping(deadline); },
          "start Postgres where postgres.url points, and run `sluice migrate` once"},
-        {"inventory", [redis](Ticks deadline) -> Task<> { return ping(redis, deadline); },
+        {Dependency::Role::inventory,
+         [redis](Ticks deadline) -> Task<> { return ping(redis, deadline); },
          "start Redis where redis.url points, with maxmemory-policy noeviction"},
-        {"queue", [producer = producer_](Ticks) -> Task<> { return ping_queue(producer); },
+        {Dependency::Role::queue,
+         [producer = producer_](Ticks) -> Task<> { return ping_queue(producer); },
          "start Kafka where kafka.brokers points, and run `sluice migrate` once for its topics"},
     };
     return ports;
@@ -113,6 +133,9 @@ class ServicesBackend final : public Backend {
   std::shared_ptr<KafkaProducer> producer_;
   PostgresStores lookup_stores_;
   Worker lookup_worker_;
+  PostgresStores direct_stores_;
+  Worker direct_worker_;
+  std::shared_ptr<OrderQueue> direct_;  ///< One for all threads: they are committed together.
 };
 
 }  // namespace

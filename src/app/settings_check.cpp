@@ -103,12 +103,26 @@ void check_times(Checker& checker, const Settings& s) {
                   s.http.decide_within, false);
   checker.ordered("recovery.tick_ms", s.recovery.tick, "recovery.lease_ms", s.recovery.lease,
                   false);
+  checker.ordered("recovery.busy_tick_ms", s.recovery.busy_tick, "recovery.tick_ms",
+                  s.recovery.tick);
   checker.ordered("redis.backoff_min_ms", s.redis.backoff_min, "redis.backoff_max_ms",
                   s.redis.backoff_max);
   checker.ordered("postgres.backoff_min_ms", s.postgres.backoff_min, "postgres.backoff_max_ms",
                   s.postgres.backoff_max);
   checker.ordered("fulfilment.apply_timeout_ms", s.fulfilment.apply_timeout,
                   "kafka.max_poll_interval_ms", s.kafka.max_poll_interval, false);
+}
+
+void check_degrade(Checker& checker, const Settings& s) {
+  const auto& direct = s.degrade.flow.direct;
+  checker.ordered("degrade.direct_floor_per_s", direct.floor_per_s, "degrade.direct_start_per_s",
+                  direct.start_per_s);
+  checker.ordered("degrade.direct_start_per_s", direct.start_per_s, "degrade.direct_ceiling_per_s",
+                  direct.ceiling_per_s);
+  checker.ordered("degrade.inventory_open_for_ms", s.degrade.inventory.open_for,
+                  "degrade.inventory_open_max_ms", s.degrade.inventory.open_max);
+  checker.ordered("degrade.queue_open_for_ms", s.degrade.queue.open_for,
+                  "degrade.queue_open_max_ms", s.degrade.queue.open_max);
 }
 
 }  // namespace
@@ -120,6 +134,7 @@ std::vector<std::string> cross_check(const LoadedSettings& loaded, const Environ
   check_listeners(checker, s, environment);
   check_identity(checker, s);
   check_times(checker, s);
+  check_degrade(checker, s);
   checker.ordered("gate.credits", s.gate.credits, "kafka.client_messages_max",
                   static_cast<std::int64_t>(s.kafka.client_messages_max));
   return checker.problems;

@@ -282,8 +282,12 @@ void add_recovery(Rows& rows, Settings& s) {
   auto& recovery = s.recovery;
   add(rows, "recovery.tick_ms", millis(recovery.tick, 10, kMinute),
       "Between two rounds over the sales.");
+  add(rows, "recovery.busy_tick_ms", millis(recovery.busy_tick, 10, kMinute),
+      "The same, while a lane is rebuilt or a service is away.");
   add(rows, "recovery.call_timeout_ms", millis(recovery.call_timeout, 10, kMinute),
       "For one call to Redis or a store.");
+  add(rows, "recovery.ping_timeout_ms", millis(recovery.ping_timeout, 10, kMinute),
+      "For asking a service whether it answers.");
   add(rows, "recovery.lease_ms", millis(recovery.lease, 100, 10 * kMinute),
       "How long a node leads without a sign of life.");
   add(rows, "recovery.overdue_age_ms", millis(recovery.overdue_age, 100, kHour),
@@ -294,6 +298,14 @@ void add_recovery(Rows& rows, Settings& s) {
       "Reservations decided in one step.");
   add(rows, "recovery.sales_max", whole(recovery.sales_max, 1, 100'000),
       "Sales that a node looks after, the newest.");
+  add(rows, "recovery.fence_again_ms", millis(recovery.fence_again, 10, kMinute),
+      "A fence that the log did not apply by then is sent again.");
+  add(rows, "recovery.database_after_ms", millis(recovery.database_after, 10, kHour),
+      "After Redis was away for so long the store sells by itself.");
+  add(rows, "recovery.restore_after_ms", millis(recovery.restore_after, 10, kHour),
+      "After Redis was back for so long it sells again.");
+  add(rows, "recovery.audit_every_ms", millis(recovery.audit_every, 100, kHour),
+      "Between two audits of a sale, by the node that leads.");
 }
 
 void add_process(Rows& rows, Settings& s) {
@@ -325,19 +337,12 @@ constexpr std::array kSections = {
     Section{"sqlite", "The truth of embedded mode."},
     Section{"fulfilment", "Turns queued messages into orders (services mode)."},
     Section{"recovery", "Decides what nobody decided in time, and keeps lanes sellable."},
+    Section{"degrade", "How a node goes on without Redis or Kafka, and with a backlog."},
     Section{"server", "The process itself."},
     Section{"log", "What the process says about itself."},
 };
 
 }  // namespace
-
-Settings::Settings() {
-  // A newcomer's first server is for this machine alone.
-  http.http.address = "127.0.0.1";
-  admin.http.port = 8081;
-  // No guess is better than the wrong cluster: these must be named.
-  redis.url.clear();
-}
 
 std::vector<Setting> settings_table(Settings& settings) {
   Rows rows;
@@ -354,6 +359,7 @@ std::vector<Setting> settings_table(Settings& settings) {
   add_stores(rows, settings);
   add_fulfilment(rows, settings);
   add_recovery(rows, settings);
+  add_degrade_settings(rows, settings);
   add_process(rows, settings);
   return rows;
 }

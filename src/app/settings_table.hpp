@@ -20,6 +20,9 @@ struct Setting {
 /// The table over one `Settings`, in the order of the file.
 std::vector<Setting> settings_table(Settings& settings);
 
+/// Appends the rows of [degrade].
+void add_degrade_settings(std::vector<Setting>& rows, Settings& settings);
+
 /// A sentence about a section; empty for what stands at the top.
 std::string section_meaning(const std::string& section);
 

@@ -120,6 +120,7 @@ std::optional<OrderMessage> parse_order_message(std::string_view bytes) {
   const auto quantity = integer(object, "quantity", 1, INT32_MAX);
   const auto reserved_at = integer(object, "reserved_at_ms", 0, INT64_MAX >> 16);
   if (!id || !user || !sale || !lane || !epoch || !quantity || !reserved_at) return std::nullopt;
+  if (id->lane() != *lane || id->epoch() != *epoch) return std::nullopt;
   OrderMessage message;
   message.id = *id;
   message.lane = {*sale, static_cast<std::uint32_t>(*lane)};
@@ -128,6 +129,24 @@ std::optional<OrderMessage> parse_order_message(std::string_view bytes) {
   message.quantity = static_cast<std::uint32_t>(*quantity);
   message.reserved_at = TimePoint(Millis(*reserved_at));
   return message;
+}
+
+std::string to_json(const Fence& fence) {
+  return R"({"v":1,"fence":)" + std::to_string(fence.epoch) + R"(,"sale_id":)" +
+         std::to_string(fence.lane.sale) + R"(,"lane":)" + std::to_string(fence.lane.index) + '}';
+}
+
+std::optional<Fence> parse_fence(std::string_view bytes) {
+  const auto object = parse_flat_object(bytes);
+  if (!object.is_object()) return std::nullopt;
+  if (integer(object, "v", kMessageVersion, kMessageVersion) != kMessageVersion) {
+    return std::nullopt;
+  }
+  const auto epoch = integer(object, "fence", 1, kEpochMax);
+  const auto sale = integer(object, "sale_id", 1, INT64_MAX);
+  const auto lane = integer(object, "lane", 0, kLanesMax - 1);
+  if (!epoch || !sale || !lane) return std::nullopt;
+  return Fence{{*sale, static_cast<std::uint32_t>(*lane)}, static_cast<Epoch>(*epoch)};
 }
 
 }  // namespace sluice

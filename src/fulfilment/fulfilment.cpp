@@ -7,7 +7,6 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <string>
 
-#include "sluice/base/failpoint.hpp"
 #include "sluice/base/log.hpp"
 #include "sluice/fulfilment/make_known.hpp"
 
@@ -74,14 +73,12 @@ asio::awaitable<void> Fulfilment::step() {
   }
 
   const bool empty = delivery->messages.empty();
-  if (!empty) failpoint("fulfilment.before_apply");
   const auto outcomes = co_await apply(*delivery);
   if (!outcomes) {
     co_await rewind(*delivery->range);
     co_return;
   }
   if (empty) co_return;
-  failpoint("fulfilment.after_apply");
   counters_->batch_size.Observe(static_cast<double>(delivery->messages.size()));
   counters_->count(*outcomes);
   co_await make_known(ports_.inventory, ports_.results, in(settings_.settle_timeout),

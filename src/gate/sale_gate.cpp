@@ -25,6 +25,9 @@ std::variant<Credits::Credit, Refusal> SaleGate::reserve_room(const Sale& sale, 
   if (const auto wait = sales_.take(key, now); wait.count() > 0) {
     return Refusal{Code::busy, jittered(std::max(wait, kBusyWait), random_)};
   }
+  if (const auto wait = throttle_.take(now); wait.count() > 0) {
+    return Refusal{Code::busy, jittered(std::max(wait, kBusyWait), random_)};
+  }
   auto credit = credits_.take();
   if (!credit) return Refusal{Code::busy, jittered(kBusyWait, random_)};
   return credit;

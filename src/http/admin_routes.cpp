@@ -12,6 +12,7 @@
 #include "http/json_body.hpp"
 #include "http/listening_server.hpp"
 #include "http/probes.hpp"
+#include "http/recovery_json.hpp"
 #include "http/sale_json.hpp"
 
 namespace sluice::http {
@@ -34,13 +35,38 @@ std::optional<SaleState> target_state(std::string_view verb) {
   return std::nullopt;
 }
 
-Answer refused(const OperatorRefusal& refusal) {
-  return http::refused(refusal.code, refusal.detail);
+/// What the Allow header says of a route.
+std::string_view allowed(Kind kind) {
+  switch (kind) {
+    case Kind::sales:
+    case Kind::mode:
+      return "GET, HEAD, POST";
+    case Kind::move:
+    case Kind::rebuild:
+      return "POST";
+    default:
+      return "GET, HEAD";
+  }
 }
 
-Answer sale_answer(unsigned status, const Operated<Sale>& done) {
-  return done ? json_answer(status, operator_sale(*done)) : refused(done.error());
+bool allows(Kind kind, const Request& request) {
+  if (request.method == Method::post) return allowed(kind).ends_with("POST");
+  return reads(request) && allowed(kind).starts_with("GET");
 }
+
+Answer sale_created(const Sale& sale) {
+  auto answer = json_answer(201, operator_sale(sale));
+  answer.headers += fmt::format("Location: {}/{}\r\n", kSales, sale.id);
+  return answer;
+}
+
+Answer sale_shown(const Sale& sale) { return json_answer(200, operator_sale(sale)); }
+Answer sales_listed(const std::vector<Sale>& sales) {
+  return json_answer(200, operator_sales(sales));
+}
+Answer audit_shown(const SaleAudit& audit) { return json_answer(200, audit_json(audit)); }
+Answer rebuild_begun(const SaleAudit& audit) { return json_answer(202, audit_json(audit)); }
+Answer flow_shown(const FlowReport& report) { return json_answer(200, flow_json(report)); }
 
 /// Counts an operation while it is under way.
 class Counted {
@@ -61,6 +87,7 @@ AdminTarget match_admin(std::string_view path) {
   if (path == "/healthz") target.kind = Kind::health;
   if (path == "/readyz") target.kind = Kind::ready;
   if (path == "/metrics") target.kind = Kind::metrics;
+  if (path == "/admin/mode") target.kind = Kind::mode;
   if (path == kSales) target.kind = Kind::sales;
   if (!path.starts_with("/admin/sales/")) return target;
 
@@ -69,7 +96,12 @@ AdminTarget match_admin(std::string_view path) {
   target.sale = path.substr(0, slash);
   if (slash == path.npos) {
     target.kind = Kind::sale;
-  } else if (const auto state = target_state(path.substr(slash + 1))) {
+    return target;
+  }
+  const auto verb = path.substr(slash + 1);
+  if (verb == "audit") target.kind = Kind::audit;
+  if (verb == "rebuild") target.kind = Kind::rebuild;
+  if (const auto state = target_state(verb)) {
     target.kind = Kind::move;
     target.state = *state;
   }
@@ -94,32 +126,43 @@ Reply AdminRoutes::route(const Request& request, std::string_view) {
 }
 
 Answer AdminRoutes::metrics(const Request& request) const {
-  if (!reads(request)) return method_not_allowed("GET, HEAD");
+  if (!reads(request)) return method_not_allowed(allowed(Kind::metrics));
   auto answer = json_answer(200, ports_.metrics.text());
   answer.type = "text/plain; version=0.0.4; charset=utf-8";
   return answer;
 }
 
 Reply AdminRoutes::operate(const Request& request, const AdminTarget& target) {
-  const bool post = request.method == Method::post;
-  if (target.kind == Kind::sales && !post && !reads(request)) {
-    return answer_now(kRoute, method_not_allowed("GET, HEAD, POST"));
+  if (!allows(target.kind, request)) {
+    return answer_now(kRoute, method_not_allowed(allowed(target.kind)));
   }
-  if (target.kind == Kind::sale && !reads(request)) {
-    return answer_now(kRoute, method_not_allowed("GET, HEAD"));
-  }
-  if (target.kind == Kind::move && !post) return answer_now(kRoute, method_not_allowed("POST"));
   if (!request.query.empty()) return answer_now(kRoute, http::refused(Code::invalid_parameter));
   if (waiting_ >= settings_.waiting_max) {
     return answer_now(kRoute, http::refused(Code::busy));
   }
-  if (target.kind == Kind::sales && post) return create(request);
-  if (target.kind == Kind::sales) return answer_later(kRoute, list_sales());
-
+  const bool post = request.method == Method::post;
+  if (target.kind == Kind::mode) {
+    return post ? hold(request) : answer_with(ports_.desk.flow(), flow_shown);
+  }
+  if (target.kind == Kind::sales) {
+    return post ? create(request) : answer_with(ports_.desk.list(), sales_listed);
+  }
   const auto id = parse_sale_id(target.sale);
   if (!id) return answer_now(kRoute, http::refused(Code::unknown_sale));
-  if (target.kind == Kind::sale) return answer_later(kRoute, show_sale(*id));
-  return answer_later(kRoute, move_sale(*id, target.state));
+  return operate_on_sale(request, target, *id);
+}
+
+Reply AdminRoutes::operate_on_sale(const Request& request, const AdminTarget& target, SaleId sale) {
+  switch (target.kind) {
+    case Kind::move:
+      return answer_with(ports_.desk.set_state(sale, target.state), sale_shown);
+    case Kind::audit:
+      return answer_with(ports_.desk.audit(sale), audit_shown);
+    case Kind::rebuild:
+      return rebuild(request, sale);
+    default:
+      return answer_with(ports_.desk.show(sale), sale_shown);
+  }
 }
 
 Reply AdminRoutes::create(const Request& request) {
@@ -128,41 +171,46 @@ Reply AdminRoutes::create(const Request& request) {
   }
   auto parsed = parse_sale_draft(request.body);
   if (auto* answer = std::get_if<Answer>(&parsed)) return answer_now(kRoute, std::move(*answer));
-  return answer_later(kRoute, create_sale(std::move(std::get<SaleDraft>(parsed))));
+  auto& draft = std::get<SaleDraft>(parsed);
+  return answer_with(ports_.desk.create(std::move(draft)), sale_created);
 }
 
-AdminRoutes::Awaited AdminRoutes::create_sale(SaleDraft draft) {
-  const Counted counted(waiting_);
-  auto work = ports_.desk.create(std::move(draft));
-  const auto done =
-      co_await asio::co_spawn(ports_.desk_executor, std::move(work), asio::use_awaitable);
-  auto answer = sale_answer(201, done);
-  if (done) answer.headers += fmt::format("Location: {}/{}\r\n", kSales, done->id);
-  co_return answer;
+Reply AdminRoutes::rebuild(const Request& request, SaleId sale) {
+  bool force = false;
+  if (request.has_body) {
+    if (!is_json(request.content_type)) {
+      return answer_now(kRoute, http::refused(Code::unsupported_media_type));
+    }
+    auto parsed = parse_force(request.body);
+    if (auto* answer = std::get_if<Answer>(&parsed)) return answer_now(kRoute, std::move(*answer));
+    force = std::get<bool>(parsed);
+  }
+  return answer_with(ports_.desk.rebuild(sale, force), rebuild_begun);
 }
 
-AdminRoutes::Awaited AdminRoutes::list_sales() {
-  const Counted counted(waiting_);
-  auto work = ports_.desk.list();
-  const auto done =
-      co_await asio::co_spawn(ports_.desk_executor, std::move(work), asio::use_awaitable);
-  co_return done ? json_answer(200, operator_sales(*done)) : refused(done.error());
+Reply AdminRoutes::hold(const Request& request) {
+  if (!is_json(request.content_type)) {
+    return answer_now(kRoute, http::refused(Code::unsupported_media_type));
+  }
+  auto parsed = parse_held_mode(request.body);
+  if (auto* answer = std::get_if<Answer>(&parsed)) return answer_now(kRoute, std::move(*answer));
+  const auto mode = std::get<std::optional<FlowMode>>(parsed);
+  return answer_with(ports_.desk.hold(mode), flow_shown);
 }
 
-AdminRoutes::Awaited AdminRoutes::show_sale(SaleId sale) {
-  const Counted counted(waiting_);
-  auto work = ports_.desk.show(sale);
-  const auto done =
-      co_await asio::co_spawn(ports_.desk_executor, std::move(work), asio::use_awaitable);
-  co_return sale_answer(200, done);
+template <class T, class Show>
+Reply AdminRoutes::answer_with(boost::asio::awaitable<Operated<T>> work, Show show) {
+  return answer_later(kRoute, work_at_the_desk(std::move(work), show));
 }
 
-AdminRoutes::Awaited AdminRoutes::move_sale(SaleId sale, SaleState state) {
+template <class T, class Show>
+AdminRoutes::Awaited AdminRoutes::work_at_the_desk(boost::asio::awaitable<Operated<T>> work,
+                                                   Show show) {
   const Counted counted(waiting_);
-  auto work = ports_.desk.set_state(sale, state);
   const auto done =
       co_await asio::co_spawn(ports_.desk_executor, std::move(work), asio::use_awaitable);
-  co_return sale_answer(200, done);
+  if (done) co_return show(*done);
+  co_return http::refused(done.error().code, done.error().detail);
 }
 
 }  // namespace sluice::http

@@ -12,7 +12,18 @@ namespace sluice::http {
 
 /// Where a path of the admin listener leads.
 struct AdminTarget {
-  enum class Kind : std::uint8_t { none, health, ready, metrics, sales, sale, move };
+  enum class Kind : std::uint8_t {
+    none,
+    health,
+    ready,
+    metrics,
+    mode,
+    sales,
+    sale,
+    move,
+    audit,
+    rebuild,
+  };
   Kind kind = Kind::none;
   std::string_view sale;
   SaleState state = SaleState::draft;  ///< With `move`: where to.
@@ -31,13 +42,17 @@ class AdminRoutes final : public Routes {
   using Awaited = boost::asio::awaitable<Answer>;
 
   Answer metrics(const Request& request) const;
-  Reply create(const Request& request);
   Reply operate(const Request& request, const AdminTarget& target);
+  Reply operate_on_sale(const Request& request, const AdminTarget& target, SaleId sale);
+  Reply create(const Request& request);
+  Reply rebuild(const Request& request, SaleId sale);
+  Reply hold(const Request& request);
 
-  Awaited create_sale(SaleDraft draft);
-  Awaited list_sales();
-  Awaited show_sale(SaleId sale);
-  Awaited move_sale(SaleId sale, SaleState state);
+  /// Does `work` where the desk lives, and answers what `show` makes of its result.
+  template <class T, class Show>
+  Reply answer_with(boost::asio::awaitable<Operated<T>> work, Show show);
+  template <class T, class Show>
+  Awaited work_at_the_desk(boost::asio::awaitable<Operated<T>> work, Show show);
 
   AdminSettings settings_;
   AdminPorts ports_;

@@ -20,7 +20,7 @@ class Collector : public nlohmann::json_sax<nlohmann::json> {
   std::string duplicate;
 
   bool null() override { return put(OtherJson{}); }
-  bool boolean(bool) override { return put(OtherJson{}); }
+  bool boolean(bool value) override { return put(value); }
   bool number_integer(number_integer_t value) override { return put(value); }
   bool number_unsigned(number_unsigned_t value) override {
     constexpr auto kMax = std::numeric_limits<std::int64_t>::max();

@@ -11,9 +11,9 @@
 
 namespace sluice::http {
 
-/// A member that is neither an integer nor a string: true, null, 1.5, 1e0, an array, an object …
+/// A member of no other kind: null, 1.5, 1e0, an array, an object …
 struct OtherJson {};
-using JsonValue = std::variant<OtherJson, std::int64_t, std::string>;
+using JsonValue = std::variant<OtherJson, bool, std::int64_t, std::string>;
 
 /// The members of one JSON object, in order; every name occurs once.
 using JsonMembers = std::vector<std::pair<std::string, JsonValue>>;

@@ -22,6 +22,7 @@ Answer readiness(const Request& request, const ReadyState& state, bool with_prob
   Json checks = Json::array();
   for (const auto& check : state.checks) {
     Json entry = {{"name", check.name}, {"ok", check.problem.empty()}};
+    if (check.tolerated) entry["tolerated"] = true;
     if (with_problems && !check.problem.empty()) entry["problem"] = check.problem;
     checks.push_back(std::move(entry));
   }

@@ -1,5 +1,6 @@
 #include "http/public_routes.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <fmt/format.h>
 #include <optional>
@@ -60,6 +61,14 @@ std::optional<Millis> parse_wait(std::string_view query, Millis wait_max) {
   if (error != std::errc() || stop != end || wait_ms < 0 || digits[0] == '-') return std::nullopt;
   if (wait_ms > wait_max.count()) return std::nullopt;
   return Millis{wait_ms};
+}
+
+/// A few questions over the time that a backlogged order waits: a crowd that asks more often only
+/// lengthens the wait.
+Millis poll_after(const PurchaseAnswer& bought, const PublicSettings& settings) {
+  constexpr Millis kPollAfterMax{30'000};
+  if (!bought.backlogged) return settings.poll_after;
+  return std::max(settings.poll_after_backlogged, std::min<Millis>(bought.wait / 4, kPollAfterMax));
 }
 
 }  // namespace
@@ -222,12 +231,11 @@ PublicRoutes::Awaited PublicRoutes::buy(Asked asked, std::uint32_t quantity) {
                           asked.sale->id, name(order.status), order.quantity);
   auto out = std::back_inserter(body);
   if (order.status == OrderStatus::queued) {
-    const auto poll = bought.backlogged ? settings_.poll_after_backlogged : settings_.poll_after;
-    fmt::format_to(out, R"(,"poll_after_ms":{})", poll.count());
+    fmt::format_to(out, R"(,"poll_after_ms":{})", poll_after(bought, settings_).count());
   }
   if (accepted) {
     fmt::format_to(out, R"(,"backlogged":{},"decide_by":"{}")", bought.backlogged,
-                   rfc3339(order.id.created_at() + settings_.decide_within));
+                   rfc3339(order.id.created_at() + settings_.decide_within + bought.wait));
   }
   body += '}';
 

@@ -100,9 +100,9 @@ asio::awaitable<LookUp> OrderDesk::stored(LaneId lane, OrderId id, UserId user) 
   if (!found) co_return busy();
   if (*found) co_return state_of(**found);
 
-  const auto fence = co_await ports_.store.fence_epoch(deadline(), lane);
-  if (!fence) co_return busy();
-  if (id.epoch() >= *fence) co_return OrderState{{id, OrderStatus::queued, 0}, {}};
+  const auto head = co_await ports_.store.head(deadline(), lane);
+  if (!head) co_return busy();
+  if (id.epoch() >= head->fence) co_return OrderState{{id, OrderStatus::queued, 0}, {}};
 
   // It may have been applied between the first look and the fence; behind the fence nothing is.
   found = co_await store_look_ups_.submit(key);

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "sluice/base/failpoint.hpp"
 #include "sluice/base/log.hpp"
 #include "sluice/gate/front_gate.hpp"
 
@@ -95,8 +94,9 @@ asio::awaitable<PurchaseAnswer> PurchaseDesk::buy(const Sale& sale, UserId user,
 }
 
 asio::awaitable<void> PurchaseDesk::purchase_batch(Lane& lane, Purchases::Batch& batch) {
+  const auto route = ports_.routes.route(lane.id);
   std::vector<Attempt> attempts;
-  const auto reserved = co_await reserve(lane, batch, attempts);
+  const auto reserved = co_await reserve(lane, *route.inventory, batch, attempts);
   batch.release();
   if (!reserved) {
     const auto code = code_of(reserved.error());
@@ -131,20 +131,19 @@ asio::awaitable<void> PurchaseDesk::purchase_batch(Lane& lane, Purchases::Batch&
   }
   if (messages.empty()) co_return;
 
-  failpoint("purchase.after_reserve");
   const auto deadline = ports_.clock.ticks() + settings_.publish_timeout;
-  auto receipts = co_await ports_.queue.publish(deadline, messages);
-  failpoint("purchase.after_publish");
+  auto receipts = co_await route.queue->publish(deadline, messages);
   // Nothing left for the queue: the pending records hold these orders, and recovery decides them.
   if (!receipts) receipts = std::vector<Receipt>(messages.size());
 
-  co_await settle(lane, messages, *receipts);
+  co_await settle(lane, *route.inventory, messages, *receipts);
   for (std::size_t i = 0; i < winners.size(); ++i) {
-    batch.items[winners[i]].answer(answer_winner(messages[i], (*receipts)[i]));
+    batch.items[winners[i]].answer(answer_winner(route, messages[i], (*receipts)[i]));
   }
 }
 
-Task<ReserveReply> PurchaseDesk::reserve(Lane& lane, const Purchases::Batch& batch,
+Task<ReserveReply> PurchaseDesk::reserve(Lane& lane, Inventory& inventory,
+                                         const Purchases::Batch& batch,
                                          std::vector<Attempt>& attempts) {
   const auto give_up = ports_.clock.ticks() + settings_.answer_timeout - settings_.publish_timeout;
   const boost::system::error_code open = Errc::unknown;
@@ -153,13 +152,13 @@ Task<ReserveReply> PurchaseDesk::reserve(Lane& lane, const Purchases::Batch& bat
   for (;;) {
     if (lane.epoch == 0) {
       learned = true;
-      const auto known = co_await learn_epoch(lane);
+      const auto known = co_await learn_epoch(lane, inventory);
       if (!known) co_return maybe_reserved ? open : known.error();
       attempts.clear();
     }
     if (attempts.empty()) attempts = make_attempts(lane, batch);
 
-    auto reply = co_await ports_.inventory.reserve(call(lane, settings_.reserve_timeout), attempts);
+    auto reply = co_await inventory.reserve(call(lane, settings_.reserve_timeout), attempts);
     if (reply) co_return reply;
     bool again = false;
     if (reply.error() == Errc::not_ready) {
@@ -175,8 +174,8 @@ Task<ReserveReply> PurchaseDesk::reserve(Lane& lane, const Purchases::Batch& bat
   }
 }
 
-Task<> PurchaseDesk::learn_epoch(Lane& lane) {
-  const auto view = co_await ports_.inventory.view(call(lane, settings_.reserve_timeout));
+Task<> PurchaseDesk::learn_epoch(Lane& lane, Inventory& inventory) {
+  const auto view = co_await inventory.view(call(lane, settings_.reserve_timeout));
   // Looking reserves nothing, whatever became of it.
   if (!view) co_return Errc::unavailable;
   if (!view->ready) co_return Errc::not_ready;
@@ -213,13 +212,15 @@ Refusal PurchaseDesk::refuse(const Wish& wish, Verdict verdict, bool may_return)
   return {Code::internal_error, {}};
 }
 
-PurchaseAnswer PurchaseDesk::answer_winner(const OrderMessage& message,
+PurchaseAnswer PurchaseDesk::answer_winner(const Route& route, const OrderMessage& message,
                                            const Receipt& receipt) const {
   PurchaseAnswer answer;
   answer.order = {message.id, OrderStatus::queued, message.quantity};
   switch (receipt.kind) {
     case Receipt::Kind::queued:
       answer.kind = PurchaseAnswer::Kind::queued;
+      answer.backlogged = route.backlogged;
+      answer.wait = route.wait;
       return answer;
     case Receipt::Kind::decided:
       if (is_live(receipt.outcome.status)) {
@@ -233,16 +234,18 @@ PurchaseAnswer PurchaseDesk::answer_winner(const OrderMessage& message,
     case Receipt::Kind::unknown:
       break;
   }
-  if (ports_.queue.decides()) {
+  if (route.queue->decides()) {
     return refused({Code::outcome_unknown, jittered(kRetryWait, ports_.random)});
   }
   counters_->backlogged.Increment();
   answer.kind = PurchaseAnswer::Kind::queued;
   answer.backlogged = true;
+  answer.wait = route.wait;
   return answer;
 }
 
-asio::awaitable<void> PurchaseDesk::settle(Lane& lane, const std::vector<OrderMessage>& messages,
+asio::awaitable<void> PurchaseDesk::settle(Lane& lane, Inventory& inventory,
+                                           const std::vector<OrderMessage>& messages,
                                            const std::vector<Receipt>& receipts) {
   std::vector<Settlement> settlements;
   for (std::size_t i = 0; i < messages.size(); ++i) {
@@ -256,7 +259,7 @@ asio::awaitable<void> PurchaseDesk::settle(Lane& lane, const std::vector<OrderMe
   // The lane may have a newer epoch by now, or none that is known.
   under.epoch = messages.front().epoch;
   // Settled before it is answered, so that no lookup sees the order go back to queued.
-  const auto settled = co_await ports_.inventory.settle(under, settlements);
+  const auto settled = co_await inventory.settle(under, settlements);
   if (!settled) {
     log().warn("{} orders left for recovery to settle: {}", settlements.size(),
                settled.error().message());
@@ -288,13 +291,14 @@ asio::awaitable<void> PurchaseDesk::upkeep() {
 asio::awaitable<void> PurchaseDesk::upkeep_lane(Lane& lane) {
   const auto step = lane.sold_out.next(ports_.clock.ticks());
   if (step == SoldOutView::Step::none) co_return;
+  auto& inventory = *ports_.routes.route(lane.id).inventory;
   const auto asked_under = call(lane, settings_.reserve_timeout);
   if (step == SoldOutView::Step::check_version) {
-    const auto view = co_await ports_.inventory.view(asked_under);
+    const auto view = co_await inventory.view(asked_under);
     if (view) lane.sold_out.seen(*view, ports_.clock.ticks());
     co_return;
   }
-  auto winners = co_await ports_.inventory.winners(asked_under);
+  auto winners = co_await inventory.winners(asked_under);
   if (winners) lane.sold_out.winners(asked_under.epoch, std::move(*winners), ports_.clock.ticks());
 }
 

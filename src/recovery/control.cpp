@@ -10,33 +10,31 @@ namespace {
 
 namespace asio = boost::asio;
 
+using Role = Dependency::Role;
+
 constexpr Millis kLookAgain{100};
 constexpr auto kLease = "recovery";
 
-OperatorRefusal refusal_of(const boost::system::error_code& error) {
-  if (error == Errc::not_found) return {Code::unknown_sale, "there is no sale of that number"};
-  if (error == Errc::stale) {
-    return {Code::invalid_state, "the sale cannot move to that state from the one it has"};
-  }
-  if (error == Errc::unknown) {
-    return {Code::outcome_unknown, "the store did not answer in time; look at the sale"};
-  }
-  return {Code::busy, "the store does not answer: " + error.message()};
-}
-
 }  // namespace
+
+std::string_view name(Dependency::Role role) noexcept {
+  constexpr std::string_view kNames[] = {"store", "inventory", "queue"};
+  return kNames[static_cast<std::size_t>(role)];
+}
 
 Control::Control(RecoverySettings settings, std::string node, std::vector<Dependency> dependencies,
                  Ports ports)
     : settings_(settings),
       node_(std::move(node)),
       dependencies_(std::move(dependencies)),
-      ports_(ports) {}
+      ports_(ports),
+      seller_(settings.database_after, settings.restore_after) {}
 
 asio::awaitable<void> Control::run() {
   while (!stopped_) {
-    const auto next = ports_.clock.ticks() + settings_.tick;
+    const auto began = ports_.clock.ticks();
     co_await round();
+    const auto next = began + (busy_ ? settings_.busy_tick : settings_.tick);
     // Short naps, so that a stop is not slept through.
     while (!stopped_ && ports_.clock.ticks() < next) {
       co_await ports_.clock.sleep_until(std::min(next, ports_.clock.ticks() + kLookAgain));
@@ -47,10 +45,48 @@ asio::awaitable<void> Control::run() {
 
 asio::awaitable<void> Control::round() {
   auto checks = co_await ping_all();
-  ReadyCheck sales{"sales", ""};
-  if (const auto refreshed = co_await refresh_sales(); !refreshed) {
-    sales.problem = "the sales cannot be loaded: " + refreshed.error().message();
+  busy_ = !down_.empty();
+  seller_.seen(ports_.clock.ticks(), up(Role::inventory));
+  if (up(Role::store)) {
+    auto sales = co_await look_after_sales();
+    checks.push_back(std::move(sales));
+  } else {
+    // Whoever cannot reach the store loses the lease there.
+    leading_ = false;
+    checks.push_back({"sales", "they are as they were when the store answered last", false});
   }
+  co_await ports_.flow.update(held_, up(Role::store), store_lanes_);
+  if (leading_) co_await audit_one();
+  publish(std::move(checks));
+}
+
+asio::awaitable<std::vector<ReadyCheck>> Control::ping_all() {
+  std::vector<ReadyCheck> checks;
+  for (const auto& dependency : dependencies_) {
+    ReadyCheck check{std::string(name(dependency.role)), "", false};
+    const auto answer = co_await ping(dependency);
+    if (!answer) check.problem = answer.error().message() + "; " + dependency.advice;
+    checks.push_back(std::move(check));
+  }
+  co_return checks;
+}
+
+Task<> Control::ping(const Dependency& dependency) {
+  const auto answer = co_await dependency.ping(ports_.clock.ticks() + settings_.ping_timeout);
+  if (answer) {
+    down_.erase(dependency.role);
+  } else {
+    down_.insert(dependency.role);
+    if (dependency.role == Role::queue) ports_.flow.queue_failed();
+  }
+  co_return answer;
+}
+
+asio::awaitable<ReadyCheck> Control::look_after_sales() {
+  ReadyCheck sales{"sales", "", false};
+  auto loaded = co_await refresh_sales();
+  if (loaded) loaded = co_await read_wishes();
+  if (!loaded) sales.problem = "the sales cannot be loaded: " + loaded.error().message();
   leading_ = co_await lead();
 
   std::vector<Sale> kept;
@@ -59,12 +95,13 @@ asio::awaitable<void> Control::round() {
   }
   for (const auto& sale : kept) {
     const auto done = co_await keep_sale(sale);
-    if (done || !sales.problem.empty()) continue;
+    if (done) continue;
+    busy_ = true;
+    if (!sales.problem.empty()) continue;
     sales.problem =
         "sale " + std::to_string(sale.id) + " is not sellable: " + done.error().message();
   }
-  checks.push_back(std::move(sales));
-  publish(std::move(checks));
+  co_return sales;
 }
 
 Task<> Control::refresh_sales() {
@@ -81,6 +118,17 @@ Task<> Control::refresh_sales() {
   co_return boost::system::in_place_value;
 }
 
+Task<> Control::read_wishes() {
+  const auto wish = co_await ports_.control.wish(deadline(), kModeWish);
+  if (!wish) co_return wish.error();
+  const auto held = parse_flow_mode(*wish);
+  if (held != held_) {
+    log().warn("an operator holds the mode: {}", held ? name(*held) : "automatic again");
+  }
+  held_ = held;
+  co_return boost::system::in_place_value;
+}
+
 asio::awaitable<bool> Control::lead() {
   const auto lease = co_await ports_.control.acquire(deadline(), kLease, node_, settings_.lease);
   const bool held = lease && lease->held;
@@ -91,37 +139,88 @@ asio::awaitable<bool> Control::lead() {
 
 Task<> Control::keep_sale(const Sale& sale) {
   bool settled = true;
+  boost::system::error_code problem;
   for (std::uint32_t index = 0; index < sale.terms.lanes; ++index) {
-    const LaneId lane{sale.id, index};
-    const auto view = co_await ports_.lanes.keep(lane, window_of(sale), leading_);
-    if (!view) co_return view.error();
-    settled &= view->pending == 0;
-    if (!leading_) continue;
-    // A long queue of them is worked off for at most one round's time: other sales wait.
-    const auto enough = ports_.clock.ticks() + settings_.tick;
-    for (std::size_t more = settings_.overdue_max; more >= settings_.overdue_max;) {
-      const auto decided = co_await ports_.lanes.decide_overdue(lane);
-      if (!decided) co_return decided.error();
-      more = ports_.clock.ticks() < enough ? *decided : 0;
-    }
+    const auto kept = co_await keep_lane({sale.id, index}, sale, settled);
+    if (!kept && !problem) problem = kept.error();
   }
+  if (problem) co_return problem;
   if (sale.state == SaleState::closed && settled) finished_.insert(sale.id);
   co_return boost::system::in_place_value;
 }
 
-asio::awaitable<std::vector<ReadyCheck>> Control::ping_all() {
-  std::vector<ReadyCheck> checks;
-  for (const auto& dependency : dependencies_) {
-    ReadyCheck check{dependency.name, ""};
-    const auto answer = co_await dependency.ping(deadline());
-    if (!answer) check.problem = answer.error().message() + "; " + dependency.advice;
-    checks.push_back(std::move(check));
+Task<> Control::keep_lane(LaneId lane, const Sale& sale, bool& settled) {
+  const auto state = co_await ports_.lanes.keep(lane, window_of(sale), duty());
+  if (!state) {
+    // Found out once a round, and not by every lane again.
+    for (const auto& dependency : dependencies_) {
+      if (dependency.role == Role::inventory && up(dependency.role)) co_await ping(dependency);
+    }
+    co_return state.error();
   }
-  co_return checks;
+  busy_ |= state->stage() != LaneStage::ready;
+  if (state->head.seller() == Seller::store) {
+    busy_ = true;
+    settled = false;
+    store_lanes_.insert(lane);
+    co_return boost::system::in_place_value;
+  }
+  store_lanes_.erase(lane);
+  settled &= state->view.pending == 0;
+  if (!leading_) co_return boost::system::in_place_value;
+  // A long queue of them is worked off for at most one round's time: other sales wait.
+  const auto enough = ports_.clock.ticks() + settings_.tick;
+  for (std::size_t more = settings_.overdue_max; more >= settings_.overdue_max;) {
+    const auto decided = co_await ports_.lanes.decide_overdue(lane);
+    if (!decided) co_return decided.error();
+    more = ports_.clock.ticks() < enough ? *decided : 0;
+  }
+  co_return boost::system::in_place_value;
+}
+
+LaneKeeper::Duty Control::duty() const {
+  LaneKeeper::Duty duty;
+  duty.seller = seller_.store_sells(held_) ? Seller::store : Seller::inventory;
+  duty.inventory_up = up(Role::inventory);
+  duty.queue_up = up(Role::queue);
+  duty.leads = leading_;
+  return duty;
+}
+
+asio::awaitable<void> Control::audit_one() {
+  // One a round: a large sale's audit takes a while, and rounds have other work.
+  const auto now = ports_.clock.ticks();
+  for (const auto& [id, sale] : sales_) {
+    if (sale.state == SaleState::draft || finished_.contains(id)) continue;
+    const auto [last, first] = audited_.try_emplace(id, now);
+    if (first || now - last->second < settings_.audit_every) continue;
+    last->second = now;
+    const auto lanes = sale.terms.lanes;
+    const auto sale_id = id;
+    const auto checked = co_await ports_.auditor.check(sale_id, lanes, up(Role::inventory));
+    if (!checked) log().warn("sale {}: no audit: {}", sale_id, checked.error().message());
+    co_return;
+  }
+}
+
+bool Control::has(Dependency::Role role) const {
+  for (const auto& dependency : dependencies_) {
+    if (dependency.role == role) return true;
+  }
+  return false;
+}
+
+void Control::tolerate(std::vector<ReadyCheck>& checks) const {
+  // What one of three services lacks the two others make good, once the sales were seen to sell.
+  const bool three = has(Role::store) && has(Role::inventory) && has(Role::queue);
+  const bool sold = was_ready_ || checks.back().problem.empty();
+  if (!sold || (!three && !down_.empty()) || down_.size() > 1) return;
+  for (auto& check : checks) check.tolerated = !check.problem.empty();
 }
 
 void Control::publish(std::vector<ReadyCheck> checks) {
   const auto before = ports_.readiness.get();
+  tolerate(checks);
   auto state = std::make_shared<ReadyState>();
   state->draining = draining_;
   state->checks = std::move(checks);
@@ -135,6 +234,7 @@ void Control::publish(std::vector<ReadyCheck> checks) {
     if (news && check.problem.empty()) log().info("{} answers again", check.name);
     if (news && !check.problem.empty()) log().error("{}: {}", check.name, check.problem);
   }
+  was_ready_ |= state->ready();
   if (state->ready() && !before->ready()) log().info("ready");
   ports_.readiness.publish(std::move(state));
 }
@@ -142,54 +242,6 @@ void Control::publish(std::vector<ReadyCheck> checks) {
 void Control::drain() {
   draining_ = true;
   publish(ports_.readiness.get()->checks);
-}
-
-asio::awaitable<Operated<Sale>> Control::create(SaleDraft draft) {
-  if (const auto problem = check(draft)) co_return OperatorRefusal{Code::invalid_sale, *problem};
-  auto sale = co_await ports_.sales.create(deadline(), std::move(draft));
-  if (!sale) co_return refusal_of(sale.error());
-  log().info("sale {} created: \"{}\", {} units", sale->id, printable(sale->terms.title),
-             sale->terms.stock);
-  co_return std::move(*sale);
-}
-
-asio::awaitable<Operated<std::vector<Sale>>> Control::list() {
-  auto sales = co_await ports_.sales.list(deadline(), settings_.sales_max);
-  if (!sales) co_return refusal_of(sales.error());
-  co_return std::move(*sales);
-}
-
-asio::awaitable<Operated<Sale>> Control::show(SaleId id) {
-  auto sale = co_await ports_.sales.get(deadline(), id);
-  if (!sale) co_return refusal_of(sale.error());
-  if (!*sale) co_return refusal_of(Errc::not_found);
-  co_return std::move(**sale);
-}
-
-asio::awaitable<Operated<Sale>> Control::set_state(SaleId id, SaleState state) {
-  auto sale = co_await ports_.sales.set_state(deadline(), id, state);
-  if (!sale) co_return refusal_of(sale.error());
-  log().info("sale {} is {}", id, name(state));
-  finished_.erase(id);
-
-  // Another node may have to rebuild the lanes; it does so in its next round.
-  const auto give_up = ports_.clock.ticks() + settings_.call_timeout + 2 * settings_.tick;
-  for (;;) {
-    leading_ = co_await lead();
-    const auto kept = co_await keep_sale(*sale);
-    if (kept) break;
-    if (ports_.clock.ticks() >= give_up) {
-      co_return OperatorRefusal{Code::not_ready,
-                                "the sale's state is stored, but its lanes do not "
-                                "follow yet: " +
-                                    kept.error().message()};
-    }
-    co_await ports_.clock.sleep_until(ports_.clock.ticks() + kLookAgain);
-  }
-  if (const auto refreshed = co_await refresh_sales(); !refreshed) {
-    co_return refusal_of(refreshed.error());
-  }
-  co_return std::move(*sale);
 }
 
 }  // namespace sluice

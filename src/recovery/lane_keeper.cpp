@@ -20,70 +20,162 @@ constexpr std::size_t kApplyMax = 1000;
 
 }  // namespace
 
+std::string_view name(LaneStage stage) noexcept {
+  constexpr std::string_view kNames[] = {"ready", "asked", "fencing", "opening"};
+  return kNames[static_cast<std::size_t>(stage)];
+}
+
+LaneStage LaneState::stage() const {
+  if (head.newest > head.fence) return LaneStage::fencing;
+  if (!sells()) return LaneStage::opening;
+  const bool asked = head.seller() == Seller::inventory && head.suspected();
+  return asked ? LaneStage::asked : LaneStage::ready;
+}
+
 LaneKeeper::LaneKeeper(RecoverySettings settings, std::optional<OrderLog> log, Ports ports)
     : settings_(settings),
       log_(std::move(log)),
       ports_(ports),
       rebuilds_(ports.metrics.counter("sluice_lane_rebuilds_total",
-                                      "Lanes whose projection was rebuilt from the store.")),
+                                      "Lanes that were given a new epoch and opened under it.")),
       recovered_(ports.metrics.counter("sluice_recovered_reservations_total",
                                        "Overdue reservations that recovery decided.")) {}
 
-Task<LaneView> LaneKeeper::keep(LaneId lane, LaneWindow window, bool may_rebuild) {
-  const Call any_epoch{lane, 0, deadline()};
-  auto view = co_await ports_.inventory.view(any_epoch);
-  if (!view) co_return view;
-  const auto fence = co_await ports_.store.fence_epoch(deadline(), lane);
-  if (!fence) co_return fence.error();
-
-  // Behind the fence everything that the lane grants would be refused.
-  if (!view->ready || view->epoch < *fence) {
-    if (!may_rebuild) co_return Errc::not_ready;
-    // A fresh lane has no past; one that was lost may have orders on their way.
-    if (*fence > 0) {
-      if (const auto passed = co_await pass_loss(lane); !passed) co_return passed.error();
-    }
-    if (const auto rebuilt = co_await rebuild(lane); !rebuilt) co_return rebuilt.error();
-    view = co_await ports_.inventory.view(any_epoch);
-    if (!view) co_return view;
-    if (!view->ready) co_return Errc::not_ready;
+Task<LaneState> LaneKeeper::look(LaneId lane, bool inventory_up) {
+  const auto head = co_await ports_.store.head(deadline(), lane);
+  if (!head) co_return head.error();
+  LaneState state{*head, {}};
+  if (inventory_up) {
+    const Call any_epoch{lane, 0, deadline()};
+    const auto view = co_await ports_.inventory.view(any_epoch);
+    // The store sells without it.
+    if (!view && head->seller() == Seller::inventory) co_return view.error();
+    if (view) state.view = *view;
   }
-  lost_since_.erase(lane);
-  if (view->window != window) {
-    const Call call{lane, view->epoch, deadline()};
-    if (const auto set = co_await ports_.inventory.set_window(call, window); !set) {
-      co_return set.error();
-    }
-    view->window = window;
-  }
-  co_return view;
+  co_return state;
 }
 
-Task<> LaneKeeper::pass_loss(LaneId lane) {
-  if (!log_) co_return boost::system::in_place_value;
-  const auto since = lost_since_.try_emplace(lane, ports_.clock.now()).first->second;
-  if (ports_.clock.now() - since < settings_.overdue_age_max) {
-    const auto applied =
-        co_await ports_.store.applied_through(deadline(), log_->topic, log_->partitions);
-    if (!applied) co_return applied.error();
-    if (!*applied || **applied < since) co_return Errc::not_ready;
+Task<LaneState> LaneKeeper::keep(LaneId lane, LaneWindow window, Duty duty) {
+  auto state = co_await look(lane, duty.inventory_up);
+  if (!state) co_return state;
+  if (duty.leads && !right(*state, duty)) {
+    const auto rebuilt = co_await rebuild(lane, *state, duty);
+    if (!rebuilt) co_return rebuilt.error();
+    state = co_await look(lane, duty.inventory_up);
+    if (!state) co_return state;
+  }
+  if (!state->sells()) co_return Errc::not_ready;
+
+  auto& view = state->view;
+  if (state->head.seller() == Seller::inventory && view.window != window) {
+    const Call call{lane, view.epoch, deadline()};
+    const auto set = co_await ports_.inventory.set_window(call, window);
+    if (!set) co_return set.error();
+    view.window = window;
+  }
+  co_return state;
+}
+
+bool LaneKeeper::right(const LaneState& state, const Duty& duty) const {
+  // Nobody can open the lane in an inventory that does not answer.
+  if (duty.seller == Seller::inventory && !duty.inventory_up) return true;
+  const bool may_wait = state.sells() && state.head.seller() == Seller::inventory;
+  if (may_wait && !duty.queue_up) return true;
+  return state.stage() == LaneStage::ready && state.head.seller() == duty.seller;
+}
+
+Task<> LaneKeeper::rebuild(LaneId lane, LaneState state, Duty duty) {
+  const auto mine = openings_.find(lane);
+  const bool resumable = mine != openings_.end() && mine->second.epoch == state.head.newest &&
+                         mine->second.seller == duty.seller;
+  if (!resumable) {
+    const auto allotted = co_await allot(lane, state, duty.seller);
+    if (!allotted) co_return allotted;
+  }
+  if (state.head.fence < openings_[lane].epoch) {
+    if (duty.inventory_up && !openings_[lane].emptied) {
+      const auto emptied = co_await empty_the_old(lane, state.view);
+      if (!emptied) co_return emptied;
+      openings_[lane].emptied = true;
+    }
+    const auto fenced = co_await fence(lane, state.head);
+    if (!fenced) co_return fenced;
+  }
+  co_return co_await open(lane);
+}
+
+Task<> LaneKeeper::allot(LaneId lane, const LaneState& state, Seller seller) {
+  const auto epoch = co_await ports_.store.next_epoch(deadline(), lane, seller);
+  if (!epoch) co_return epoch.error();
+  Opening opening;
+  opening.epoch = *epoch;
+  opening.seller = seller;
+  openings_[lane] = opening;
+  if (state.head.fence > 0) {
+    log().warn("sale {} lane {}: {} under epoch {}; epoch {} is to be sold by {}", lane.sale,
+               lane.index, name(state.stage()), state.head.fence, *epoch,
+               seller == Seller::store ? "the store" : "the inventory");
   }
   co_return boost::system::in_place_value;
 }
 
-Task<> LaneKeeper::rebuild(LaneId lane) {
-  // What a damaged projection still remembers was promised to somebody: decide it while it counts.
+Task<> LaneKeeper::empty_the_old(LaneId lane, const LaneView& view) {
+  if (view.ready) {
+    const Call call{lane, view.epoch, deadline()};
+    const auto closed = co_await ports_.inventory.close(call);
+    if (!closed) co_return closed;
+  }
+  // What the old projection still remembers was promised to somebody: decide it while it counts.
   const auto decided = co_await decide(lane, Millis{0}, kPendingMax);
   if (!decided) co_return decided.error();
+  co_return boost::system::in_place_value;
+}
 
-  const auto image = co_await ports_.store.fence(deadline(), lane);
-  if (!image) co_return image.error();
-  const Call call{lane, image->epoch, deadline() + settings_.call_timeout};
-  const auto rebuilt = co_await ports_.inventory.rebuild(call, *image);
-  if (!rebuilt) co_return rebuilt;
+Task<> LaneKeeper::fence(LaneId lane, const LaneHead& head) {
+  auto& opening = openings_[lane];
+  const Fence fence{lane, opening.epoch};
+  const auto now = ports_.clock.ticks();
+  if (head.fence == 0 || head.seller() == Seller::store) {
+    // What the store sold, or nobody, has nothing on its way in a log.
+    const auto raised = co_await ports_.store.raise_fence(deadline(), fence);
+    if (!raised) co_return raised;
+  } else if (!opening.fenced || now - *opening.fenced >= settings_.fence_again) {
+    const auto sent = co_await ports_.queue.fence(deadline(), fence);
+    if (!sent && sent.error() != Errc::unknown) co_return sent;
+    openings_[lane].fenced = now;
+  }
+  const auto after = co_await ports_.store.head(deadline(), lane);
+  if (!after) co_return after.error();
+  if (after->fence < fence.epoch) co_return Errc::not_ready;
+  co_return boost::system::in_place_value;
+}
+
+Task<> LaneKeeper::open(LaneId lane) {
+  // Taken out, so that nobody else on this node opens the same epoch meanwhile.
+  const auto opening = openings_[lane];
+  openings_.erase(lane);
+  if (opening.seller == Seller::inventory) {
+    const auto image = co_await ports_.store.image(deadline(), lane);
+    if (!image) {
+      openings_.try_emplace(lane, opening);
+      co_return image.error();
+    }
+    // Somebody newer has fenced: the next round sees how far he is.
+    if (image->epoch != opening.epoch) co_return Errc::not_ready;
+    const Call call{lane, image->epoch, deadline() + settings_.call_timeout};
+    const auto rebuilt = co_await ports_.inventory.rebuild(call, *image);
+    if (!rebuilt) {
+      // Only if nothing was done for sure, the epoch has its one opening before it.
+      if (rebuilt.error() == Errc::unavailable) openings_.try_emplace(lane, opening);
+      co_return rebuilt;
+    }
+    log().info("sale {} lane {}: open under epoch {} with {} units and {} orders", lane.sale,
+               lane.index, image->epoch, image->stock, image->winners.size());
+  } else {
+    log().warn("sale {} lane {}: the store sells under epoch {}", lane.sale, lane.index,
+               opening.epoch);
+  }
   rebuilds_.Increment();
-  log().info("sale {} lane {}: rebuilt under epoch {} with {} units and {} orders", lane.sale,
-             lane.index, image->epoch, image->stock, image->winners.size());
   co_return boost::system::in_place_value;
 }
 
@@ -108,20 +200,18 @@ Task<std::size_t> LaneKeeper::decide(LaneId lane, Millis age, std::size_t max) {
     recovered_.Increment(static_cast<double>(messages.size()));
   }
   if (!overdue->empty()) {
-    log().info("sale {} lane {}: decided {} overdue reservations", lane.sale, lane.index,
-               overdue->size());
+    log().info("sale {} lane {}: decided {} reservations", lane.sale, lane.index, overdue->size());
   }
   co_return overdue->size();
 }
 
 Task<Millis> LaneKeeper::overdue_age() {
   if (!log_) co_return settings_.overdue_age;
-  const auto applied =
-      co_await ports_.store.applied_through(deadline(), log_->topic, log_->partitions);
-  if (!applied) co_return applied.error();
+  const auto progress = co_await ports_.store.progress(deadline(), log_->topic, log_->partitions);
+  if (!progress) co_return progress.error();
   // A partition that nobody has read yet says nothing about what is on its way.
-  if (!*applied) co_return settings_.overdue_age_max;
-  const auto behind = ports_.clock.now() - **applied + kSkew;
+  if (!progress->through) co_return settings_.overdue_age_max;
+  const auto behind = ports_.clock.now() - *progress->through + kSkew;
   co_return std::clamp(behind, settings_.overdue_age, settings_.overdue_age_max);
 }
 

@@ -1,23 +1,23 @@
-#include "sluice/app/cli.hpp"
-
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
-#include <sstream>
 
 #include "sluice/gate/identity.hpp"
 
 #include "app/local_server.hpp"
+#include "app/shell.hpp"
 #include "support/temp_folder.hpp"
 
 namespace sluice {
 namespace {
 
 using test::http_reply;
+using test::kSecret;
+using test::lines_of;
 using test::LocalServer;
 using test::problem_reply;
+using test::Shell;
 using test::TempFolder;
 
-const std::string kSecret = "0123456789abcdef0123456789abcdef";
 const std::string kSale =
     R"({"sale_id":7,"state":"draft","title":"Schöne Schuhe","description":"",)"
     R"("unit_price_minor":9900,"currency":"EUR","stock":100,"limit_per_order":1,"lanes":1,)"
@@ -27,44 +27,6 @@ std::string in_state(const std::string& state) {
   auto sale = nlohmann::json::parse(kSale);
   sale["state"] = state;
   return sale.dump();
-}
-
-/// A command line with nothing of this host around it.
-struct Shell {
-  std::ostringstream out;
-  std::ostringstream err;
-  Settings served;
-  ServeOptions options;
-  int serves = 0;
-  int migrations = 0;
-  CliWorld world{{{"SLUICE_ADMIN_KEY", "0123456789abcdef"}, {"SLUICE_IDENTITY_SECRET", kSecret}},
-                 out,
-                 err,
-                 [this](const Settings& settings, const ServeOptions& given) {
-                   served = settings;
-                   options = given;
-                   ++serves;
-                   return 0;
-                 },
-                 [this](const Settings& settings) {
-                   served = settings;
-                   ++migrations;
-                   return 7;
-                 },
-                 "/nonexistent/sluice.toml"};
-
-  int run(const std::vector<std::string>& arguments) {
-    out.str("");
-    err.str("");
-    return run_command(arguments, world);
-  }
-};
-
-std::vector<std::string> lines_of(const std::string& text) {
-  std::vector<std::string> lines;
-  std::istringstream in(text);
-  for (std::string line; std::getline(in, line);) lines.push_back(line);
-  return lines;
 }
 
 TEST(Cli, ServeGetsSettingsAndOptions) {
@@ -112,7 +74,9 @@ TEST(Cli, MigrateReturnsItsExitCode) {
 TEST(Cli, UsageErrorsAreOneLineAndExitCodeTwo) {
   Shell shell;
   const std::pair<std::vector<std::string>, std::string> cases[] = {
-      {{}, "sluice needs a command: serve, migrate, sale, token, check-config, health; see --help"},
+      {{},
+       "sluice needs a command: serve, migrate, sale, audit, rebuild, mode, token, "
+       "check-config, health; see --help"},
       {{"srve"}, "unknown command srve; did you mean serve?"},
       {{"sale"}, "sale needs a command: create, list, show, open, pause, close; see --help"},
       {{"sale", "opn"}, "unknown command opn; did you mean open?"},
@@ -124,6 +88,14 @@ TEST(Cli, UsageErrorsAreOneLineAndExitCodeTwo) {
        "--port: http.port = \"x\": must be a whole number from 0 to 65535"},
       {{"serve", "--config", "/nonexistent/x"}, "/nonexistent/x: there is no such file"},
       {{"sale", "show", "x"}, "x is no sale's number"},
+      {{"audit", "0"}, "0 is no sale's number"},
+      {{"rebuild", "-"}, "- is no sale's number"},
+      {{"rebuild", "1", "--timeout", "11m"},
+       "--timeout is a time such as 500ms or 10s, at most 10m"},
+      {{"rebuild", "1", "--forced"},
+       "unknown argument --forced (did you mean --force?); see --help"},
+      {{"mode", "bypas"}, "bypas is no mode: auto, normal, bypass or database"},
+      {{"mode", "auto", "normal"}, "unknown argument normal; see --help"},
       {{"sale", "list", "--admin-url", "https://x"}, "--admin-url is http://HOST[:PORT]"},
       {{"sale", "list", "--timeout", "1"}, "--timeout is a time such as 500ms or 10s, at most 10m"},
       {{"health", "--url", "x"}, "--url is http://HOST[:PORT]"},
@@ -144,9 +116,9 @@ TEST(Cli, UsageErrorsAreOneLineAndExitCodeTwo) {
 TEST(Cli, EveryCommandsHelpTeaches) {
   Shell shell;
   const std::vector<std::vector<std::string>> commands = {
-      {"serve"},         {"migrate"},      {"sale"},         {"sale", "create"},
-      {"sale", "list"},  {"sale", "show"}, {"sale", "open"}, {"sale", "pause"},
-      {"sale", "close"}, {"token"},        {"check-config"}, {"health"}};
+      {"serve"},        {"migrate"},      {"sale"},          {"sale", "create"}, {"sale", "list"},
+      {"sale", "show"}, {"sale", "open"}, {"sale", "pause"}, {"sale", "close"},  {"token"},
+      {"check-config"}, {"health"},       {"audit"},         {"rebuild"},        {"mode"}};
   for (auto arguments : commands) {
     arguments.emplace_back("--help");
     EXPECT_EQ(shell.run(arguments), 0);

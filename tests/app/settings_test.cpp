@@ -295,6 +295,45 @@ TEST(Settings, TimesThatCannotWorkAreRefused) {
   EXPECT_EQ(problems_of(from_flags({"orders.decide_within_ms=5000"})).size(), 1U);
 }
 
+TEST(Settings, DegradedModesAreSetByTheirSection) {
+  const TempFolder folder;
+  const auto loaded = load_settings(from_file(folder.write("s.toml", R"(
+[recovery]
+database_after_ms = 1500
+[degrade]
+inventory_slow_ms = 120
+queue_failure_ratio = 0.25
+direct_start_per_s = 800
+backlog_admit_share = 0
+)")));
+  const auto& s = loaded.settings;
+  EXPECT_EQ(s.recovery.database_after, Millis{1500});
+  EXPECT_EQ(s.degrade.inventory.slow, Millis{120});
+  EXPECT_EQ(s.degrade.queue.failure_ratio, 0.25);
+  EXPECT_EQ(s.degrade.queue.slow, Settings().degrade.queue.slow) << "each breaker has its own";
+  EXPECT_EQ(s.degrade.flow.direct.start_per_s, 800);
+  EXPECT_EQ(s.degrade.flow.backlog.admit_share, 0);
+}
+
+TEST(Settings, DegradedModesThatCannotWorkAreRefused) {
+  EXPECT_EQ(
+      problems_of(from_flags({"degrade.direct_floor_per_s=900", "degrade.direct_start_per_s=800"})),
+      Lines{"degrade.direct_floor_per_s = 900.0 (--set): must be at most "
+            "degrade.direct_start_per_s = 800.0 (--set)"});
+  for (const std::string set :
+       {"degrade.direct_ceiling_per_s=1", "degrade.inventory_open_for_ms=3600000",
+        "degrade.queue_open_max_ms=1", "degrade.queue_failure_ratio=0",
+        "degrade.queue_failure_ratio=1.5", "degrade.backlog_admit_share=-0.1",
+        "degrade.queue_trials=0", "degrade.inventory_slow_ms=soon",
+        "degrade.backlog_messages_max=0", "recovery.busy_tick_ms=60000",
+        "recovery.audit_every_ms=99"}) {
+    EXPECT_EQ(problems_of(from_flags({set})).size(), 1U) << set;
+  }
+  EXPECT_EQ(problems_of(from_flags({"degrade.queue_trails=2"})),
+            Lines{"--set: unknown setting degrade.queue_trails; did you mean "
+                  "degrade.queue_trials?"});
+}
+
 TEST(Settings, BoundsThatContradictEachOtherAreRefused) {
   EXPECT_EQ(
       problems_of(from_flags({"gate.credits=100001"})),

@@ -158,9 +158,74 @@ TEST(OrderMessageJson, RefusesHostileInput) {
   }
 }
 
+// The id says for itself to which lane and epoch it belongs; a message that contradicts it was made
+// by hand.
+TEST(OrderMessageJson, RefusesAnIdOfAnotherLaneOrEpoch) {
+  EXPECT_TRUE(parse_order_message(to_json(sample())));
+  EXPECT_FALSE(parse_order_message(with(R"("lane":7)", R"("lane":6)")));
+  EXPECT_FALSE(parse_order_message(with(R"("epoch":3)", R"("epoch":2)")));
+  EXPECT_FALSE(parse_order_message(with(R"("epoch":3)", R"("epoch":4)")));
+  const OrderIdSeal seal("a secret for tests");
+  for (const auto& [lane, epoch] :
+       {std::pair{LaneId{42, 8}, Epoch{3}}, {LaneId{42, 7}, Epoch{9}}}) {
+    auto message = sample();
+    message.id = seal.issue(lane, epoch, message.user, message.reserved_at, 5);
+    EXPECT_FALSE(parse_order_message(to_json(message)));
+  }
+}
+
 TEST(OrderMessageJson, DeepUnknownMembersDoNoHarm) {
   const auto deep = std::string(100'000, '[') + std::string(100'000, ']');
   EXPECT_EQ(parse_order_message(with("}", ",\"x\":" + deep + "}")), sample());
+}
+
+TEST(FenceJson, HasTheDocumentedFormAndRoundTrips) {
+  const Fence fence{{42, 7}, 3};
+  EXPECT_EQ(to_json(fence), R"({"v":1,"fence":3,"sale_id":42,"lane":7})");
+  EXPECT_EQ(parse_fence(to_json(fence)), fence);
+  const Fence highest{{INT64_MAX, kLanesMax - 1}, kEpochMax};
+  EXPECT_EQ(parse_fence(to_json(highest)), highest);
+  EXPECT_EQ(parse_fence("\n{ \"lane\" : 7, \"note\": [1], \"sale_id\":42,\"fence\":3, \"v\":1 }"),
+            fence);
+}
+
+TEST(FenceJson, RefusesHostileInput) {
+  const auto fence = [](const std::string& members) {
+    return "{" + members + "}";
+  };
+  const Hostile table[] = {
+      {"nothing", ""},
+      {"no object", "3"},
+      {"no version", fence(R"("fence":3,"sale_id":42,"lane":7)")},
+      {"another version", fence(R"("v":2,"fence":3,"sale_id":42,"lane":7)")},
+      {"no epoch", fence(R"("v":1,"sale_id":42,"lane":7)")},
+      {"no sale", fence(R"("v":1,"fence":3,"lane":7)")},
+      {"no lane", fence(R"("v":1,"fence":3,"sale_id":42)")},
+      {"epoch 0", fence(R"("v":1,"fence":0,"sale_id":42,"lane":7)")},
+      {"epoch negative", fence(R"("v":1,"fence":-3,"sale_id":42,"lane":7)")},
+      {"epoch 65536", fence(R"("v":1,"fence":65536,"sale_id":42,"lane":7)")},
+      {"epoch of 2^32 + 3", fence(R"("v":1,"fence":4294967299,"sale_id":42,"lane":7)")},
+      {"epoch as text", fence(R"("v":1,"fence":"3","sale_id":42,"lane":7)")},
+      {"epoch as float", fence(R"("v":1,"fence":3.0,"sale_id":42,"lane":7)")},
+      {"epoch as bool", fence(R"("v":1,"fence":true,"sale_id":42,"lane":7)")},
+      {"epoch twice", fence(R"("v":1,"fence":3,"fence":4,"sale_id":42,"lane":7)")},
+      {"sale 0", fence(R"("v":1,"fence":3,"sale_id":0,"lane":7)")},
+      {"sale of 2^63", fence(R"("v":1,"fence":3,"sale_id":9223372036854775808,"lane":7)")},
+      {"lane negative", fence(R"("v":1,"fence":3,"sale_id":42,"lane":-1)")},
+      {"lane 256", fence(R"("v":1,"fence":3,"sale_id":42,"lane":256)")},
+      {"trailing bytes", to_json(Fence{{42, 7}, 3}) + "x"},
+      {"half", R"({"v":1,"fence":3,"sale_id":42)"},
+      {"not UTF-8", fence("\"v\":1,\"fence\":3,\"sale_id\":42,\"lane\":7,\"x\":\"\xff\"")},
+      {"deep arrays", std::string(200'000, '[')},
+  };
+  for (const auto& [what, json] : table) {
+    EXPECT_FALSE(parse_fence(json)) << what << ": " << json.substr(0, 300);
+  }
+}
+
+TEST(FenceJson, IsNoOrderMessageNorTheOtherWayRound) {
+  EXPECT_FALSE(parse_order_message(to_json(Fence{{42, 7}, 3})));
+  EXPECT_FALSE(parse_fence(to_json(sample())));
 }
 
 }  // namespace

@@ -62,33 +62,8 @@ def buy_until_dead(server, sale):
     assert server.wait_end() == -9
 
 
-@pytest.mark.parametrize("where", ["purchase.after_reserve", "purchase.after_publish",
-                                   "fulfilment.before_apply", "fulfilment.after_apply"])
-def test_services_killed_between_two_systems(services, where):
-    server = services(binary=FAILPOINT_BINARY)
-    server.start()
-    sale = server.open_sale(stock=5)
-    server.terminate()
-
-    server.start(SLUICE_FAILPOINT=f"{where}=kill")
-    try:
-        server.buy(sale, "alice")
-    except Exception:
-        assert where.startswith("purchase"), "the answer was given before fulfilment died"
-    assert server.wait_end() == -9
-
-    server.start()
-    server.wait_until(lambda: services.truth.live_orders(sale))
-    server.wait_until(lambda: services.projection.pending(sale) == 0)
-    ((order, user),) = services.truth.live_orders(sale).items()
-    again = server.buy(sale, "alice")
-    assert (user, again.status_code, again.json()["order_id"]) == ("alice", 200, order)
-    assert services.truth.stock(sale) == services.projection.stock(sale) == 4
-    services.truth.check_conservation(sale)
-
-
-@pytest.mark.parametrize("where,sold", [("purchase.after_reserve", 0),
-                                        ("purchase.after_publish", 1)])
+@pytest.mark.parametrize("where,sold", [("http.inventory.reserve.done", 0),
+                                        ("http.queue.publish.done", 1)])
 def test_embedded_killed_around_the_commit(embedded, where, sold):
     server = embedded(binary=FAILPOINT_BINARY)
     server.start()

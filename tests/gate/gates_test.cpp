@@ -101,7 +101,8 @@ class SaleGateTest : public testing::Test {
   std::unique_ptr<Random> random_ = seeded_random(1);
   TokenBuckets buckets_{rate(1, 2)};
   Credits credits_{1};
-  SaleGate gate_{buckets_, credits_, *random_};
+  Throttle throttle_;
+  SaleGate gate_{buckets_, credits_, throttle_, *random_};
   Sale sale_;
 };
 
@@ -144,6 +145,28 @@ TEST_F(SaleGateTest, RoomIsBoundedByTheSalesRateAndByCredits) {
   sale_.id = 8;
   EXPECT_TRUE(std::holds_alternative<Credits::Credit>(gate_.reserve_room(sale_, kStart)))
       << "another sale has its own rate";
+}
+
+TEST_F(SaleGateTest, AThrottledNodeIsBusyAndSaysWhenToReturn) {
+  throttle_.set_rate(0.5, kStart);
+  const auto later = kStart + Millis{2000};
+  EXPECT_TRUE(std::holds_alternative<Credits::Credit>(gate_.reserve_room(sale_, later)));
+  sale_.id = 8;
+  const auto throttled = gate_.reserve_room(sale_, later);
+  ASSERT_TRUE(std::holds_alternative<Refusal>(throttled)) << "the rate is that of all sales";
+  EXPECT_EQ(std::get<Refusal>(throttled).code, Code::busy);
+  EXPECT_GE(std::get<Refusal>(throttled).retry_after, Millis{2000}) << "as long as it says";
+  EXPECT_LE(std::get<Refusal>(throttled).retry_after, Millis{4000});
+  EXPECT_EQ(credits_.taken(), 0);
+
+  throttle_.set_rate(0, kStart);
+  const auto shut = gate_.reserve_room(sale_, kStart + Millis{60'000});
+  ASSERT_TRUE(std::holds_alternative<Refusal>(shut));
+  EXPECT_GE(std::get<Refusal>(shut).retry_after, Throttle::kWaitMax);
+
+  throttle_.set_rate({}, kStart);
+  EXPECT_TRUE(
+      std::holds_alternative<Credits::Credit>(gate_.reserve_room(sale_, kStart + Millis{60'000})));
 }
 
 TEST(WindowCode, NamesWhyTheWindowIsShut) {

@@ -47,9 +47,52 @@ class FakeDesk final : public SaleDesk {
     moved.state = state;
     co_return moved;
   }
+  boost::asio::awaitable<Operated<SaleAudit>> audit(SaleId sale) override {
+    thread = std::this_thread::get_id();
+    if (sale != 12) co_return OperatorRefusal{Code::unknown_sale, ""};
+    co_return audited;
+  }
+  boost::asio::awaitable<Operated<SaleAudit>> rebuild(SaleId sale, bool force) override {
+    if (sale != 12) co_return OperatorRefusal{Code::invalid_state, "a draft has no lanes yet"};
+    forced.push_back(force);
+    co_return audited;
+  }
+  boost::asio::awaitable<Operated<FlowReport>> flow() override { co_return report; }
+  boost::asio::awaitable<Operated<FlowReport>> hold(std::optional<FlowMode> mode) override {
+    if (embedded) co_return OperatorRefusal{Code::invalid_state, "one mode"};
+    report.state.held = mode;
+    co_return report;
+  }
 
   std::thread::id thread;
+  SaleAudit audited;
+  std::vector<bool> forced;  ///< One for each rebuild.
+  FlowReport report;
+  bool embedded = false;
 };
+
+/// A lane that sold 60 of 100 units, two of them undecided.
+LaneAudit selling_lane() {
+  LaneAudit lane;
+  lane.figures.lane = {12, 3};
+  lane.figures.head = {4, 5, 0, 4};
+  lane.figures.initial = 100;
+  lane.figures.stock = 40;
+  lane.figures.live_units = 60;
+  lane.figures.live_orders = 30;
+  lane.figures.rejected_stock = 7;
+  lane.figures.rejected_duplicate = 8;
+  lane.stage = LaneStage::fencing;
+  LaneView view;
+  view.ready = true;
+  view.epoch = 4;
+  view.stock = 38;
+  view.pending = 1;
+  view.held = 2;
+  lane.inventory = view;
+  lane.drift = 0;
+  return lane;
+}
 
 class AdminRoutesTest : public testing::Test {
  protected:
@@ -100,7 +143,8 @@ class AdminRoutesTest : public testing::Test {
 TEST_F(AdminRoutesTest, EverythingButTheProbesNeedsTheKey) {
   for (const std::string line :
        {"GET /metrics", "GET /admin/sales", "POST /admin/sales", "GET /admin/sales/12",
-        "POST /admin/sales/12/open", "GET /", "GET /nothing", "DELETE /admin/sales"}) {
+        "POST /admin/sales/12/open", "GET /admin/sales/12/audit", "POST /admin/sales/12/rebuild",
+        "GET /admin/mode", "POST /admin/mode", "GET /", "GET /nothing", "DELETE /admin/sales"}) {
     EXPECT_EQ(code(line, ""), "missing_token") << line;
     EXPECT_EQ(code(line, "Authorization: Basic " + kKey + "\r\n"), "missing_token") << line;
     EXPECT_EQ(code(line, "Authorization: Bearer 0123456789abcdeg\r\n"), "invalid_token") << line;
@@ -162,6 +206,134 @@ TEST_F(AdminRoutesTest, BadRequestsGetTheirCode) {
   EXPECT_EQ(code("POST /admin/sales/12/destroy"), "not_found");
   EXPECT_EQ(code("POST /admin/sales/12/open/"), "not_found");
   EXPECT_EQ(code("GET /admin/sales?x=1"), "invalid_parameter");
+}
+
+TEST_F(AdminRoutesTest, AuditTellsEveryFigureOfEveryLane) {
+  desk_.audited = {12, {selling_lane()}};
+  const auto answer = ask("GET /admin/sales/12/audit");
+  EXPECT_EQ(answer.status, 200U);
+  EXPECT_EQ(desk_.thread, control_thread_.get_id());
+  EXPECT_EQ(nlohmann::json::parse(answer.body), nlohmann::json::parse(R"({
+    "sale_id": 12, "holds": true, "lanes": [{
+      "lane": 3, "seller": "inventory", "stage": "fencing",
+      "fence_epoch": 4, "newest_epoch": 5, "suspect_epoch": 4,
+      "initial": 100, "stock": 40, "live_units": 60, "live_orders": 30,
+      "rejected_stock": 7, "rejected_duplicate": 8, "conserved": true,
+      "inventory": {"ready": true, "epoch": 4, "stock": 38, "pending": 1, "held": 2},
+      "drift": 0}]})"));
+}
+
+TEST_F(AdminRoutesTest, AuditSaysWhatDoesNotHoldAndWhatIsNotKnown) {
+  auto lost = selling_lane();
+  lost.figures.stock = 39;
+  auto drifting = selling_lane();
+  drifting.drift = -3;
+  auto by_store = selling_lane();
+  by_store.figures.head.by_store = 4;
+  by_store.inventory.reset();
+  by_store.drift.reset();
+  desk_.audited = {12, {lost, drifting, by_store}};
+  const auto json = nlohmann::json::parse(ask("GET /admin/sales/12/audit").body);
+  EXPECT_EQ(json["holds"], false);
+  EXPECT_EQ(json["lanes"][0]["conserved"], false);
+  EXPECT_EQ(json["lanes"][1]["drift"], -3);
+  EXPECT_EQ(json["lanes"][2]["seller"], "store");
+  EXPECT_TRUE(json["lanes"][2]["inventory"].is_null());
+  EXPECT_TRUE(json["lanes"][2]["drift"].is_null());
+  EXPECT_EQ(json["lanes"][2]["conserved"], true);
+}
+
+TEST_F(AdminRoutesTest, RebuildIsAcceptedWithTheAudit) {
+  desk_.audited = {12, {selling_lane()}};
+  const auto answer = ask("POST /admin/sales/12/rebuild");
+  EXPECT_EQ(answer.status, 202U);
+  EXPECT_EQ(nlohmann::json::parse(answer.body)["lanes"][0]["stage"], "fencing");
+  const auto post = kAuthorized + kJsonType;
+  for (const std::string body : {"{}", R"({"force":false})", R"({"force":true})"}) {
+    EXPECT_EQ(code("POST /admin/sales/12/rebuild", post, body), "202") << body;
+  }
+  EXPECT_EQ(desk_.forced, (std::vector<bool>{false, false, false, true}));
+}
+
+TEST_F(AdminRoutesTest, BadRebuildsAndAuditsGetTheirCode) {
+  const auto post = kAuthorized + kJsonType;
+  const std::pair<std::string, std::string> bodies[] = {
+      {R"({"force":1})", "invalid_parameter"},
+      {R"({"force":"true"})", "invalid_parameter"},
+      {R"({"force":null})", "invalid_parameter"},
+      {R"({"force":[true]})", "invalid_parameter"},
+      {R"({"forced":true})", "unknown_member"},
+      {R"({"force":true,"x":1})", "unknown_member"},
+      {R"({"force":true,"force":false})", "duplicate_member"},
+      {R"([true])", "invalid_json"},
+      {"true", "invalid_json"},
+      {R"({"force":True})", "invalid_json"},
+  };
+  for (const auto& [body, expected] : bodies) {
+    EXPECT_EQ(code("POST /admin/sales/12/rebuild", post, body), expected) << body;
+  }
+  EXPECT_EQ(code("POST /admin/sales/12/rebuild", kAuthorized, "{}"), "unsupported_media_type");
+  EXPECT_EQ(code("POST /admin/sales/13/rebuild"), "invalid_state");
+  EXPECT_EQ(code("POST /admin/sales/x/rebuild"), "unknown_sale");
+  EXPECT_EQ(code("POST /admin/sales/12/rebuild?force=true"), "invalid_parameter");
+  EXPECT_EQ(code("GET /admin/sales/12/rebuild"), "method_not_allowed");
+  EXPECT_EQ(code("POST /admin/sales/12/audit"), "method_not_allowed");
+  EXPECT_EQ(code("GET /admin/sales/13/audit"), "unknown_sale");
+  EXPECT_EQ(code("GET /admin/sales/-1/audit"), "unknown_sale");
+  EXPECT_EQ(code("GET /admin/sales/12/audit/"), "not_found");
+  EXPECT_TRUE(desk_.forced.empty());
+}
+
+TEST_F(AdminRoutesTest, ModeIsShown) {
+  desk_.report.leads = true;
+  EXPECT_EQ(nlohmann::json::parse(ask("GET /admin/mode").body), nlohmann::json::parse(R"({
+    "mode": "normal", "held": "auto", "leads": true, "backlogged": false, "backlog_messages": 0,
+    "wait_ms": 0, "admitted_per_s": null, "store_lanes": 0})"));
+  desk_.report = {FlowMode::database, {}, false};
+  desk_.report.state.store_lanes = {{1, 0}, {1, 1}};
+  desk_.report.state.backlogged = true;
+  desk_.report.state.behind = 12'000;
+  desk_.report.state.wait = Millis{9'500};
+  desk_.report.state.admitted_per_s = 1500.5;
+  EXPECT_EQ(nlohmann::json::parse(ask("GET /admin/mode").body), nlohmann::json::parse(R"({
+    "mode": "database", "held": "auto", "leads": false, "backlogged": true,
+    "backlog_messages": 12000, "wait_ms": 9500, "admitted_per_s": 1500.5, "store_lanes": 2})"));
+}
+
+TEST_F(AdminRoutesTest, ModeIsHeldUntilItIsAutomaticAgain) {
+  const auto post = kAuthorized + kJsonType;
+  for (const std::string mode : {"normal", "bypass", "database", "auto"}) {
+    const auto answer = ask("POST /admin/mode", post, R"({"mode":")" + mode + R"("})");
+    EXPECT_EQ(answer.status, 200U);
+    EXPECT_EQ(nlohmann::json::parse(answer.body)["held"], mode);
+  }
+  EXPECT_FALSE(desk_.report.state.held);
+}
+
+TEST_F(AdminRoutesTest, BadModesAreRefusedByNameOfTheChoices) {
+  const auto post = kAuthorized + kJsonType;
+  for (const std::string body : {"{}", R"({"mode":"Auto"})", R"({"mode":""})", R"({"mode":null})",
+                                 R"({"mode":1})", R"({"mode":["auto"]})", R"({"mode":"auto "})"}) {
+    const auto answer = ask("POST /admin/mode", post, body);
+    ASSERT_TRUE(answer.refusal) << body;
+    EXPECT_EQ(answer.refusal->code, Code::invalid_parameter) << body;
+    EXPECT_EQ(answer.body, "mode must be auto, normal, bypass or database");
+  }
+  EXPECT_EQ(code("POST /admin/mode", post, R"({"mod":"auto"})"), "unknown_member");
+  EXPECT_EQ(code("POST /admin/mode", post, R"({"mode":"auto","mode":"auto"})"), "duplicate_member");
+  EXPECT_EQ(code("POST /admin/mode", post), "invalid_json");
+  EXPECT_EQ(code("POST /admin/mode", kAuthorized, R"({"mode":"auto"})"), "unsupported_media_type");
+  EXPECT_EQ(code("PUT /admin/mode"), "method_not_allowed");
+  EXPECT_EQ(ask("PUT /admin/mode").headers, "Allow: GET, HEAD, POST\r\n");
+  EXPECT_EQ(code("GET /admin/mode?x=1"), "invalid_parameter");
+  EXPECT_EQ(code("GET /admin/mode/"), "not_found");
+}
+
+TEST_F(AdminRoutesTest, TheEmbeddedServerHasOneMode) {
+  desk_.embedded = true;
+  EXPECT_EQ(code("GET /admin/mode"), "200");
+  EXPECT_EQ(code("POST /admin/mode", kAuthorized + kJsonType, R"({"mode":"database"})"),
+            "invalid_state");
 }
 
 TEST_F(AdminRoutesTest, OperationsAreBounded) {

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "fake_api.hpp"
+#include "http/time_text.hpp"
 #include "sluice_web.hpp"
 #include "support/run_awaitable.hpp"
 
@@ -76,9 +77,31 @@ TEST_F(PublicRoutesTest, QueuedPurchaseIs202WithAllTheClientNeeds) {
 TEST_F(PublicRoutesTest, BackloggedPurchaseIsPolledLater) {
   api_.purchase.kind = PurchaseAnswer::Kind::queued;
   api_.purchase.backlogged = true;
+  const std::pair<Millis, int> table[] = {
+      {Millis{0}, 2000},        {Millis{8'000}, 2000},     {Millis{8'004}, 2001},
+      {Millis{100'000}, 25000}, {Millis{120'000}, 30'000}, {Millis{600'000}, 30'000},
+  };
+  for (const auto& [wait, poll_after_ms] : table) {
+    api_.purchase.wait = wait;
+    const auto json = nlohmann::json::parse(ask("POST /v1/sales/7/orders", kOwner).body);
+    EXPECT_EQ(json["backlogged"], true);
+    EXPECT_EQ(json["poll_after_ms"], poll_after_ms) << wait.count();
+  }
+  settings_.poll_after_backlogged = Millis{60'000};
   const auto json = nlohmann::json::parse(ask("POST /v1/sales/7/orders", kOwner).body);
-  EXPECT_EQ(json["backlogged"], true);
-  EXPECT_EQ(json["poll_after_ms"], 2000);
+  EXPECT_EQ(json["poll_after_ms"], 60'000) << "a setting above the bound outweighs it";
+}
+
+TEST_F(PublicRoutesTest, DecisionIsPromisedNoSoonerThanTheEstimate) {
+  api_.purchase.kind = PurchaseAnswer::Kind::queued;
+  const auto created_at = api_.purchase.order.id.created_at();
+  const auto decide_by = [this] {
+    const auto json = nlohmann::json::parse(ask("POST /v1/sales/7/orders", kOwner).body);
+    return *parse_rfc3339(json["decide_by"].get<std::string>());
+  };
+  EXPECT_EQ(decide_by(), created_at + Millis{30'000});
+  api_.purchase.wait = Millis{45'001};
+  EXPECT_EQ(decide_by(), created_at + Millis{75'001});
 }
 
 TEST_F(PublicRoutesTest, ConfirmedIs201AndExistingIs200) {
@@ -91,6 +114,11 @@ TEST_F(PublicRoutesTest, ConfirmedIs201AndExistingIs200) {
   answer = ask("POST /v1/sales/7/orders", kOwner);
   EXPECT_EQ(answer.status, 200U);
   EXPECT_FALSE(nlohmann::json::parse(answer.body).contains("decide_by"));
+
+  api_.purchase.order.status = OrderStatus::queued;
+  api_.purchase.wait = Millis{60'000};
+  answer = ask("POST /v1/sales/7/orders", kOwner);
+  EXPECT_EQ(nlohmann::json::parse(answer.body)["poll_after_ms"], 300);
 }
 
 TEST_F(PublicRoutesTest, RefusedPurchaseKeepsItsHint) {

@@ -159,7 +159,7 @@ TEST_F(OrderDeskTest, AnAuthenticIdBehindTheFenceIsRejected) {
 TEST_F(OrderDeskTest, AnOrderAppliedBetweenTheLookAndTheFenceIsNotCalledFenced) {
   const auto order = message(1, 3);
   store_.lanes[kLane].fence = 3;
-  store_.on_fence_epoch.before([&] {
+  store_.on_head.before([&] {
     store_.decide(order);
     store_.lanes[kLane].fence = 4;
   });
@@ -170,7 +170,7 @@ TEST_F(OrderDeskTest, NoAnswerIsBusyAndNeverUnknownOrder) {
   const auto order = message(1);
   store_.on_find.fail(Errc::unavailable);
   EXPECT_EQ(find(order), "busy");
-  store_.on_fence_epoch.fail(Errc::unknown);
+  store_.on_head.fail(Errc::unknown);
   EXPECT_EQ(find(order), "busy");
   store_.lanes[kLane].fence = 2;
   store_.on_find.before([&] { store_.on_find.fail(Errc::unavailable); });

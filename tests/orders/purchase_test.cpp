@@ -21,6 +21,13 @@ const LaneId kLane{7, 0};
 
 BucketSettings unlimited() { return {}; }
 
+/// One route, which a test may change between two batches.
+struct FakeRoutes final : Routes {
+  FakeRoutes(Inventory& inventory, OrderQueue& queue) : now{&inventory, &queue, false, {}} {}
+  Route route(LaneId) override { return now; }
+  Route now;
+};
+
 class PurchaseTest : public testing::Test {
  protected:
   PurchaseTest() {
@@ -36,7 +43,7 @@ class PurchaseTest : public testing::Test {
 
   void make() {
     desk_.reset();
-    PurchaseDesk::Ports ports{inventory_, queue_, clock_, *random_, seal_, gate_, metrics_};
+    PurchaseDesk::Ports ports{routes_, clock_, *random_, seal_, gate_, metrics_};
     desk_.emplace(loop_.executor(), settings_, ports);
   }
 
@@ -84,11 +91,13 @@ class PurchaseTest : public testing::Test {
   test::FakeClock clock_;
   test::FakeInventory inventory_{clock_};
   test::FakeQueue queue_;
+  FakeRoutes routes_{inventory_, queue_};
   Metrics metrics_;
   std::unique_ptr<Random> random_ = seeded_random(5);
   OrderIdSeal seal_{"a secret for tests"};
   TokenBuckets buckets_{unlimited()};
-  SaleGate gate_{buckets_, credits_, *random_};
+  Throttle throttle_;
+  SaleGate gate_{buckets_, credits_, throttle_, *random_};
   PurchaseSettings settings_;
   Sale sale_;
   std::optional<PurchaseDesk> desk_;
@@ -512,6 +521,47 @@ TEST_F(PurchaseTest, AWinnerIsFoundAlsoBetweenSoldOutAndItsWinners) {
   const auto again = buy(1);
   EXPECT_EQ(said(again), "existing");
   EXPECT_EQ(again.order.id, winner.order.id);
+}
+
+TEST_F(PurchaseTest, TheRouteIsChosenAnewForEachBatch) {
+  inventory_.open_lane(kLane, 10);
+  EXPECT_EQ(said(buy(1)), "queued");
+  test::FakeInventory other(clock_);
+  test::FakeQueue direct;
+  direct.decides_at_once = true;
+  direct.receipt = [](const OrderMessage& message) {
+    return test::decided(message, OrderStatus::confirmed);
+  };
+  other.open_lane(kLane, 10, 2);
+  routes_.now = {&other, &direct, false, {}};
+  const auto answer = buy(2);
+  EXPECT_EQ(said(answer), "confirmed") << "under the other one's epoch, learned anew";
+  EXPECT_EQ(answer.order.id.epoch(), 2U);
+  routes_.now = {&inventory_, &queue_, false, {}};
+  EXPECT_EQ(said(buy(3)), "queued");
+  EXPECT_EQ(queue_.published.size(), 2U);
+}
+
+TEST_F(PurchaseTest, ABatchEndsOnTheRouteItBeganWith) {
+  inventory_.open_lane(kLane, 10);
+  queue_.on_publish.hold();
+  const auto running = start(1);
+  loop_.turn();
+  test::FakeQueue direct;
+  routes_.now = {&inventory_, &direct, false, {}};
+  queue_.on_publish.let_go();
+  loop_.turn();
+  EXPECT_EQ(said(running.value()), "queued");
+  EXPECT_TRUE(direct.published.empty());
+}
+
+TEST_F(PurchaseTest, BehindABacklogBuyersAreToldHowLongTheyWait) {
+  inventory_.open_lane(kLane, 10);
+  routes_.now.backlogged = true;
+  routes_.now.wait = Millis{42'000};
+  const auto answer = buy(1);
+  EXPECT_EQ(said(answer), "backlogged");
+  EXPECT_EQ(answer.wait, Millis{42'000});
 }
 
 }  // namespace

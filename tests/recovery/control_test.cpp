@@ -10,6 +10,7 @@
 #include "support/fake_clock.hpp"
 #include "support/fake_feed.hpp"
 #include "support/fake_inventory.hpp"
+#include "support/fake_queue.hpp"
 #include "support/fake_store.hpp"
 #include "support/store_values.hpp"
 
@@ -22,17 +23,32 @@ class ControlTest : public testing::Test {
 
   void make() {
     control_.reset();
+    flow_.reset();
+    auditor_.reset();
     keeper_.reset();
-    LaneKeeper::Ports keeper{inventory_, store_, results_, clock_, metrics_};
+    queue_.raise_in = &orders_;
+    LaneKeeper::Ports keeper{inventory_, queue_, orders_, results_, clock_, metrics_};
     keeper_.emplace(settings_, std::nullopt, keeper);
+    auditor_.emplace(settings_.call_timeout, Auditor::Ports{inventory_, orders_, clock_, metrics_});
+    FlowKeeper::Ports flow{orders_, state_, throttle_, direct_, breaker_, {}, clock_, metrics_};
+    flow_.emplace(FlowSettings(), settings_.call_timeout, std::nullopt, std::move(flow));
     std::vector<Dependency> dependencies;
-    dependencies.push_back({"inventory", [this](Ticks) { return ping(); }, "start it"});
-    Control::Ports ports{sales_, lease_, inventory_, *keeper_, book_, readiness_, clock_};
+    dependencies.push_back({Dependency::Role::store, pinging(on_store_ping_), "start Postgres"});
+    dependencies.push_back({Dependency::Role::inventory, pinging(on_ping_), "start it"});
+    dependencies.push_back({Dependency::Role::queue, pinging(on_queue_ping_), "start Kafka"});
+    Control::Ports ports{sales_, orders_, lease_,     *keeper_, *auditor_,
+                         *flow_, book_,   readiness_, clock_};
     control_.emplace(settings_, "node-a", std::move(dependencies), ports);
   }
 
-  Task<> ping() {
-    const auto fault = co_await on_ping_.enter();
+  static std::function<Task<>(Ticks)> pinging(test::FakeStep& step) {
+    return [&step](Ticks) {
+      return ping(step);
+    };
+  }
+
+  static Task<> ping(test::FakeStep& step) {
+    const auto fault = co_await step.enter();
     if (fault) co_return fault->error;
     co_return boost::system::in_place_value;
   }
@@ -47,7 +63,7 @@ class ControlTest : public testing::Test {
     sale.state = state;
     sales_.sales[sale.id] = sale;
     for (std::uint32_t i = 0; i < lanes; ++i) {
-      auto& lane = store_.lanes[{sale.id, i}];
+      auto& lane = orders_.lanes[{sale.id, i}];
       lane.stock = lane_stock(100, lanes, i);
       lane.window = window_of(sale);
     }
@@ -87,16 +103,25 @@ class ControlTest : public testing::Test {
   test::EventLoop loop_;
   test::FakeClock clock_;
   test::FakeInventory inventory_{clock_};
-  test::FakeOrderStore store_;
+  test::FakeQueue queue_;
+  test::FakeOrderStore orders_;
   test::FakeSaleStore sales_;
   test::FakeControlStore lease_;
   test::FakeResults results_;
+  test::FakeStep on_store_ping_;
   test::FakeStep on_ping_;
+  test::FakeStep on_queue_ping_;
+  Flow state_{std::make_shared<FlowState>()};
+  Throttle throttle_;
+  CallMeter direct_;
+  Breaker breaker_{BreakerSettings()};
   Metrics metrics_;
   SaleBook book_{std::make_shared<SaleSnapshot>()};
   Readiness readiness_{std::make_shared<ReadyState>()};
   RecoverySettings settings_;
   std::optional<LaneKeeper> keeper_;
+  std::optional<Auditor> auditor_;
+  std::optional<FlowKeeper> flow_;
   std::optional<Control> control_;
 };
 
@@ -127,11 +152,12 @@ TEST_F(ControlTest, ARoundMakesEveryLaneReadyAndThenTheNode) {
 }
 
 TEST_F(ControlTest, ADependencyThatDoesNotAnswerIsNamedWithItsAdvice) {
-  on_ping_.fail(Errc::unavailable);
+  on_store_ping_.fail(Errc::unavailable);
   round();
-  EXPECT_FALSE(readiness_.get()->ready());
-  EXPECT_NE(problem_of("inventory").find("start it"), std::string::npos);
-  EXPECT_EQ(problem_of("sales"), "");
+  EXPECT_FALSE(readiness_.get()->ready()) << "it knows no sale yet";
+  EXPECT_NE(problem_of("store").find("start Postgres"), std::string::npos);
+  EXPECT_NE(problem_of("sales"), "");
+  EXPECT_EQ(problem_of("inventory"), "");
   round();
   EXPECT_TRUE(readiness_.get()->ready());
 }
@@ -141,15 +167,18 @@ TEST_F(ControlTest, KeepsTheLastSnapshotWhileTheStoreIsSilent) {
   round();
   sales_.on_list.fail(Errc::unavailable);
   round();
-  EXPECT_FALSE(readiness_.get()->ready());
   EXPECT_NE(problem_of("sales"), "");
+  on_store_ping_.fail(Errc::unavailable);
+  const auto listed = sales_.on_list.calls();
+  round();
+  EXPECT_EQ(sales_.on_list.calls(), listed) << "it would not answer";
   EXPECT_NE(book_.get()->find(sale.id), nullptr);
 }
 
 TEST_F(ControlTest, OneSaleThatCannotBeKeptDoesNotStopTheOthers) {
   const auto broken = add_sale(SaleState::open);
   const auto fine = add_sale(SaleState::open);
-  store_.lanes.erase({broken.id, 0});
+  orders_.lanes.erase({broken.id, 0});
   round();
   EXPECT_NE(problem_of("sales").find("sale 1 "), std::string::npos) << problem_of("sales");
   EXPECT_TRUE(inventory_.lane({fine.id, 0}).ready);
@@ -169,10 +198,10 @@ TEST_F(ControlTest, WithoutTheLeaseItRebuildsAndDecidesNothing) {
   clock_.advance(settings_.overdue_age);
   lease_.on_acquire.fail(Errc::unavailable);
   round();
-  EXPECT_TRUE(store_.orders.empty()) << "not sure to lead: not leading";
+  EXPECT_TRUE(orders_.orders.empty()) << "not sure to lead: not leading";
   EXPECT_TRUE(readiness_.get()->ready()) << "the lane is sellable all the same";
   round();
-  EXPECT_EQ(store_.orders.size(), 1U);
+  EXPECT_EQ(orders_.orders.size(), 1U);
 }
 
 TEST_F(ControlTest, ALongQueueOfOverdueOrdersIsWorkedOffInOneRound) {
@@ -183,7 +212,7 @@ TEST_F(ControlTest, ALongQueueOfOverdueOrdersIsWorkedOffInOneRound) {
   for (std::uint64_t i = 0; i < 95; ++i) reserve({sale.id, 0}, i);
   clock_.advance(settings_.overdue_age);
   round();
-  EXPECT_EQ(store_.orders.size(), 95U);
+  EXPECT_EQ(orders_.orders.size(), 95U);
 }
 
 TEST_F(ControlTest, OverdueOrdersThatCannotBeSettledDoNotHoldUpTheRound) {
@@ -220,7 +249,7 @@ TEST_F(ControlTest, ClosedAndSettledSalesAreLeftAlone) {
   EXPECT_GT(inventory_.on_view.calls(), views) << "something is undecided yet";
   clock_.advance(settings_.overdue_age);
   round();
-  EXPECT_TRUE(store_.orders.contains(pending.id));
+  EXPECT_TRUE(orders_.orders.contains(pending.id));
   round();
   const auto calls = inventory_.on_view.calls();
   round();
@@ -322,6 +351,124 @@ TEST_F(ControlTest, MovesThatAreNotAllowedAreRefused) {
   EXPECT_EQ(said(start_set_state(99, SaleState::open).value()), "unknown_sale");
   sales_.on_set_state.fail(Errc::unknown);
   EXPECT_EQ(said(start_set_state(closed.id, SaleState::closed).value()), "outcome_unknown");
+}
+
+TEST_F(ControlTest, ANodeThatWasReadySellsOnWithoutOneService) {
+  add_sale(SaleState::open);
+  round();
+  for (auto* step : {&on_store_ping_, &on_ping_, &on_queue_ping_}) {
+    step->fail_always(Errc::unavailable);
+    round();
+    EXPECT_TRUE(readiness_.get()->ready()) << "the two others make it good";
+    step->work_again();
+    round();
+  }
+  on_ping_.fail_always(Errc::unavailable);
+  on_queue_ping_.fail_always(Errc::unavailable);
+  round();
+  EXPECT_FALSE(readiness_.get()->ready()) << "nothing can be sold without both";
+}
+
+TEST_F(ControlTest, ANodeThatStartsWithoutTheInventoryIsReadyWhenTheStoreSells) {
+  add_sale(SaleState::open);
+  on_ping_.fail_always(Errc::unavailable);
+  round();
+  EXPECT_FALSE(readiness_.get()->ready());
+  clock_.advance(settings_.database_after);
+  round();
+  EXPECT_TRUE(readiness_.get()->ready());
+  EXPECT_EQ(flow_->mode(), FlowMode::database);
+}
+
+TEST_F(ControlTest, TheStoreSellsWhenTheInventoryIsGoneAndUntilItIsBack) {
+  const auto sale = add_sale(SaleState::open, 2);
+  round();
+  on_ping_.fail_always(Errc::unavailable);
+  round();
+  EXPECT_TRUE(state_.get()->store_lanes.empty());
+  clock_.advance(settings_.database_after);
+  round();
+  EXPECT_EQ(state_.get()->store_lanes.size(), 2U);
+  EXPECT_EQ(flow_->mode(), FlowMode::database);
+  EXPECT_TRUE(throttle_.rate().has_value()) << "the store's own rate is a limit";
+  on_ping_.work_again();
+  round();
+  clock_.advance(settings_.restore_after);
+  round();
+  EXPECT_TRUE(state_.get()->store_lanes.empty());
+  EXPECT_EQ(flow_->mode(), FlowMode::normal);
+  EXPECT_FALSE(throttle_.rate().has_value());
+  EXPECT_EQ(inventory_.lane({sale.id, 0}).epoch, 4U) << "one epoch for each seller";
+}
+
+TEST_F(ControlTest, AnInventoryThatStopsAnsweringInTheMiddleIsAskedOncePerRound) {
+  add_sale(SaleState::open, 4);
+  round();
+  inventory_.on_view.fail_always(Errc::unknown);
+  on_ping_.fail_always(Errc::unavailable);
+  on_ping_.before([] {});
+  const auto views = inventory_.on_view.calls();
+  round();
+  EXPECT_LE(inventory_.on_view.calls() - views, 1U);
+}
+
+TEST_F(ControlTest, ABrokenLogOpensItsBreaker) {
+  add_sale(SaleState::open);
+  round();
+  on_queue_ping_.fail_always(Errc::unavailable);
+  for (std::uint32_t i = 0; i < BreakerSettings().calls_min; ++i) round();
+  EXPECT_EQ(flow_->mode(), FlowMode::bypass);
+}
+
+TEST_F(ControlTest, AnOperatorHoldsTheModeOfAllNodes) {
+  add_sale(SaleState::open);
+  round();
+  const auto held = loop_.finish(control_->hold(FlowMode::database));
+  ASSERT_TRUE(held);
+  EXPECT_EQ(held->state.held, FlowMode::database);
+  EXPECT_EQ(lease_.wishes.at(std::string(kModeWish)), "database");
+  round();
+  EXPECT_EQ(loop_.finish(control_->flow())->mode, FlowMode::database);
+  ASSERT_TRUE(loop_.finish(control_->hold(FlowMode::bypass)));
+  round();
+  EXPECT_EQ(flow_->mode(), FlowMode::bypass);
+  lease_.wishes[std::string(kModeWish)] = "auto";
+  round();
+  EXPECT_EQ(flow_->mode(), FlowMode::normal) << "another node's operator said so";
+}
+
+TEST_F(ControlTest, AnOperatorsRebuildGivesEveryLaneANewEpoch) {
+  const auto sale = add_sale(SaleState::open, 2);
+  round();
+  const auto asked = loop_.finish(control_->rebuild(sale.id, false));
+  ASSERT_TRUE(asked);
+  ASSERT_EQ(asked->lanes.size(), 2U);
+  EXPECT_EQ(asked->lanes[0].stage, LaneStage::asked);
+  const auto before = inventory_.lane({sale.id, 0}).epoch;
+  round();
+  EXPECT_EQ(inventory_.lane({sale.id, 0}).epoch, before + 1);
+  EXPECT_EQ(inventory_.lane({sale.id, 1}).epoch, before + 1);
+  EXPECT_EQ(loop_.finish(control_->audit(sale.id))->lanes[0].stage, LaneStage::ready);
+  const auto draft = add_sale(SaleState::draft);
+  EXPECT_EQ(said(loop_.finish(control_->rebuild(draft.id, false))), "invalid_state");
+  EXPECT_EQ(said(loop_.finish(control_->rebuild(99, false))), "unknown_sale");
+  EXPECT_EQ(said(loop_.finish(control_->audit(99))), "unknown_sale");
+}
+
+TEST_F(ControlTest, ForceRaisesAFenceThatTheLogDoesNotCarry) {
+  const auto sale = add_sale(SaleState::open);
+  round();
+  queue_.raise_in = nullptr;
+  inventory_.lane({sale.id, 0}).ready = false;
+  round();
+  EXPECT_NE(problem_of("sales"), "");
+  ASSERT_TRUE(loop_.finish(control_->rebuild(sale.id, false)));
+  round();
+  EXPECT_NE(problem_of("sales"), "");
+  ASSERT_TRUE(loop_.finish(control_->rebuild(sale.id, true)));
+  round();
+  EXPECT_EQ(problem_of("sales"), "");
+  EXPECT_TRUE(inventory_.lane({sale.id, 0}).ready);
 }
 
 TEST_F(ControlTest, RunKeepsGoingRoundAndGivesUpTheLeaseAtItsEnd) {

@@ -9,6 +9,7 @@
 #include "support/fake_clock.hpp"
 #include "support/fake_feed.hpp"
 #include "support/fake_inventory.hpp"
+#include "support/fake_queue.hpp"
 #include "support/fake_store.hpp"
 #include "support/store_values.hpp"
 
@@ -29,12 +30,15 @@ class LaneKeeperTest : public testing::Test {
     sale_.state = SaleState::open;
     store_.lanes[kLane].stock = 100;
     store_.lanes[kLane].window = window_of(sale_);
+    apply_fences_at_once();
     make({});
   }
 
+  void apply_fences_at_once() { queue_.raise_in = &store_; }
+
   void make(std::optional<OrderLog> log) {
     keeper_.reset();
-    LaneKeeper::Ports ports{inventory_, store_, results_, clock_, metrics_};
+    LaneKeeper::Ports ports{inventory_, queue_, store_, results_, clock_, metrics_};
     keeper_.emplace(settings_, std::move(log), ports);
   }
 
@@ -42,10 +46,26 @@ class LaneKeeperTest : public testing::Test {
   void make_ready(Epoch epoch = 1) {
     inventory_.open_lane(kLane, 100, epoch).window = window_of(sale_);
     store_.lanes[kLane].fence = epoch;
+    store_.lanes[kLane].newest = epoch;
   }
 
-  Result<LaneView> keep(bool may_rebuild = true) {
-    return loop_.finish(keeper_->keep(kLane, window_of(sale_), may_rebuild));
+  static LaneKeeper::Duty leader(Seller seller = Seller::inventory) {
+    LaneKeeper::Duty duty;
+    duty.seller = seller;
+    duty.leads = true;
+    return duty;
+  }
+
+  static LaneKeeper::Duty follower() { return {}; }
+
+  static LaneKeeper::Duty without_inventory() {
+    auto duty = leader(Seller::store);
+    duty.inventory_up = false;
+    return duty;
+  }
+
+  Result<LaneState> keep(LaneKeeper::Duty duty = leader()) {
+    return loop_.finish(keeper_->keep(kLane, window_of(sale_), duty));
   }
 
   Result<std::size_t> decide_overdue() { return loop_.finish(keeper_->decide_overdue(kLane)); }
@@ -61,6 +81,7 @@ class LaneKeeperTest : public testing::Test {
   test::EventLoop loop_;
   test::FakeClock clock_;
   test::FakeInventory inventory_{clock_};
+  test::FakeQueue queue_;
   test::FakeOrderStore store_;
   test::FakeResults results_;
   Metrics metrics_;
@@ -71,21 +92,22 @@ class LaneKeeperTest : public testing::Test {
 
 TEST_F(LaneKeeperTest, AReadyLaneIsLeftAlone) {
   make_ready(3);
-  const auto view = keep();
-  ASSERT_EQ(error_of(view), "ok");
-  EXPECT_EQ(view->epoch, 3U);
+  const auto state = keep();
+  ASSERT_EQ(error_of(state), "ok");
+  EXPECT_EQ(state->stage(), LaneStage::ready);
+  EXPECT_EQ(state->view.epoch, 3U);
   EXPECT_EQ(inventory_.on_set_window.calls(), 0U);
   EXPECT_EQ(inventory_.on_rebuild.calls(), 0U);
-  EXPECT_EQ(store_.on_fence.calls(), 0U);
+  EXPECT_EQ(store_.on_next_epoch.calls(), 0U);
 }
 
 TEST_F(LaneKeeperTest, AnotherWindowIsSet) {
   make_ready();
   sale_.state = SaleState::paused;
   ++sale_.revision;
-  const auto view = keep(false);
-  ASSERT_EQ(error_of(view), "ok");
-  EXPECT_EQ(view->window, window_of(sale_));
+  const auto state = keep(follower());
+  ASSERT_EQ(error_of(state), "ok");
+  EXPECT_EQ(state->view.window, window_of(sale_));
   EXPECT_EQ(inventory_.lane(kLane).window, window_of(sale_));
   EXPECT_EQ(inventory_.on_rebuild.calls(), 0U);
 }
@@ -95,71 +117,164 @@ TEST_F(LaneKeeperTest, AWindowOlderThanTheLanesDoesNotUndoIt) {
   sale_.state = SaleState::paused;
   ++sale_.revision;
   make_ready();
-  ASSERT_EQ(error_of(loop_.finish(keeper_->keep(kLane, window_of(known_before), true))), "ok");
+  ASSERT_EQ(error_of(loop_.finish(keeper_->keep(kLane, window_of(known_before), leader()))), "ok");
   EXPECT_EQ(inventory_.lane(kLane).window, window_of(sale_));
 }
 
 TEST_F(LaneKeeperTest, ALaneThatIsNotReadyWaitsForTheLeader) {
-  const auto view = keep(false);
-  EXPECT_EQ(error_of(view), text_of(Errc::not_ready));
-  EXPECT_EQ(store_.on_fence.calls(), 0U);
+  EXPECT_EQ(error_of(keep(follower())), text_of(Errc::not_ready));
+  EXPECT_EQ(store_.on_next_epoch.calls(), 0U);
   EXPECT_FALSE(inventory_.has(kLane));
 }
 
 TEST_F(LaneKeeperTest, TheLeaderBuildsALaneFromTheStore) {
   const auto sold = test::message_of(kLane, test::user_of(1), 2);
   store_.decide(sold);
-  const auto view = keep();
-  ASSERT_EQ(error_of(view), "ok");
-  EXPECT_TRUE(view->ready);
-  EXPECT_EQ(view->epoch, 2U) << "one above what the store accepted before";
-  EXPECT_EQ(view->stock, 98);
-  EXPECT_EQ(view->window, window_of(sale_));
+  const auto state = keep();
+  ASSERT_EQ(error_of(state), "ok");
+  EXPECT_TRUE(state->view.ready);
+  EXPECT_EQ(state->view.epoch, 2U) << "one above what the store accepted before";
+  EXPECT_EQ(state->view.stock, 98);
+  EXPECT_EQ(state->view.window, window_of(sale_));
   EXPECT_EQ(store_.lanes[kLane].fence, 2U);
   EXPECT_EQ(inventory_.lane(kLane).records.at(sold.user).order.status, OrderStatus::confirmed);
+}
+
+TEST_F(LaneKeeperTest, AFreshLaneNeedsNoLog) {
+  store_.lanes[kLane].fence = 0;
+  store_.lanes[kLane].newest = 0;
+  queue_.on_fence.fail_always(Errc::unavailable);
+  const auto state = keep();
+  ASSERT_EQ(error_of(state), "ok");
+  EXPECT_EQ(state->view.epoch, 1U);
+  EXPECT_EQ(queue_.on_fence.calls(), 0U);
 }
 
 TEST_F(LaneKeeperTest, ARebuildDecidesWhatIsPendingBeforeItFences) {
   make_ready();
   const auto promised = reserve(1, 1, 2);
   inventory_.lane(kLane).ready = false;
-  store_.on_fence.before([&] { EXPECT_TRUE(store_.orders.contains(promised.id)); });
-  const auto view = keep();
-  ASSERT_EQ(error_of(view), "ok");
+  queue_.on_fence.before([&] { EXPECT_TRUE(store_.orders.contains(promised.id)); });
+  const auto state = keep();
+  ASSERT_EQ(error_of(state), "ok");
   EXPECT_EQ(store_.orders.at(promised.id).status, OrderStatus::confirmed);
   EXPECT_EQ(inventory_.lane(kLane).records.at(promised.user).order.status, OrderStatus::confirmed);
-  EXPECT_EQ(view->stock, 98);
-  EXPECT_EQ(view->pending, 0U);
+  EXPECT_EQ(state->view.stock, 98);
+  EXPECT_EQ(state->view.pending, 0U);
   EXPECT_EQ(results_.announced, std::vector<Outcome>{test::confirmed(promised)});
   EXPECT_EQ(inventory_.overdue_ages.at(0), Millis{0}) << "whatever its age";
 }
 
-TEST_F(LaneKeeperTest, ALostLaneIsRebuiltWhenTheLogIsAppliedThroughItsLoss) {
-  make(OrderLog{"orders", 4});
+TEST_F(LaneKeeperTest, ASuspectLaneIsClosedBeforeWhatItHoldsIsDecided) {
   make_ready();
-  inventory_.lane(kLane).ready = false;
-  store_.applied = clock_.now() - Millis{1};
-  EXPECT_EQ(error_of(keep()), text_of(Errc::not_ready));
-  EXPECT_EQ(store_.lanes[kLane].fence, 1U) << "orders may be on their way";
-  store_.applied = clock_.now();
-  ASSERT_EQ(error_of(keep()), "ok");
-  EXPECT_EQ(store_.lanes[kLane].fence, 2U);
+  const auto promised = reserve(1);
+  store_.lanes[kLane].suspect = 1;
+  inventory_.on_overdue.before([&] { EXPECT_EQ(inventory_.on_close.calls(), 1U); });
+  const auto state = keep();
+  ASSERT_EQ(error_of(state), "ok");
+  EXPECT_EQ(state->view.epoch, 2U);
+  EXPECT_EQ(state->stage(), LaneStage::ready);
+  EXPECT_EQ(store_.orders.at(promised.id).status, OrderStatus::confirmed);
 }
 
-TEST_F(LaneKeeperTest, ALostLaneDoesNotWaitForAStoppedLogForEver) {
-  make(OrderLog{"orders", 4});
+TEST_F(LaneKeeperTest, ASuspectLaneSellsUntilItsRebuildBegins) {
   make_ready();
-  inventory_.lane(kLane).ready = false;
-  store_.applied.reset();
-  EXPECT_EQ(error_of(keep()), text_of(Errc::not_ready));
-  clock_.advance(settings_.overdue_age_max);
-  EXPECT_EQ(error_of(keep()), "ok");
+  store_.lanes[kLane].suspect = 1;
+  const auto seen = keep(follower());
+  ASSERT_EQ(error_of(seen), "ok");
+  EXPECT_EQ(seen->stage(), LaneStage::asked);
+  auto without_queue = leader();
+  without_queue.queue_up = false;
+  ASSERT_EQ(error_of(keep(without_queue)), "ok") << "no fence would pass: it had better sell";
+  EXPECT_EQ(inventory_.on_close.calls(), 0U);
+  EXPECT_EQ(keep()->view.epoch, 2U);
 }
 
-TEST_F(LaneKeeperTest, AFreshLaneDoesNotWaitForTheLog) {
-  make(OrderLog{"orders", 4});
-  store_.lanes[kLane].fence = 0;
-  EXPECT_EQ(error_of(keep()), "ok");
+TEST_F(LaneKeeperTest, ALostLaneOpensWhenTheLogHasAppliedItsFence) {
+  make_ready();
+  inventory_.lane(kLane).ready = false;
+  queue_.raise_in = nullptr;
+  EXPECT_EQ(error_of(keep()), text_of(Errc::not_ready));
+  EXPECT_EQ(queue_.fences, (std::vector<Fence>{{kLane, 2}}));
+  EXPECT_EQ(loop_.finish(keeper_->look(kLane, true))->stage(), LaneStage::fencing);
+  EXPECT_EQ(error_of(keep()), text_of(Errc::not_ready));
+  EXPECT_EQ(queue_.fences.size(), 1U) << "it is on its way";
+  EXPECT_EQ(store_.on_next_epoch.calls(), 1U) << "the same rebuild goes on";
+  store_.lanes[kLane].fence = 2;
+  const auto state = keep();
+  ASSERT_EQ(error_of(state), "ok");
+  EXPECT_EQ(state->view.epoch, 2U);
+}
+
+TEST_F(LaneKeeperTest, AFenceThatDoesNotArriveIsSentAgain) {
+  make_ready();
+  inventory_.lane(kLane).ready = false;
+  queue_.raise_in = nullptr;
+  EXPECT_EQ(error_of(keep()), text_of(Errc::not_ready));
+  clock_.advance(settings_.fence_again);
+  EXPECT_EQ(error_of(keep()), text_of(Errc::not_ready));
+  EXPECT_EQ(queue_.fences, (std::vector<Fence>{{kLane, 2}, {kLane, 2}}));
+}
+
+TEST_F(LaneKeeperTest, AFenceThatCannotBeSentLeavesTheLaneClosed) {
+  make_ready();
+  inventory_.lane(kLane).ready = false;
+  queue_.on_fence.fail(Errc::unavailable);
+  EXPECT_EQ(error_of(keep()), text_of(Errc::unavailable));
+  EXPECT_EQ(store_.lanes[kLane].fence, 1U);
+  queue_.on_fence.fail(Errc::unknown, true);
+  EXPECT_EQ(error_of(keep()), "ok") << "it was there after all";
+}
+
+TEST_F(LaneKeeperTest, WhatTheOldLaneHeldIsDecidedOnce) {
+  make_ready();
+  reserve(1);
+  inventory_.lane(kLane).ready = false;
+  queue_.raise_in = nullptr;
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(error_of(keep()), text_of(Errc::not_ready));
+  EXPECT_EQ(store_.apply_calls.size(), 1U);
+}
+
+TEST_F(LaneKeeperTest, AnEpochWhoseOpeningIsInDoubtIsNeverOpenedAgain) {
+  make_ready();
+  inventory_.lane(kLane).ready = false;
+  inventory_.on_rebuild.fail(Errc::unknown);
+  EXPECT_EQ(error_of(keep()), text_of(Errc::unknown));
+  const auto state = keep();
+  ASSERT_EQ(error_of(state), "ok");
+  EXPECT_EQ(state->view.epoch, 3U);
+}
+
+TEST_F(LaneKeeperTest, AnEpochThatWasSurelyNotOpenedIsNotWasted) {
+  make_ready();
+  inventory_.lane(kLane).ready = false;
+  inventory_.on_rebuild.fail(Errc::unavailable);
+  EXPECT_EQ(error_of(keep()), text_of(Errc::unavailable));
+  const auto state = keep();
+  ASSERT_EQ(error_of(state), "ok");
+  EXPECT_EQ(state->view.epoch, 2U);
+}
+
+TEST_F(LaneKeeperTest, AnotherKeepersEpochIsNotOpened) {
+  make_ready();
+  inventory_.lane(kLane).ready = false;
+  store_.lanes[kLane].newest = 2;
+  store_.lanes[kLane].fence = 2;
+  const auto state = keep();
+  ASSERT_EQ(error_of(state), "ok");
+  EXPECT_EQ(state->view.epoch, 3U) << "its allotter may open epoch 2 at any moment";
+}
+
+TEST_F(LaneKeeperTest, AFenceThatAnotherRaisedHigherStopsTheOpening) {
+  make_ready();
+  inventory_.lane(kLane).ready = false;
+  store_.on_image.before([&] {
+    store_.lanes[kLane].newest = 5;
+    store_.lanes[kLane].fence = 5;
+  });
+  EXPECT_EQ(error_of(keep()), text_of(Errc::not_ready));
+  EXPECT_FALSE(inventory_.lane(kLane).ready);
+  EXPECT_EQ(keep()->view.epoch, 6U);
 }
 
 TEST_F(LaneKeeperTest, WhatIsPendingIsDecidedInPartsThatTheStoreTakes) {
@@ -173,26 +288,80 @@ TEST_F(LaneKeeperTest, WhatIsPendingIsDecidedInPartsThatTheStoreTakes) {
   for (const auto& call : store_.apply_calls) EXPECT_LE(call.messages.size(), 1000U);
 }
 
-TEST_F(LaneKeeperTest, WithoutTheStoreNothingIsFenced) {
+TEST_F(LaneKeeperTest, NothingIsFencedBeforeThePendingOrdersAreDecided) {
   make_ready();
   reserve(1);
   inventory_.lane(kLane).ready = false;
   store_.on_apply.fail(Errc::unavailable);
   EXPECT_EQ(error_of(keep()), text_of(Errc::unavailable));
-  EXPECT_EQ(store_.on_fence.calls(), 0U);
   inventory_.on_overdue.fail(Errc::unknown);
   EXPECT_EQ(error_of(keep()), text_of(Errc::unknown));
-  EXPECT_EQ(store_.on_fence.calls(), 0U);
+  EXPECT_EQ(queue_.on_fence.calls(), 0U);
   EXPECT_EQ(error_of(keep()), "ok");
 }
 
 TEST_F(LaneKeeperTest, ALaneBehindTheFenceIsRebuilt) {
   make_ready(3);
   store_.lanes[kLane].fence = 4;
-  EXPECT_EQ(error_of(keep(false)), text_of(Errc::not_ready));
-  const auto view = keep();
-  ASSERT_EQ(error_of(view), "ok");
-  EXPECT_EQ(view->epoch, 5U);
+  store_.lanes[kLane].newest = 4;
+  EXPECT_EQ(error_of(keep(follower())), text_of(Errc::not_ready));
+  const auto state = keep();
+  ASSERT_EQ(error_of(state), "ok");
+  EXPECT_EQ(state->view.epoch, 5U);
+}
+
+TEST_F(LaneKeeperTest, WithoutTheInventoryTheStoreSellsBehindAFence) {
+  make_ready();
+  inventory_.on_view.fail_always(Errc::unavailable);
+  queue_.raise_in = nullptr;
+  EXPECT_EQ(error_of(keep(without_inventory())), text_of(Errc::not_ready));
+  EXPECT_EQ(queue_.fences, (std::vector<Fence>{{kLane, 2}})) << "what the log holds comes first";
+  store_.lanes[kLane].fence = 2;
+  const auto state = keep(without_inventory());
+  ASSERT_EQ(error_of(state), "ok");
+  EXPECT_EQ(state->head.seller(), Seller::store);
+  EXPECT_EQ(state->stage(), LaneStage::ready);
+  EXPECT_EQ(inventory_.on_view.calls(), 0U) << "it would not answer";
+  auto elsewhere = follower();
+  elsewhere.inventory_up = false;
+  EXPECT_EQ(error_of(keep(elsewhere)), "ok") << "the row says so to every node";
+}
+
+TEST_F(LaneKeeperTest, TheInventoryTakesOverFromTheStoreWithoutTheLog) {
+  make_ready();
+  inventory_.lane(kLane).ready = false;
+  ASSERT_EQ(keep(without_inventory())->head.seller(), Seller::store);
+  const auto sold = test::message_of(kLane, test::user_of(1), 2, 2);
+  store_.decide(sold);
+  queue_.on_fence.fail_always(Errc::unavailable);
+  const auto state = keep();
+  ASSERT_EQ(error_of(state), "ok");
+  EXPECT_EQ(state->head.seller(), Seller::inventory);
+  EXPECT_EQ(state->view.epoch, 3U);
+  EXPECT_EQ(state->view.stock, 98);
+}
+
+TEST_F(LaneKeeperTest, TheStoreKeepsSellingWhileTheInventoryIsStillAway) {
+  make_ready();
+  ASSERT_EQ(error_of(keep(without_inventory())), "ok");
+  auto impatient = leader(Seller::inventory);
+  impatient.inventory_up = false;
+  const auto state = keep(impatient);
+  ASSERT_EQ(error_of(state), "ok");
+  EXPECT_EQ(state->head.seller(), Seller::store);
+  EXPECT_EQ(store_.on_next_epoch.calls(), 1U);
+}
+
+TEST_F(LaneKeeperTest, AnInventoryThatComesBackMidwayGetsAnEpochOfItsOwn) {
+  make_ready();
+  inventory_.lane(kLane).ready = false;
+  queue_.raise_in = nullptr;
+  EXPECT_EQ(error_of(keep(without_inventory())), text_of(Errc::not_ready));
+  apply_fences_at_once();
+  const auto state = keep();
+  ASSERT_EQ(error_of(state), "ok");
+  EXPECT_EQ(state->view.epoch, 3U);
+  EXPECT_EQ(state->head.seller(), Seller::inventory);
 }
 
 TEST_F(LaneKeeperTest, ALaneThatIsStillNotReadyAfterARebuildIsNoSuccess) {
@@ -207,17 +376,24 @@ TEST_F(LaneKeeperTest, FailuresArePassedOn) {
   make_ready();
   inventory_.on_view.fail(Errc::unavailable);
   EXPECT_EQ(error_of(keep()), text_of(Errc::unavailable));
-  store_.on_fence_epoch.fail(Errc::unknown);
+  store_.on_head.fail(Errc::unknown);
   EXPECT_EQ(error_of(keep()), text_of(Errc::unknown));
   sale_.state = SaleState::paused;
   ++sale_.revision;
   inventory_.on_set_window.fail(Errc::unavailable);
   EXPECT_EQ(error_of(keep()), text_of(Errc::unavailable));
+  store_.lanes[kLane].suspect = 1;
+  inventory_.on_close.fail(Errc::unknown);
+  EXPECT_EQ(error_of(keep()), text_of(Errc::unknown));
   inventory_.lane(kLane).ready = false;
   inventory_.on_rebuild.fail(Errc::stale);
   EXPECT_EQ(error_of(keep()), text_of(Errc::stale)) << "another node was quicker";
-  store_.on_fence.fail(Errc::unavailable);
+  store_.on_image.fail(Errc::unavailable);
   EXPECT_EQ(error_of(keep()), text_of(Errc::unavailable));
+  store_.on_next_epoch.fail(Errc::overloaded);
+  inventory_.on_rebuild.fail(Errc::unknown);
+  EXPECT_EQ(error_of(keep()), text_of(Errc::unknown));
+  EXPECT_EQ(error_of(keep()), text_of(Errc::overloaded));
   store_.lanes.clear();
   EXPECT_EQ(error_of(keep()), text_of(Errc::not_found));
 }
@@ -296,14 +472,14 @@ TEST_F(LoggedLaneKeeperTest, WaitsForWhatMayStillBeOnItsWay) {
 TEST_F(LoggedLaneKeeperTest, WaitsNoLongerThanItsBound) {
   store_.applied = TimePoint{};
   EXPECT_EQ(age(), settings_.overdue_age_max);
-  store_.applied = std::nullopt;
+  store_.applied.reset();
   EXPECT_EQ(age(), settings_.overdue_age_max) << "a partition nobody has read says nothing";
 }
 
 TEST_F(LoggedLaneKeeperTest, WithoutTheLogsTimeNothingIsDecided) {
   reserve(1);
   clock_.advance(std::chrono::hours(1));
-  store_.on_applied_through.fail(Errc::unavailable);
+  store_.on_progress.fail(Errc::unavailable);
   EXPECT_EQ(error_of(decide_overdue()), text_of(Errc::unavailable));
   EXPECT_TRUE(store_.orders.empty());
 }

@@ -12,6 +12,14 @@ std::uint64_t pending_in(const FakeInventory::Lane& lane) {
   return static_cast<std::uint64_t>(std::ranges::count_if(lane.records, queued));
 }
 
+std::int64_t held_in(const FakeInventory::Lane& lane) {
+  std::int64_t held = 0;
+  for (const auto& [user, record] : lane.records) {
+    if (record.order.status == OrderStatus::queued) held += record.order.quantity;
+  }
+  return held;
+}
+
 }  // namespace
 
 FakeInventory::Lane& FakeInventory::open_lane(LaneId id, std::int64_t stock, Epoch epoch) {
@@ -111,6 +119,7 @@ Task<LaneView> FakeInventory::view(Call call) {
   view.version = lane.version;
   view.stock = lane.stock;
   view.pending = pending_in(lane);
+  view.held = held_in(lane);
   view.window = lane.window;
   co_return view;
 }
@@ -152,13 +161,23 @@ Task<std::vector<Pending>> FakeInventory::overdue(Call call, Millis age, std::si
   co_return overdue;
 }
 
+Task<> FakeInventory::close(Call call) {
+  const auto fault = co_await on_close.enter();
+  if (fault && !fault->done) co_return fault->error;
+  if (auto* lane = valid_lane(call)) {
+    lane->ready = false;
+    lane->closed = true;
+  }
+  if (fault) co_return fault->error;
+  co_return boost::system::in_place_value;
+}
+
 Task<> FakeInventory::rebuild(Call call, const LaneImage& image) {
   const auto fault = co_await on_rebuild.enter();
   if (fault && !fault->done) co_return fault->error;
-  if (has(call.lane) && lanes_[call.lane].ready && image.epoch <= lanes_[call.lane].epoch) {
-    co_return Errc::stale;
-  }
+  const bool known = lanes_.contains(call.lane);
   Lane& lane = lanes_[call.lane];
+  if (known && (lane.ready || lane.closed) && image.epoch <= lane.epoch) co_return Errc::stale;
   lane = Lane();
   lane.epoch = image.epoch;
   lane.stock = image.stock;

@@ -24,6 +24,7 @@ class FakeInventory final : public Inventory {
 
   struct Lane {
     bool ready = true;
+    bool closed = false;  ///< Ended by `close`: no longer ready, but its epoch is still known.
     Epoch epoch = 1;
     std::uint64_t version = 1;
     std::int64_t stock = 0;
@@ -47,6 +48,7 @@ class FakeInventory final : public Inventory {
   Task<LaneView> view(Call call) override;
   Task<Winners> winners(Call call) override;
   Task<std::vector<Pending>> overdue(Call call, Millis age, std::size_t max) override;
+  Task<> close(Call call) override;
   Task<> rebuild(Call call, const LaneImage& image) override;
   Task<> set_window(Call call, LaneWindow window) override;
 
@@ -56,6 +58,7 @@ class FakeInventory final : public Inventory {
   FakeStep on_view;
   FakeStep on_winners;
   FakeStep on_overdue;
+  FakeStep on_close;
   FakeStep on_rebuild;
   FakeStep on_set_window;
 

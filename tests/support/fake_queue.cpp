@@ -11,6 +11,18 @@ Task<std::vector<Receipt>> FakeQueue::publish(Ticks /*deadline*/, In<OrderMessag
   co_return receipts;
 }
 
+Task<> FakeQueue::fence(Ticks deadline, Fence fence) {
+  const auto fault = co_await on_fence.enter();
+  if (fault && !fault->done) co_return fault->error;
+  fences.push_back(fence);
+  if (raise_in != nullptr) {
+    auto raised = co_await raise_in->raise_fence(deadline, fence);
+    if (!raised) co_return raised.error();
+  }
+  if (fault) co_return fault->error;
+  co_return boost::system::in_place_value;
+}
+
 Receipt queued() {
   Receipt receipt;
   receipt.kind = Receipt::Kind::queued;

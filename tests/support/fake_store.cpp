@@ -1,5 +1,7 @@
 #include "support/fake_store.hpp"
 
+#include <algorithm>
+
 namespace sluice::test {
 
 const Order* FakeOrderStore::live_order(SaleId sale, const UserId& user) const {
@@ -35,6 +37,9 @@ Outcome FakeOrderStore::decide(const OrderMessage& message) {
     lane->second.stock -= message.quantity;
     outcome.status = OrderStatus::confirmed;
   }
+  auto& row = lane->second;
+  const bool proven = outcome.status == OrderStatus::rejected && message.epoch == row.fence;
+  if (proven && row.by_store != row.fence) row.suspect = row.fence;
   Order order;
   order.id = message.id;
   order.lane = message.lane;
@@ -59,6 +64,9 @@ Task<std::vector<Outcome>> FakeOrderStore::apply(Ticks /*deadline*/, In<OrderMes
   }
   std::vector<Outcome> outcomes;
   for (const auto& message : messages) outcomes.push_back(decide(message));
+  if (range) {
+    for (const auto& fence : range->fences) raise(fence);
+  }
   if (fault) co_return fault->error;
   co_return outcomes;
 }
@@ -86,22 +94,58 @@ Task<std::optional<Order>> FakeOrderStore::find_live(Ticks /*deadline*/, SaleId 
   co_return std::optional<Order>(*order);
 }
 
-Task<Epoch> FakeOrderStore::fence_epoch(Ticks /*deadline*/, LaneId lane) {
-  const auto fault = co_await on_fence_epoch.enter();
+void FakeOrderStore::raise(const Fence& fence) {
+  const auto it = lanes.find(fence.lane);
+  if (it == lanes.end() || fence.epoch > it->second.newest) return;
+  it->second.fence = std::max(it->second.fence, fence.epoch);
+}
+
+Task<LaneHead> FakeOrderStore::head(Ticks /*deadline*/, LaneId lane) {
+  const auto fault = co_await on_head.enter();
   if (fault) co_return fault->error;
   const auto it = lanes.find(lane);
   if (it == lanes.end()) co_return Errc::not_found;
-  co_return it->second.fence;
+  const auto& row = it->second;
+  co_return LaneHead{row.fence, row.newest, row.by_store, row.suspect};
 }
 
-Task<LaneImage> FakeOrderStore::fence(Ticks /*deadline*/, LaneId lane) {
-  const auto fault = co_await on_fence.enter();
+Task<Epoch> FakeOrderStore::next_epoch(Ticks /*deadline*/, LaneId lane, Seller seller) {
+  const auto fault = co_await on_next_epoch.enter();
+  if (fault && !fault->done) co_return fault->error;
+  const auto it = lanes.find(lane);
+  if (it == lanes.end()) co_return Errc::not_found;
+  auto& row = it->second;
+  row.newest = std::max(row.newest, row.fence) + 1;
+  if (seller == Seller::store) row.by_store = row.newest;
+  if (fault) co_return fault->error;
+  co_return row.newest;
+}
+
+Task<> FakeOrderStore::raise_fence(Ticks /*deadline*/, Fence fence) {
+  const auto fault = co_await on_raise_fence.enter();
+  if (fault && !fault->done) co_return fault->error;
+  raise(fence);
+  if (fault) co_return fault->error;
+  co_return boost::system::in_place_value;
+}
+
+Task<> FakeOrderStore::suspect(Ticks /*deadline*/, LaneId lane) {
+  const auto fault = co_await on_suspect.enter();
+  if (fault) co_return fault->error;
+  const auto it = lanes.find(lane);
+  if (it == lanes.end()) co_return Errc::not_found;
+  it->second.suspect = it->second.fence;
+  co_return boost::system::in_place_value;
+}
+
+Task<LaneImage> FakeOrderStore::image(Ticks /*deadline*/, LaneId lane) {
+  const auto fault = co_await on_image.enter();
   if (fault) co_return fault->error;
   const auto it = lanes.find(lane);
   if (it == lanes.end()) co_return Errc::not_found;
   LaneImage image;
   image.lane = lane;
-  image.epoch = ++it->second.fence;
+  image.epoch = it->second.fence;
   image.window = it->second.window;
   image.stock = it->second.stock;
   for (const auto& [id, order] : orders) {
@@ -111,36 +155,67 @@ Task<LaneImage> FakeOrderStore::fence(Ticks /*deadline*/, LaneId lane) {
   co_return image;
 }
 
+Task<Standing> FakeOrderStore::standing(Ticks /*deadline*/, LaneId lane, In<UserId> users) {
+  const auto fault = co_await on_standing.enter();
+  if (fault) co_return fault->error;
+  const auto it = lanes.find(lane);
+  if (it == lanes.end()) co_return Errc::not_found;
+  const auto& row = it->second;
+  Standing standing;
+  standing.head = LaneHead{row.fence, row.newest, row.by_store, row.suspect};
+  standing.stock = row.stock;
+  standing.window = row.window;
+  standing.open = row.window.state == SaleState::open;
+  for (const auto& user : users) {
+    const auto* order = live_order(lane.sale, user);
+    standing.orders.push_back(
+        order == nullptr ? std::optional<OrderView>()
+                         : std::optional(OrderView{order->id, order->status, order->quantity}));
+  }
+  co_return standing;
+}
+
 Task<std::int64_t> FakeOrderStore::position(Ticks /*deadline*/, std::string topic,
                                             std::int32_t partition) {
   const auto it = positions.find({topic, partition});
   co_return it == positions.end() ? 0 : it->second;
 }
 
-Task<std::optional<TimePoint>> FakeOrderStore::applied_through(Ticks /*deadline*/,
-                                                               std::string /*topic*/,
-                                                               std::int32_t /*partitions*/) {
-  const auto fault = co_await on_applied_through.enter();
+Task<LogProgress> FakeOrderStore::progress(Ticks /*deadline*/, std::string topic,
+                                           std::int32_t /*partitions*/) {
+  const auto fault = co_await on_progress.enter();
   if (fault) co_return fault->error;
-  co_return applied;
+  LogProgress progress;
+  progress.through = applied;
+  for (const auto& [partition, next] : positions) {
+    if (partition.first == topic) progress.applied += next;
+  }
+  co_return progress;
 }
 
-Task<AuditFigures> FakeOrderStore::audit(Ticks /*deadline*/, SaleId sale) {
-  AuditFigures figures;
-  for (const auto& [id, lane] : lanes) {
-    if (id.sale == sale) figures.stock += lane.stock;
-  }
-  for (const auto& [id, order] : orders) {
-    if (order.lane.sale != sale) continue;
-    if (is_live(order.status)) {
-      figures.live_units += order.quantity;
-      ++figures.live_orders;
+Task<std::vector<LaneFigures>> FakeOrderStore::audit(Ticks /*deadline*/, SaleId sale) {
+  const auto fault = co_await on_audit.enter();
+  if (fault) co_return fault->error;
+  std::vector<LaneFigures> lanes_of_sale;
+  for (const auto& [id, row] : lanes) {
+    if (id.sale != sale) continue;
+    LaneFigures figures;
+    figures.lane = id;
+    figures.head = LaneHead{row.fence, row.newest, row.by_store, row.suspect};
+    figures.stock = row.stock;
+    for (const auto& [order_id, order] : orders) {
+      if (order.lane != id) continue;
+      if (is_live(order.status)) {
+        figures.live_units += order.quantity;
+        ++figures.live_orders;
+      }
+      figures.rejected_stock += order.reason == RejectReason::stock ? 1 : 0;
+      figures.rejected_duplicate += order.reason == RejectReason::duplicate ? 1 : 0;
     }
-    figures.rejected_stock += order.reason == RejectReason::stock ? 1 : 0;
-    figures.rejected_duplicate += order.reason == RejectReason::duplicate ? 1 : 0;
+    figures.initial = row.initial.value_or(figures.stock + figures.live_units);
+    lanes_of_sale.push_back(figures);
   }
-  figures.initial = figures.stock + figures.live_units;
-  co_return figures;
+  co_return lanes_of_sale;
 }
 
 Task<Sale> FakeSaleStore::create(Ticks /*deadline*/, SaleDraft draft) {
@@ -196,6 +271,18 @@ Task<Lease> FakeControlStore::acquire(Ticks /*deadline*/, std::string /*name*/, 
 
 Task<> FakeControlStore::release(Ticks /*deadline*/, std::string /*name*/, std::string who) {
   if (holder == who) holder.clear();
+  co_return boost::system::in_place_value;
+}
+
+Task<std::string> FakeControlStore::wish(Ticks /*deadline*/, std::string name) {
+  const auto fault = co_await on_wish.enter();
+  if (fault) co_return fault->error;
+  const auto it = wishes.find(name);
+  co_return it == wishes.end() ? std::string() : it->second;
+}
+
+Task<> FakeControlStore::set_wish(Ticks /*deadline*/, std::string name, std::string value) {
+  wishes[name] = std::move(value);
   co_return boost::system::in_place_value;
 }
 

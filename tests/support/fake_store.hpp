@@ -21,7 +21,11 @@ class FakeOrderStore final : public OrderStore {
   struct Lane {
     std::int64_t stock = 0;
     Epoch fence = 1;
+    Epoch newest = 1;
+    Epoch by_store = 0;
+    Epoch suspect = 0;
     LaneWindow window;
+    std::optional<std::int64_t> initial;  ///< Without it the audit always finds them conserved.
   };
 
   struct Applied {
@@ -33,33 +37,43 @@ class FakeOrderStore final : public OrderStore {
                                    std::optional<OffsetRange> range) override;
   Task<std::vector<std::optional<Order>>> find(Ticks deadline, In<OrderKey> keys) override;
   Task<std::optional<Order>> find_live(Ticks deadline, SaleId sale, UserId user) override;
-  Task<Epoch> fence_epoch(Ticks deadline, LaneId lane) override;
-  Task<LaneImage> fence(Ticks deadline, LaneId lane) override;
+  Task<LaneHead> head(Ticks deadline, LaneId lane) override;
+  Task<Epoch> next_epoch(Ticks deadline, LaneId lane, Seller seller) override;
+  Task<> raise_fence(Ticks deadline, Fence fence) override;
+  Task<> suspect(Ticks deadline, LaneId lane) override;
+  Task<LaneImage> image(Ticks deadline, LaneId lane) override;
+  Task<Standing> standing(Ticks deadline, LaneId lane, In<UserId> users) override;
   Task<std::int64_t> position(Ticks deadline, std::string topic, std::int32_t partition) override;
-  Task<std::optional<TimePoint>> applied_through(Ticks deadline, std::string topic,
-                                                 std::int32_t partitions) override;
-  Task<AuditFigures> audit(Ticks deadline, SaleId sale) override;
+  Task<LogProgress> progress(Ticks deadline, std::string topic, std::int32_t partitions) override;
+  Task<std::vector<LaneFigures>> audit(Ticks deadline, SaleId sale) override;
 
-  /// The outcome of one message, and its row.
+  /// The outcome of one message, and its row. A new rejection that proves a wrong projection makes
+  /// the epoch suspect.
   Outcome decide(const OrderMessage& message);
 
   FakeStep on_apply;
   FakeStep on_find;
   FakeStep on_find_live;
-  FakeStep on_fence_epoch;
-  FakeStep on_fence;
-  FakeStep on_applied_through;
+  FakeStep on_head;
+  FakeStep on_next_epoch;
+  FakeStep on_raise_fence;
+  FakeStep on_suspect;
+  FakeStep on_image;
+  FakeStep on_standing;
+  FakeStep on_progress;
+  FakeStep on_audit;
 
   std::map<LaneId, Lane> lanes;
   std::map<OrderId, Order> orders;
   std::map<std::pair<std::string, std::int32_t>, std::int64_t> positions;
-  std::optional<TimePoint> applied;  ///< What `applied_through` answers.
+  std::optional<TimePoint> applied;  ///< The log time that `progress` answers.
 
   std::vector<Applied> apply_calls;               ///< Every call of `apply`.
   std::vector<std::vector<OrderKey>> find_calls;  ///< The keys of every call of `find`.
 
  private:
   const Order* live_order(SaleId sale, const UserId& user) const;
+  void raise(const Fence& fence);
 };
 
 /// Sales in a map, numbered from 1.
@@ -82,8 +96,12 @@ class FakeControlStore final : public ControlStore {
  public:
   Task<Lease> acquire(Ticks deadline, std::string name, std::string holder, Millis ttl) override;
   Task<> release(Ticks deadline, std::string name, std::string holder) override;
+  Task<std::string> wish(Ticks deadline, std::string name) override;
+  Task<> set_wish(Ticks deadline, std::string name, std::string value) override;
 
   FakeStep on_acquire;
+  FakeStep on_wish;
+  std::map<std::string, std::string> wishes;
   std::string holder;
   std::uint64_t term = 0;
 };

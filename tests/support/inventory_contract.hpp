@@ -35,6 +35,9 @@ struct InventoryContract {
 /// Puts an adapter under the suite; called at static initialisation by one source of its tests.
 bool register_inventory_contract(InventoryContract contract);
 
+/// The part of the suite about whole lanes, which `register_inventory_contract` includes.
+bool register_inventory_lane_contract(InventoryContract contract);
+
 /// One lane of a world, with short forms of every call. Calls that must succeed throw
 /// boost::system::system_error when they do not; the others return their result.
 class LaneDriver {
@@ -58,6 +61,7 @@ class LaneDriver {
   Result<Winners> try_winners();
   std::vector<std::string> winners();  ///< Sorted.
   std::vector<OrderMessage> overdue(Millis age = Millis{0}, std::size_t max = 10'000);
+  Result<void> close();
   Result<void> set_window(const LaneWindow& window);
 
   InventoryWorld& world;

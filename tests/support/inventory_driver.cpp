@@ -87,6 +87,10 @@ std::vector<OrderMessage> LaneDriver::overdue(Millis age, std::size_t max) {
   return messages;
 }
 
+Result<void> LaneDriver::close() {
+  return run_on(world.context(), world.inventory().close(call()));
+}
+
 Result<void> LaneDriver::set_window(const LaneWindow& window) {
   return run_on(world.context(), world.inventory().set_window(call(), window));
 }

@@ -16,6 +16,8 @@ namespace {
 /// What an inventory promises about one lane, without time.
 struct Model {
   Epoch epoch = 0;
+  bool ready = false;
+  bool known = false;         ///< It was not lost: no epoch up to `epoch` opens it again.
   std::uint64_t returns = 0;  ///< Units came back so often since the rebuild.
   std::int64_t stock = 0;
   LaneWindow window;
@@ -56,8 +58,9 @@ struct Model {
   }
 
   bool rebuild(const LaneImage& image) {
-    if (image.epoch <= epoch) return false;
+    if (known && image.epoch <= epoch) return false;
     epoch = image.epoch;
+    ready = known = true;
     returns = 0;
     stock = image.stock;
     window = image.window;
@@ -66,15 +69,24 @@ struct Model {
     pending.clear();
     return true;
   }
+
+  std::int64_t held() const {
+    std::int64_t units = 0;
+    for (const auto& [user, order] : orders) {
+      if (pending.contains(order.id)) units += order.quantity;
+    }
+    return units;
+  }
 };
 
 /// Takes random steps on the inventory and on the model.
 class History {
  public:
-  History(InventoryWorld& world, std::uint64_t seed) : lane_(world), random_(seeded_random(seed)) {}
+  History(InventoryWorld& world, std::uint64_t seed)
+      : world_(world), lane_(world), random_(seeded_random(seed)) {}
 
   void step() {
-    switch (random_->below(12)) {
+    switch (random_->below(13)) {
       case 0:
       case 1:
       case 2:
@@ -96,15 +108,18 @@ class History {
       case 10:
         change_window();
         break;
+      case 11:
+        end();
+        break;
       default:
-        if (random_->below(6) == 0 || model_.epoch == 0) rebuild();
+        if (random_->below(6) == 0 || !model_.ready) rebuild();
     }
   }
 
  private:
   std::uint64_t below(std::uint64_t bound) { return random_->below(bound); }
 
-  bool epoch_is_right() const { return model_.epoch != 0 && lane_.epoch == model_.epoch; }
+  bool epoch_is_right() const { return model_.ready && lane_.epoch == model_.epoch; }
 
   /// Mostly the epoch that the lane has.
   void choose_epoch() {
@@ -180,16 +195,17 @@ class History {
 
   void look() {
     const auto view = lane_.view();
-    ASSERT_EQ(view.ready, model_.epoch != 0);
+    ASSERT_EQ(view.ready, model_.ready);
+    std::set<OrderId> pending;
+    for (const auto& message : lane_.overdue()) pending.insert(message.id);
+    ASSERT_EQ(pending, model_.pending);
     if (!view.ready) return;
     ASSERT_EQ(view.epoch, model_.epoch);
     ASSERT_EQ(view.version, first_version_ + model_.returns);
     ASSERT_EQ(view.stock, model_.stock);
     ASSERT_EQ(view.pending, model_.pending.size());
+    ASSERT_EQ(view.held, model_.held());
     ASSERT_EQ(view.window, model_.window);
-    std::set<OrderId> pending;
-    for (const auto& message : lane_.overdue()) pending.insert(message.id);
-    ASSERT_EQ(pending, model_.pending);
     lane_.epoch = model_.epoch;
     std::vector<std::string> users;
     for (const auto& [user, order] : model_.orders) users.push_back(user.text());
@@ -201,12 +217,26 @@ class History {
     choose_epoch();
     auto window = open_window();
     if (below(4) == 0) window.state = SaleState::paused;
+    window.revision = static_cast<std::uint32_t>(below(4));
     const auto changed = lane_.set_window(window);
     if (epoch_is_right()) {
       ASSERT_EQ(error_of(changed), "ok");
-      model_.window = window;
+      if (window.revision >= model_.window.revision) model_.window = window;
     } else {
       ASSERT_EQ(changed.error(), Errc::not_ready);
+    }
+  }
+
+  /// Closes the lane, or loses it.
+  void end() {
+    if (below(20) == 0) {
+      world_.lose(lane_.lane);
+      model_.ready = model_.known = false;
+      model_.pending.clear();
+    } else if (below(8) == 0) {
+      choose_epoch();
+      ASSERT_EQ(error_of(lane_.close()), "ok");
+      if (epoch_is_right()) model_.ready = false;
     }
   }
 
@@ -226,6 +256,7 @@ class History {
     first_version_ = lane_.view().version;
   }
 
+  InventoryWorld& world_;
   LaneDriver lane_;
   std::unique_ptr<Random> random_;
   Model model_;

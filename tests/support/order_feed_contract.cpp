@@ -22,6 +22,7 @@ Task<std::vector<Outcome>> PositionStore::apply(Ticks, In<OrderMessage> messages
     applied_.push_back(message);
     outcomes.push_back(confirmed(message));
   }
+  if (range) fences_.insert(fences_.end(), range->fences.begin(), range->fences.end());
   co_return outcomes;
 }
 
@@ -37,12 +38,16 @@ Task<std::vector<std::optional<Order>>> PositionStore::find(Ticks, In<OrderKey>)
 Task<std::optional<Order>> PositionStore::find_live(Ticks, SaleId, UserId) {
   co_return Errc::internal;
 }
-Task<Epoch> PositionStore::fence_epoch(Ticks, LaneId) { co_return Errc::internal; }
-Task<LaneImage> PositionStore::fence(Ticks, LaneId) { co_return Errc::internal; }
-Task<std::optional<TimePoint>> PositionStore::applied_through(Ticks, std::string, std::int32_t) {
+Task<LaneHead> PositionStore::head(Ticks, LaneId) { co_return Errc::internal; }
+Task<Epoch> PositionStore::next_epoch(Ticks, LaneId, Seller) { co_return Errc::internal; }
+Task<> PositionStore::raise_fence(Ticks, Fence) { co_return Errc::internal; }
+Task<> PositionStore::suspect(Ticks, LaneId) { co_return Errc::internal; }
+Task<LaneImage> PositionStore::image(Ticks, LaneId) { co_return Errc::internal; }
+Task<Standing> PositionStore::standing(Ticks, LaneId, In<UserId>) { co_return Errc::internal; }
+Task<LogProgress> PositionStore::progress(Ticks, std::string, std::int32_t) {
   co_return Errc::internal;
 }
-Task<AuditFigures> PositionStore::audit(Ticks, SaleId) { co_return Errc::internal; }
+Task<std::vector<LaneFigures>> PositionStore::audit(Ticks, SaleId) { co_return Errc::internal; }
 
 namespace {
 
@@ -89,6 +94,8 @@ class OrderFeedTest : public testing::TestWithParam<OrderFeedContract> {
   bool apply(const Delivery& delivery);
 
   Result<void> rewind(const OffsetRange& range);
+
+  std::vector<std::string> read_records(std::size_t count, std::size_t max);
 
   std::unique_ptr<OrderFeedHarness> harness_;
 };
@@ -302,6 +309,65 @@ TEST_P(OrderFeedTest, poison_is_delivered_in_its_place_and_kept_as_a_dead_letter
   ASSERT_EQ(letters.size(), 1U);
   EXPECT_EQ(letters[0].bytes, poison);
   EXPECT_EQ(letters[0].why, bad[0].why);
+}
+
+/// Applies what `feed` delivers, at most `max` at a time, until `count` records are in the store,
+/// and returns them as they stood in the log, if every fence stood behind the rest of its delivery.
+std::vector<std::string> OrderFeedTest::read_records(std::size_t count, std::size_t max) {
+  std::vector<std::string> records;
+  while (records.size() < count && !HasFailure()) {
+    const auto delivery = next_stretch(max);
+    if (!delivery.range) break;
+    const auto size = delivery.messages.size() + delivery.range->fences.size();
+    EXPECT_LE(size, max);
+    EXPECT_EQ(delivery.range->next - delivery.range->begin, static_cast<std::int64_t>(size));
+    for (const auto& message : delivery.messages) records.push_back(to_json(message));
+    for (const auto& fence : delivery.range->fences) records.push_back(to_json(fence));
+    EXPECT_TRUE(apply(delivery));
+  }
+  return records;
+}
+
+TEST_P(OrderFeedTest, a_fence_ends_its_stretch_wherever_it_stands) {
+  const auto lane = harness_->lane(1);
+  const auto order = [&](std::uint64_t user) {
+    return to_json(message_of(lane, user_of(user)));
+  };
+  const auto fence = [&](Epoch epoch) {
+    return to_json(Fence{lane, epoch});
+  };
+  const std::vector<std::string> log = {fence(1), order(1), order(2), fence(2), order(3),
+                                        fence(3), fence(4), order(4), order(5), fence(5)};
+  harness_->append(1, log);
+  EXPECT_EQ(read_records(log.size(), 100), log);
+  const std::vector<Fence> fences = {{lane, 1}, {lane, 2}, {lane, 3}, {lane, 4}, {lane, 5}};
+  EXPECT_EQ(harness_->store().fences(), fences);
+}
+
+TEST_P(OrderFeedTest, fences_count_as_what_was_asked_for) {
+  const auto lane = harness_->lane(0);
+  std::vector<std::string> log;
+  for (Epoch epoch = 1; epoch <= 10; ++epoch) {
+    log.push_back(to_json(message_of(lane, user_of(epoch))));
+    log.push_back(to_json(Fence{lane, epoch}));
+    log.push_back(to_json(Fence{lane, epoch + 100}));
+  }
+  harness_->append(0, log);
+  EXPECT_EQ(read_records(log.size(), 2), log);
+}
+
+TEST_P(OrderFeedTest, a_fence_that_was_not_applied_is_delivered_again) {
+  const auto lane = harness_->lane(2);
+  harness_->append(2, {to_json(Fence{lane, 7})});
+  const auto first = next_stretch(10);
+  ASSERT_TRUE(first.range.has_value());
+  EXPECT_EQ(first.range->fences, (std::vector<Fence>{{lane, 7}}));
+  ASSERT_TRUE(rewind(*first.range).has_value());
+  const auto second = next_stretch(10);
+  ASSERT_TRUE(second.range.has_value());
+  EXPECT_EQ(second.range->begin, first.range->begin);
+  EXPECT_EQ(second.range->next, first.range->next);
+  EXPECT_EQ(second.range->fences, first.range->fences);
 }
 
 // Programs that use other parts of this library may link it without registering anything.

@@ -27,21 +27,29 @@ class PositionStore final : public OrderStore {
   /// In the order in which they were applied.
   const std::vector<OrderMessage>& applied() const { return applied_; }
 
+  /// In the order in which they were raised.
+  const std::vector<Fence>& fences() const { return fences_; }
+
   Task<std::vector<Outcome>> apply(Ticks deadline, In<OrderMessage> messages,
                                    std::optional<OffsetRange> range) override;
   Task<std::int64_t> position(Ticks deadline, std::string topic, std::int32_t partition) override;
 
   Task<std::vector<std::optional<Order>>> find(Ticks, In<OrderKey>) override;
   Task<std::optional<Order>> find_live(Ticks, SaleId, UserId) override;
-  Task<Epoch> fence_epoch(Ticks, LaneId) override;
-  Task<LaneImage> fence(Ticks, LaneId) override;
-  Task<std::optional<TimePoint>> applied_through(Ticks, std::string, std::int32_t) override;
-  Task<AuditFigures> audit(Ticks, SaleId) override;
+  Task<LaneHead> head(Ticks, LaneId) override;
+  Task<Epoch> next_epoch(Ticks, LaneId, Seller) override;
+  Task<> raise_fence(Ticks, Fence) override;
+  Task<> suspect(Ticks, LaneId) override;
+  Task<LaneImage> image(Ticks, LaneId) override;
+  Task<Standing> standing(Ticks, LaneId, In<UserId>) override;
+  Task<LogProgress> progress(Ticks, std::string, std::int32_t) override;
+  Task<std::vector<LaneFigures>> audit(Ticks, SaleId) override;
 
  private:
   bool failing_ = false;
   std::map<std::int32_t, std::int64_t> positions_;
   std::vector<OrderMessage> applied_;
+  std::vector<Fence> fences_;
 };
 
 /// One feed and the log it reads, as the contract suite sees them.
@@ -52,6 +60,9 @@ class OrderFeedHarness {
   /// Reads positions from `store()`.
   virtual OrderFeed& feed() = 0;
   virtual PositionStore& store() = 0;
+
+  /// A lane whose records belong into that partition.
+  virtual LaneId lane(std::int32_t partition) = 0;
 
   /// Adds values to a partition, in order; they are in the log when this returns.
   virtual void append(std::int32_t partition, std::vector<std::string> values) = 0;

@@ -8,6 +8,8 @@
 #include <string>
 #include <utility>
 
+#include "support/store_values.hpp"
+
 namespace sluice::test {
 
 void PrintTo(const OrderQueueContract& contract, std::ostream* out) { *out << contract.name; }
@@ -18,20 +20,8 @@ using std::chrono::steady_clock;
 
 /// The `number`-th message of a test: no two share an id or a user.
 OrderMessage message(std::uint32_t number, std::uint32_t lane = 0) {
-  OrderId::Bytes bytes{};
-  for (std::size_t i = 0; i < 4; ++i) {
-    bytes[i + 10] = static_cast<std::uint8_t>(number >> (24 - 8 * i));
-  }
-  bytes[0] = 1;
-  bytes[6] = 0x80;
-  bytes[8] = 0x80;
-  bytes[15] = static_cast<std::uint8_t>(lane);
-  OrderMessage made;
-  made.id = OrderId(bytes);
-  made.lane = LaneId{kContractSale, lane};
-  made.epoch = 1;
-  made.user = *UserId::parse("user-" + std::to_string(lane) + "-" + std::to_string(number));
-  made.quantity = 1;
+  const auto user = "user-" + std::to_string(lane) + "-" + std::to_string(number);
+  auto made = message_of({kContractSale, lane}, *UserId::parse(user));
   made.reserved_at = TimePoint{Millis{1'700'000'000'000 + number}};
   return made;
 }
@@ -203,6 +193,50 @@ TEST_P(OrderQueueTest, every_call_has_its_own_deadline) {
     }
     for (const auto& receipt : *receipts) EXPECT_EQ(receipt.kind, Receipt::Kind::unknown);
   }
+}
+
+TEST_P(OrderQueueTest, a_fence_stands_behind_what_was_acknowledged_and_before_what_comes_later) {
+  const Fence first{{kContractSale, 0}, 2};
+  const Fence second{{kContractSale, 0}, 3};
+  const auto before = messages(1, 20);
+  const auto later = messages(100, 5);
+  expect_taken(publish(before), before);
+  ASSERT_TRUE(harness_->fence(from_now(Millis{10'000}), first).has_value());
+  expect_taken(publish(later), later);
+  ASSERT_TRUE(harness_->fence(from_now(Millis{10'000}), second).has_value());
+  const std::vector<OrderQueueHarness::ArrivedFence> expected = {{first, 20}, {second, 25}};
+  EXPECT_EQ(harness_->fences(2, 25), expected);
+  auto all = before;
+  all.insert(all.end(), later.begin(), later.end());
+  EXPECT_EQ(harness_->arrived(all.size()), all) << "fences are no messages";
+}
+
+TEST_P(OrderQueueTest, a_fence_of_one_lane_says_nothing_of_another) {
+  const Fence fence{{kContractSale, 1}, 2};
+  const auto sent = messages(1, 3);
+  expect_taken(publish(sent), sent);
+  ASSERT_TRUE(harness_->fence(from_now(Millis{10'000}), fence).has_value());
+  const std::vector<OrderQueueHarness::ArrivedFence> expected = {{fence, 0}};
+  EXPECT_EQ(harness_->fences(1, 3), expected);
+}
+
+TEST_P(OrderQueueTest, a_fence_is_answered_by_its_deadline) {
+  harness_->silence();
+  const auto begin = steady_clock::now();
+  const auto answer = harness_->fence(from_now(Millis{300}), {{kContractSale, 0}, 2});
+  EXPECT_LT(steady_clock::now() - begin, Millis{2'000});
+  ASSERT_TRUE(answer.has_error());
+  EXPECT_TRUE(answer.error() == Errc::unknown || answer.error() == Errc::unavailable)
+      << answer.error().message();
+}
+
+TEST_P(OrderQueueTest, a_fence_whose_deadline_passed_already_is_not_put) {
+  const auto late = harness_->fence(from_now(Millis{-1}), {{kContractSale, 0}, 2});
+  EXPECT_EQ(late.error(), Errc::unavailable);
+  const Fence fence{{kContractSale, 0}, 3};
+  ASSERT_TRUE(harness_->fence(from_now(Millis{10'000}), fence).has_value());
+  const std::vector<OrderQueueHarness::ArrivedFence> expected = {{fence, 0}};
+  EXPECT_EQ(harness_->fences(1, 0), expected);
 }
 
 // Programs that link the suites without a port to hold to them run none.

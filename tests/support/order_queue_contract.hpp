@@ -28,9 +28,22 @@ class OrderQueueHarness {
   /// harness with its own io_context spawns one `publish` per element and runs the context.
   virtual std::vector<Result<std::vector<Receipt>>> publish(std::vector<Publish> calls) = 0;
 
+  virtual Result<void> fence(Ticks deadline, Fence fence) = 0;
+
   /// Everything that arrived at the far side so far, in the order in which it is there. Waits until
   /// at least `count` messages arrived, at most about ten seconds.
   virtual std::vector<OrderMessage> arrived(std::size_t count) = 0;
+
+  /// A fence at the far side, and how many of all messages of its lane stand before it.
+  struct ArrivedFence {
+    Fence fence;
+    std::size_t behind = 0;
+    bool operator==(const ArrivedFence&) const = default;
+  };
+
+  /// Every fence that arrived so far. Waits until there are at least `count` of them and `messages`
+  /// messages, at most about ten seconds.
+  virtual std::vector<ArrivedFence> fences(std::size_t count, std::size_t messages) = 0;
 
   /// From now on the far side takes no notice of what it is sent, without refusing it: calls that
   /// start after this have no answer to give in time.

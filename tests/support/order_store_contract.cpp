@@ -1,34 +1,41 @@
 #include "support/order_store_contract.hpp"
 
 #include <algorithm>
-#include <chrono>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <numeric>
 #include <thread>
 #include <vector>
 
-#include "support/contract_registry.hpp"
-#include "support/run_awaitable.hpp"
-#include "support/store_values.hpp"
+#include "support/order_store_suite.hpp"
 
 namespace sluice::test {
+
+void Racer::run(StoreWorld& world, const Messages& messages, bool forward, std::size_t slice) {
+  auto stores = world.open();
+  std::vector<std::size_t> order(messages.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  if (!forward) std::reverse(order.begin(), order.end());
+  for (std::size_t begin = 0; begin < order.size(); begin += slice / 2) {
+    const auto end = std::min(begin + slice, order.size());
+    Messages batch;
+    for (auto i = begin; i < end; ++i) batch.push_back(messages[order[i]]);
+    const auto outcomes = try_apply(*stores.orders, batch);
+    if (outcomes.has_error()) {
+      problem = error_of(outcomes);
+      return;
+    }
+    for (auto i = begin; i < end; ++i) seen.emplace_back(order[i], (*outcomes)[i - begin]);
+  }
+}
+
 namespace {
 
 using testing::ElementsAre;
-using testing::UnorderedElementsAreArray;
-
-using Messages = std::vector<OrderMessage>;
-using Outcomes = std::vector<Outcome>;
 
 ContractRegistry& registry() {
   static ContractRegistry contracts;
   return contracts;
-}
-
-Result<Outcomes> try_apply(OrderStore& store, const Messages& messages,
-                           std::optional<OffsetRange> range = std::nullopt) {
-  return run_awaitable(store.apply(soon(), messages, std::move(range)));
 }
 
 /// The outcomes when every message fits or not by itself, in order, while `stock` lasts.
@@ -42,43 +49,7 @@ Outcomes one_at_a_time(const Messages& messages, std::int64_t stock) {
   return outcomes;
 }
 
-class OrderStoreContract : public testing::TestWithParam<StoreContract> {
- protected:
-  OrderStoreContract() : world_(GetParam().make()), stores_(world_->open()) {}
-
-  Sale create_sale(std::int64_t stock, std::uint32_t lanes = 1, std::uint32_t limit = 1000) {
-    auto sale = run_awaitable(stores_.sales->create(soon(), draft_of(stock, lanes, limit)));
-    return sale.value();
-  }
-
-  LaneId create_lane(std::int64_t stock) { return LaneId{create_sale(stock).id, 0}; }
-
-  Outcomes apply(const Messages& messages, std::optional<OffsetRange> range = std::nullopt) {
-    return try_apply(orders(), messages, std::move(range)).value();
-  }
-
-  std::optional<Order> find(const OrderMessage& message) {
-    const std::vector<OrderKey> keys{{message.id, message.lane.sale, message.user}};
-    return run_awaitable(orders().find(soon(), keys)).value().at(0);
-  }
-
-  AuditFigures audit(SaleId sale) { return run_awaitable(orders().audit(soon(), sale)).value(); }
-
-  LaneImage fence(LaneId lane) { return run_awaitable(orders().fence(soon(), lane)).value(); }
-
-  std::int64_t position(const std::string& topic, std::int32_t partition = 0) {
-    return run_awaitable(orders().position(soon(), topic, partition)).value();
-  }
-
-  std::optional<TimePoint> applied_through(const std::string& topic, std::int32_t partitions) {
-    return run_awaitable(orders().applied_through(soon(), topic, partitions)).value();
-  }
-
-  OrderStore& orders() { return *stores_.orders; }
-
-  std::unique_ptr<StoreWorld> world_;
-  StoreSet stores_;
-};
+class OrderStoreContract : public OrderStoreSuite {};
 
 // Deciding.
 
@@ -86,7 +57,7 @@ TEST_P(OrderStoreContract, confirms_orders_and_takes_their_units_from_the_stock)
   const auto lane = create_lane(10);
   const Messages messages{message_of(lane, user_of(1), 2), message_of(lane, user_of(2), 3)};
   EXPECT_THAT(apply(messages), ElementsAre(confirmed(messages[0]), confirmed(messages[1])));
-  const AuditFigures expected{10, 5, 5, 2, 0, 0};
+  const SaleFigures expected{10, 5, 5, 2, 0, 0};
   EXPECT_EQ(audit(lane.sale), expected);
 }
 
@@ -116,7 +87,7 @@ TEST_P(OrderStoreContract, overlapping_batches_decide_each_order_once) {
   for (const auto& outcome : apply({messages.begin() + 10, messages.end()})) {
     EXPECT_EQ(outcome.status, OrderStatus::confirmed);
   }
-  const AuditFigures expected{100, 40, 60, 30, 0, 0};
+  const SaleFigures expected{100, 40, 60, 30, 0, 0};
   EXPECT_EQ(audit(lane.sale), expected);
 }
 
@@ -140,7 +111,7 @@ TEST_P(OrderStoreContract, an_order_too_large_does_not_stop_a_smaller_one_behind
   const Messages messages{message_of(lane, user_of(1), 3), message_of(lane, user_of(2), 3),
                           message_of(lane, user_of(3), 2)};
   EXPECT_EQ(apply(messages), one_at_a_time(messages, 5));
-  const AuditFigures expected{5, 0, 5, 2, 1, 0};
+  const SaleFigures expected{5, 0, 5, 2, 1, 0};
   EXPECT_EQ(audit(lane.sale), expected);
 }
 
@@ -162,7 +133,7 @@ TEST_P(OrderStoreContract, a_second_order_of_a_user_is_a_duplicate_with_a_row) {
   const Messages later{message_of(lane, user, 4), message_of(lane, user_of(2))};
   EXPECT_THAT(apply(later),
               ElementsAre(rejected(later[0], RejectReason::duplicate), confirmed(later[1])));
-  const AuditFigures expected{10, 8, 2, 2, 0, 2};
+  const SaleFigures expected{10, 8, 2, 2, 0, 2};
   EXPECT_EQ(audit(lane.sale), expected);
   const auto row = find(later[0]);
   ASSERT_TRUE(row.has_value());
@@ -190,7 +161,7 @@ TEST_P(OrderStoreContract, a_message_repeated_within_a_batch_is_one_order) {
   const auto message = message_of(lane, user_of(1), 2);
   EXPECT_THAT(apply({message, message, message}),
               ElementsAre(confirmed(message), confirmed(message), confirmed(message)));
-  const AuditFigures expected{10, 8, 2, 1, 0, 0};
+  const SaleFigures expected{10, 8, 2, 1, 0, 0};
   EXPECT_EQ(audit(lane.sale), expected);
 }
 
@@ -207,9 +178,9 @@ TEST_P(OrderStoreContract, an_id_of_another_user_or_sale_is_invalid_and_changes_
   EXPECT_THAT(apply({moved, stolen, original}),
               ElementsAre(rejected(moved, RejectReason::invalid),
                           rejected(stolen, RejectReason::invalid), confirmed(original)));
-  const AuditFigures expected{10, 9, 1, 1, 0, 0};
+  const SaleFigures expected{10, 9, 1, 1, 0, 0};
   EXPECT_EQ(audit(lane.sale), expected);
-  const AuditFigures untouched{10, 10, 0, 0, 0, 0};
+  const SaleFigures untouched{10, 10, 0, 0, 0, 0};
   EXPECT_EQ(audit(other_lane.sale), untouched);
 }
 
@@ -238,7 +209,7 @@ TEST_P(OrderStoreContract, a_message_that_makes_no_sense_is_invalid_and_does_not
     EXPECT_FALSE(find(messages[i]).has_value());
   }
   EXPECT_EQ(outcomes[4], confirmed(messages[4]));
-  const AuditFigures expected{10, 8, 2, 1, 0, 0};
+  const SaleFigures expected{10, 8, 2, 1, 0, 0};
   EXPECT_EQ(audit(lane.sale), expected);
 }
 
@@ -254,7 +225,7 @@ TEST_P(OrderStoreContract, a_batch_may_mix_lanes_and_each_lane_has_its_own_stock
               ElementsAre(confirmed(messages[0]), confirmed(messages[1]), confirmed(messages[2]),
                           rejected(messages[3], RejectReason::stock),
                           rejected(messages[4], RejectReason::stock), confirmed(messages[5])));
-  const AuditFigures expected{4, 0, 4, 3, 2, 0};
+  const SaleFigures expected{4, 0, 4, 3, 2, 0};
   EXPECT_EQ(audit(sale.id), expected);
 }
 
@@ -268,7 +239,7 @@ TEST_P(OrderStoreContract, takes_batches_up_to_4096_messages) {
 
   messages.push_back(message_of(lane, user_of(5000)));
   EXPECT_EQ(try_apply(orders(), messages).error(), Errc::overloaded);
-  const AuditFigures expected{5000, 904, 4096, 4096, 0, 0};
+  const SaleFigures expected{5000, 904, 4096, 4096, 0, 0};
   EXPECT_EQ(audit(lane.sale), expected);
 }
 
@@ -283,7 +254,7 @@ TEST_P(OrderStoreContract, what_was_decided_survives_reopening) {
   EXPECT_EQ(find(message), before);
   EXPECT_THAT(apply({message}), ElementsAre(confirmed(message)));
   EXPECT_EQ(position("orders"), 5);
-  const AuditFigures expected{10, 8, 2, 1, 0, 0};
+  const SaleFigures expected{10, 8, 2, 1, 0, 0};
   EXPECT_EQ(audit(lane.sale), expected);
 }
 
@@ -346,170 +317,7 @@ TEST_P(OrderStoreContract, the_live_order_of_a_user_is_found_without_its_id) {
   EXPECT_FALSE(run_awaitable(orders().find_live(soon(), other_lane.sale, user_of(1))).value());
 }
 
-TEST_P(OrderStoreContract, the_audit_of_a_fresh_sale_has_all_its_stock) {
-  const AuditFigures expected{7, 7, 0, 0, 0, 0};
-  EXPECT_EQ(audit(create_sale(7, 3).id), expected);
-}
-
-TEST_P(OrderStoreContract, the_audit_of_an_unknown_sale_is_not_found) {
-  EXPECT_EQ(run_awaitable(orders().audit(soon(), 999'999)).error(), Errc::not_found);
-}
-
-// The fence.
-
-TEST_P(OrderStoreContract, the_first_fence_of_a_lane_gives_epoch_1) {
-  const auto lane = create_lane(10);
-  EXPECT_EQ(run_awaitable(orders().fence_epoch(soon(), lane)).value(), 0u);
-  EXPECT_EQ(fence(lane).epoch, 1u);
-  EXPECT_EQ(run_awaitable(orders().fence_epoch(soon(), lane)).value(), 1u);
-  EXPECT_EQ(fence(lane).epoch, 2u);
-}
-
-TEST_P(OrderStoreContract, lanes_are_fenced_one_by_one) {
-  const auto sale = create_sale(10, 2);
-  fence({sale.id, 1});
-  EXPECT_EQ(run_awaitable(orders().fence_epoch(soon(), {sale.id, 0})).value(), 0u);
-  EXPECT_EQ(run_awaitable(orders().fence_epoch(soon(), {sale.id, 1})).value(), 1u);
-}
-
-TEST_P(OrderStoreContract, the_fence_of_an_unknown_lane_is_not_found) {
-  const auto lane = create_lane(10);
-  const LaneId unknown{lane.sale, 1};
-  EXPECT_EQ(run_awaitable(orders().fence_epoch(soon(), unknown)).error(), Errc::not_found);
-  EXPECT_EQ(run_awaitable(orders().fence(soon(), unknown)).error(), Errc::not_found);
-  EXPECT_EQ(run_awaitable(orders().fence(soon(), {lane.sale + 1000, 0})).error(), Errc::not_found);
-}
-
-TEST_P(OrderStoreContract, the_image_of_a_lane_is_what_was_decided_in_it) {
-  const auto sale = create_sale(20, 2, 4);
-  const LaneId lane{sale.id, 0};
-  const Messages messages{message_of(lane, user_of(1), 3), message_of(lane, user_of(2), 4),
-                          message_of(lane, user_of(2), 1), message_of(lane, user_of(3), 4),
-                          message_of({sale.id, 1}, user_of(4), 1)};
-  apply(messages);
-  const auto opened =
-      run_awaitable(stores_.sales->set_state(soon(), sale.id, SaleState::open)).value();
-
-  const auto image = fence(lane);
-  EXPECT_EQ(image.lane, lane);
-  EXPECT_EQ(image.epoch, 1u);
-  EXPECT_EQ(image.stock, 3);
-  EXPECT_EQ(image.limit_per_order, 4u);
-  EXPECT_EQ(image.window, window_of(opened));
-  const std::vector<std::pair<UserId, OrderView>> winners{
-      {user_of(1), {messages[0].id, OrderStatus::confirmed, 3}},
-      {user_of(2), {messages[1].id, OrderStatus::confirmed, 4}}};
-  EXPECT_THAT(image.winners, UnorderedElementsAreArray(winners));
-}
-
-TEST_P(OrderStoreContract, messages_below_the_fence_are_refused_without_a_row) {
-  const auto lane = create_lane(10);
-  fence(lane);
-  fence(lane);
-  const Messages messages{message_of(lane, user_of(1), 1, 1), message_of(lane, user_of(2), 1, 2),
-                          message_of(lane, user_of(3), 1, 3)};
-  EXPECT_THAT(apply(messages), ElementsAre(rejected(messages[0], RejectReason::fenced),
-                                           confirmed(messages[1]), confirmed(messages[2])));
-  EXPECT_FALSE(find(messages[0]).has_value());
-  const AuditFigures expected{10, 8, 2, 2, 0, 0};
-  EXPECT_EQ(audit(lane.sale), expected);
-}
-
-TEST_P(OrderStoreContract, an_order_decided_before_the_fence_keeps_its_outcome) {
-  const auto lane = create_lane(1);
-  const Messages messages{message_of(lane, user_of(1)), message_of(lane, user_of(1)),
-                          message_of(lane, user_of(2))};
-  const auto outcomes = apply(messages);
-  fence(lane);
-  fence(lane);
-  EXPECT_EQ(apply(messages), outcomes);
-}
-
-// Positions of the log.
-
-TEST_P(OrderStoreContract, the_position_moves_with_what_is_applied) {
-  const auto lane = create_lane(10);
-  EXPECT_EQ(position("orders"), 0);
-  const Messages messages{message_of(lane, user_of(1))};
-  EXPECT_THAT(apply(messages, OffsetRange{"orders", 0, 0, 7, TimePoint{Millis{100}}}),
-              ElementsAre(confirmed(messages[0])));
-  EXPECT_EQ(position("orders"), 7);
-  EXPECT_EQ(position("orders", 1), 0);
-  EXPECT_EQ(position("others"), 0);
-  apply({}, OffsetRange{"orders", 0, 7, 8, TimePoint{Millis{100}}});
-  EXPECT_EQ(position("orders"), 8);
-}
-
-TEST_P(OrderStoreContract, a_range_that_begins_elsewhere_is_stale_and_nothing_is_done) {
-  const auto lane = create_lane(10);
-  apply({}, OffsetRange{"orders", 0, 0, 7, TimePoint{Millis{100}}});
-  const Messages messages{message_of(lane, user_of(1))};
-  for (const std::int64_t begin : {0, 6, 8}) {
-    const OffsetRange range{"orders", 0, begin, 20, TimePoint{Millis{200}}};
-    EXPECT_EQ(try_apply(orders(), messages, range).error(), Errc::stale) << begin;
-  }
-  const OffsetRange first{"orders", 1, 3, 20, TimePoint{Millis{200}}};
-  EXPECT_EQ(try_apply(orders(), messages, first).error(), Errc::stale);
-  EXPECT_EQ(position("orders"), 7);
-  EXPECT_EQ(position("orders", 1), 0);
-  EXPECT_FALSE(find(messages[0]).has_value());
-  const AuditFigures untouched{10, 10, 0, 0, 0, 0};
-  EXPECT_EQ(audit(lane.sale), untouched);
-}
-
-TEST_P(OrderStoreContract, a_range_that_runs_backwards_is_invalid) {
-  const OffsetRange range{"orders", 0, 5, 4, TimePoint{}};
-  EXPECT_EQ(try_apply(orders(), {}, range).error(), Errc::invalid);
-}
-
-TEST_P(OrderStoreContract, an_empty_range_moves_the_log_time_alone) {
-  EXPECT_EQ(applied_through("orders", 1), std::nullopt);
-  apply({}, OffsetRange{"orders", 0, 0, 0, TimePoint{Millis{100}}});
-  EXPECT_EQ(applied_through("orders", 1), TimePoint{Millis{100}});
-  apply({}, OffsetRange{"orders", 0, 0, 0, TimePoint{Millis{150}}});
-  EXPECT_EQ(applied_through("orders", 1), TimePoint{Millis{150}});
-  EXPECT_EQ(position("orders"), 0);
-}
-
-TEST_P(OrderStoreContract, the_log_is_applied_through_the_time_of_its_slowest_partition) {
-  apply({}, OffsetRange{"orders", 0, 0, 3, TimePoint{Millis{300}}});
-  apply({}, OffsetRange{"orders", 2, 0, 3, TimePoint{Millis{200}}});
-  EXPECT_EQ(applied_through("orders", 1), TimePoint{Millis{300}});
-  EXPECT_EQ(applied_through("orders", 3), std::nullopt) << "partition 1 was never read";
-  apply({}, OffsetRange{"orders", 1, 0, 3, TimePoint{Millis{250}}});
-  EXPECT_EQ(applied_through("orders", 2), TimePoint{Millis{250}});
-  EXPECT_EQ(applied_through("orders", 3), TimePoint{Millis{200}});
-  apply({}, OffsetRange{"orders", 2, 3, 3, TimePoint{Millis{150}}});
-  EXPECT_EQ(applied_through("orders", 3), TimePoint{Millis{200}}) << "it never goes back";
-}
-
 // Several instances at once.
-
-/// What one of two racing appliers saw.
-struct Racer {
-  std::vector<std::pair<std::size_t, Outcome>> seen;
-  std::string problem;
-};
-
-/// Applies slices of `messages`, forward or backward, each of them twice.
-void race(StoreWorld& world, const Messages& messages, bool forward, std::size_t slice,
-          Racer& racer) {
-  auto stores = world.open();
-  std::vector<std::size_t> order(messages.size());
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  if (!forward) std::reverse(order.begin(), order.end());
-  for (std::size_t begin = 0; begin < order.size(); begin += slice / 2) {
-    const auto end = std::min(begin + slice, order.size());
-    Messages batch;
-    for (auto i = begin; i < end; ++i) batch.push_back(messages[order[i]]);
-    const auto outcomes = try_apply(*stores.orders, batch);
-    if (outcomes.has_error()) {
-      racer.problem = error_of(outcomes);
-      return;
-    }
-    for (auto i = begin; i < end; ++i) racer.seen.emplace_back(order[i], (*outcomes)[i - begin]);
-  }
-}
 
 TEST_P(OrderStoreContract, racing_instances_agree_and_no_unit_is_lost_or_sold_twice) {
   if (!world_->concurrent()) GTEST_SKIP() << "this adapter has one instance at a time";
@@ -521,8 +329,8 @@ TEST_P(OrderStoreContract, racing_instances_agree_and_no_unit_is_lost_or_sold_tw
   }
   Racer forward;
   Racer backward;
-  std::thread other([&] { race(*world_, messages, false, 70, backward); });
-  race(*world_, messages, true, 50, forward);
+  std::thread other([&] { backward.run(*world_, messages, false, 70); });
+  forward.run(*world_, messages, true, 50);
   other.join();
   ASSERT_EQ(forward.problem, "");
   ASSERT_EQ(backward.problem, "");
@@ -543,38 +351,6 @@ TEST_P(OrderStoreContract, racing_instances_agree_and_no_unit_is_lost_or_sold_tw
   EXPECT_LT(figures.stock, 6) << "an order of one to three units was refused while they were left";
 }
 
-TEST_P(OrderStoreContract, nothing_below_a_fence_taken_among_applies_comes_after_its_image) {
-  if (!world_->concurrent()) GTEST_SKIP() << "this adapter has one instance at a time";
-  for (int round = 0; round < 15; ++round) {
-    const auto lane = create_lane(100'000);
-    Messages messages;
-    for (unsigned i = 0; i < 600; ++i) messages.push_back(message_of(lane, user_of(i), 1, 0));
-    Racer racer;
-    std::thread applier([&] { race(*world_, messages, true, 40, racer); });
-    const auto end = soon();
-    while (audit(lane.sale).live_orders == 0 && std::chrono::steady_clock::now() < end) {
-    }
-    const auto image = fence(lane);
-    applier.join();
-    ASSERT_EQ(racer.problem, "");
-
-    std::int64_t units = 0;
-    for (const auto& winner : image.winners) units += winner.second.quantity;
-    EXPECT_EQ(image.stock + units, 100'000);
-    const AuditFigures as_imaged{100'000, image.stock, units, units, 0, 0};
-    EXPECT_EQ(audit(lane.sale), as_imaged);
-  }
-}
-
-TEST_P(OrderStoreContract, of_two_instances_on_one_partition_one_moves_it) {
-  if (!world_->concurrent()) GTEST_SKIP() << "this adapter has one instance at a time";
-  auto second = world_->open();
-  const OffsetRange range{"orders", 0, 0, 5, TimePoint{Millis{100}}};
-  EXPECT_EQ(error_of(try_apply(orders(), {}, range)), "ok");
-  EXPECT_EQ(try_apply(*second.orders, {}, range).error(), Errc::stale);
-  EXPECT_EQ(run_awaitable(second.orders->position(soon(), "orders", 0)).value(), 5);
-}
-
 // Programs that link the suites without a port to hold to them run none.
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(OrderStoreContract);
 INSTANTIATE_TEST_SUITE_P(Contract, OrderStoreContract, testing::ValuesIn(registry().contracts()),
@@ -583,6 +359,8 @@ INSTANTIATE_TEST_SUITE_P(Contract, OrderStoreContract, testing::ValuesIn(registr
 }  // namespace
 
 bool register_order_store_contract(StoreContract contract) {
+  register_order_store_log(contract);
+  register_order_store_epochs(contract);
   return registry().add(std::move(contract));
 }
 

@@ -5,6 +5,8 @@
 
 #include "sluice/domain/order_id.hpp"
 
+#include "support/run_awaitable.hpp"
+
 namespace sluice::test {
 namespace {
 
@@ -52,6 +54,32 @@ Outcome confirmed(const OrderMessage& message) {
 
 Outcome rejected(const OrderMessage& message, RejectReason reason) {
   return Outcome{message.id, OrderStatus::rejected, reason};
+}
+
+std::ostream& operator<<(std::ostream& out, const SaleFigures& figures) {
+  return out << "initial " << figures.initial << ", stock " << figures.stock << ", live units "
+             << figures.live_units << ", live orders " << figures.live_orders
+             << ", rejected for stock " << figures.rejected_stock << ", as duplicates "
+             << figures.rejected_duplicate;
+}
+
+SaleFigures figures_of(OrderStore& store, SaleId sale) {
+  SaleFigures sum;
+  for (const auto& lane : run_awaitable(store.audit(soon(), sale)).value()) {
+    sum.initial += lane.initial;
+    sum.stock += lane.stock;
+    sum.live_units += lane.live_units;
+    sum.live_orders += lane.live_orders;
+    sum.rejected_stock += lane.rejected_stock;
+    sum.rejected_duplicate += lane.rejected_duplicate;
+  }
+  return sum;
+}
+
+LaneImage renew(OrderStore& store, LaneId lane) {
+  const auto epoch = run_awaitable(store.next_epoch(soon(), lane, Seller::inventory)).value();
+  run_awaitable(store.raise_fence(soon(), Fence{lane, epoch})).value();
+  return run_awaitable(store.image(soon(), lane)).value();
 }
 
 }  // namespace sluice::test

@@ -1,10 +1,12 @@
 #pragma once
 
 #include <cstdint>
+#include <ostream>
 #include <string>
 
 #include "sluice/domain/order.hpp"
 #include "sluice/domain/sale.hpp"
+#include "sluice/orders/order_store.hpp"
 
 namespace sluice::test {
 
@@ -24,6 +26,27 @@ OrderMessage message_of(LaneId lane, const UserId& user, std::uint32_t quantity 
 /// What the store says about a message it took, and about one it refused.
 Outcome confirmed(const OrderMessage& message);
 Outcome rejected(const OrderMessage& message, RejectReason reason);
+
+/// The lanes of a sale added up.
+struct SaleFigures {
+  std::int64_t initial = 0;
+  std::int64_t stock = 0;
+  std::int64_t live_units = 0;
+  std::int64_t live_orders = 0;
+  std::int64_t rejected_stock = 0;
+  std::int64_t rejected_duplicate = 0;
+
+  bool operator==(const SaleFigures&) const = default;
+};
+
+std::ostream& operator<<(std::ostream& out, const SaleFigures& figures);
+
+/// The store's audit of a sale. Throws when there is none.
+SaleFigures figures_of(OrderStore& store, SaleId sale);
+
+/// Allots the lane's next epoch, raises the fence to it at once, and returns the image under it, as
+/// a rebuild does. Throws when a step fails.
+LaneImage renew(OrderStore& store, LaneId lane);
 
 /// The stores' errors as results, to compare in one line: "ok", or the error's name.
 template <class R>

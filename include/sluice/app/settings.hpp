@@ -22,7 +22,8 @@
 #include "sluice/http/settings.hpp"
 #include "sluice/orders/order_desk.hpp"
 #include "sluice/orders/purchase.hpp"
-#include "sluice/recovery/lane_keeper.hpp"
+#include "sluice/recovery/flow_keeper.hpp"
+#include "sluice/recovery/settings.hpp"
 
 namespace sluice {
 
@@ -73,6 +74,13 @@ struct Settings {
   FulfilmentSettings fulfilment;
   unsigned fulfilment_workers = 1;
   RecoverySettings recovery;
+
+  struct Degrade {
+    BreakerSettings inventory;
+    BreakerSettings queue;
+    FlowSettings flow;
+  } degrade;
+
   Millis drain_timeout{10'000};
   LogSettings log;
 };

@@ -11,6 +11,7 @@ namespace sluice {
 struct ReadyCheck {
   std::string name;     ///< inventory, queue, store, sales, …
   std::string problem;  ///< Empty: it answers. Else a sentence for an operator, with what to do.
+  bool tolerated = false;  ///< The node sells without it, in a degraded mode.
 };
 
 /// What `/readyz` says. Replaced whole by the control thread.
@@ -21,7 +22,7 @@ struct ReadyState {
   bool ready() const {
     if (draining || checks.empty()) return false;
     for (const auto& check : checks) {
-      if (!check.problem.empty()) return false;
+      if (!check.problem.empty() && !check.tolerated) return false;
     }
     return true;
   }

@@ -9,6 +9,26 @@
 
 namespace sluice {
 
+/// Who grants the units of a lane.
+enum class Seller : std::uint8_t {
+  inventory,  ///< The fast projection.
+  store,      ///< The store itself, while there is no inventory: the database mode.
+};
+
+/// What decides for a lane, as its row in the store says.
+struct LaneHead {
+  Epoch fence = 0;     ///< The lowest epoch that the store accepts; 0: never opened.
+  Epoch newest = 0;    ///< The last epoch allotted: above `fence` while a fence is on its way.
+  Epoch by_store = 0;  ///< The last epoch allotted to the store itself.
+  Epoch suspect = 0;   ///< The last epoch whose projection was found to be wrong, or refused.
+
+  Seller seller() const {
+    return fence > 0 && by_store == fence ? Seller::store : Seller::inventory;
+  }
+  bool suspected() const { return fence > 0 && suspect >= fence; }
+  bool operator==(const LaneHead&) const = default;
+};
+
 /// A lane as the store knows it at one instant, enough to rebuild its projection. Whatever the
 /// store accepts later has at least this epoch.
 struct LaneImage {

@@ -51,9 +51,23 @@ struct OrderMessage {
 std::string to_json(const OrderMessage& message);
 
 /// Empty when the bytes are not one version 1 message with every member valid. A member that stands
-/// there twice makes the message invalid: two readers could understand it differently. Unknown
-/// members are ignored.
+/// there twice makes the message invalid: two readers could understand it differently. So does an
+/// id of another lane or epoch. Unknown members are ignored.
 std::optional<OrderMessage> parse_order_message(std::string_view json);
+
+/// From here on, what a lane was granted under an epoch below `epoch` is refused. As a record of
+/// the log it stands behind everything that was granted in time.
+struct Fence {
+  LaneId lane;
+  Epoch epoch = 0;
+  bool operator==(const Fence&) const = default;
+};
+
+/// One line of JSON, without a line end. See docs/protocol.md.
+std::string to_json(const Fence& fence);
+
+/// Empty when the bytes are not one version 1 fence with every member valid.
+std::optional<Fence> parse_fence(std::string_view json);
 
 /// What the store decided about one message.
 struct Outcome {

@@ -8,27 +8,31 @@
 #include "sluice/base/time.hpp"
 #include "sluice/domain/sale.hpp"
 #include "sluice/gate/credits.hpp"
+#include "sluice/gate/throttle.hpp"
 #include "sluice/gate/token_buckets.hpp"
 
 namespace sluice {
 
-/// The refusals that depend on the sale: its window and its rate, then a publish credit. It decides
-/// and never waits. One per thread; buckets and credits are shared by all.
+/// The refusals that depend on the sale: its window and its rate, then the throttle of a degraded
+/// node and a publish credit. It decides and never waits. One per thread; what it refers to is
+/// shared by all.
 class SaleGate {
  public:
-  SaleGate(TokenBuckets& sales, Credits& credits, Random& random)
-      : sales_(sales), credits_(credits), random_(random) {}
+  SaleGate(TokenBuckets& sales, Credits& credits, Throttle& throttle, Random& random)
+      : sales_(sales), credits_(credits), throttle_(throttle), random_(random) {}
 
   /// Before the start nobody can have an order: refused here. After the end, and while paused or
   /// closed, a buyer may ask for an existing order, so the lane answers.
   std::optional<Refusal> admit(const Sale& sale, TimePoint now) const;
 
-  /// The sale's own rate and the overload bound; the credit is held until the purchase is answered.
+  /// The sale's own rate, the node's while it is throttled, and the overload bound; the credit is
+  /// held until the purchase is answered.
   std::variant<Credits::Credit, Refusal> reserve_room(const Sale& sale, Ticks now);
 
  private:
   TokenBuckets& sales_;
   Credits& credits_;
+  Throttle& throttle_;
   Random& random_;
 };
 

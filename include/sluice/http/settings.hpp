@@ -43,8 +43,8 @@ struct ConnectionSettings {
 struct PublicSettings {
   HttpSettings http;
   Millis poll_after{300};              ///< When to ask again for a queued order.
-  Millis poll_after_backlogged{2000};  ///< The same, while the queue has not acknowledged it.
-  Millis decide_within{30000};         ///< From the purchase to `decide_by`.
+  Millis poll_after_backlogged{2000};  ///< The least of it while the order is backlogged.
+  Millis decide_within{30000};         ///< From the purchase to `decide_by`, without a backlog.
   Millis wait_max{30000};              ///< The longest `?wait=`; at most 30,000.
 };
 

@@ -73,6 +73,7 @@ struct LaneView {
   std::uint64_t version = 0;  ///< Grows whenever a unit returns: older "sold out" news are void.
   std::int64_t stock = 0;
   std::uint64_t pending = 0;  ///< Orders reserved and undecided.
+  std::int64_t held = 0;      ///< Their units, which `stock` does not count.
   LaneWindow window;
 };
 
@@ -116,6 +117,11 @@ class Inventory {
   /// Reservations at least `age` old by the inventory's clock, oldest first, at most `max`.
   /// Works on a lane that is not ready, with what is still there; `call.epoch` is ignored.
   virtual Task<std::vector<Pending>> overdue(Call call, Millis age, std::size_t max) = 0;
+
+  /// Ends the lane under exactly `call.epoch`: it grants nothing more and is not ready until its
+  /// rebuild. Its undecided reservations stay where `overdue` finds them. A lane that is not ready,
+  /// or newer, is no error: nothing was done.
+  virtual Task<> close(Call call) = 0;
 
   /// Replaces the lane by `image` in one step, if `image.epoch` is higher than the stored one or
   /// nothing valid is stored; else `Errc::stale`.

@@ -32,6 +32,11 @@ class OrderQueue {
   /// `deadline` at the latest; never with an error once a message may have left.
   /// `Errc::unavailable` means that nothing was sent. At most 1,024 messages.
   virtual Task<std::vector<Receipt>> publish(Ticks deadline, In<OrderMessage> messages) = 0;
+
+  /// Puts a fence behind all that was acknowledged before, by whatever node; repeating it does no
+  /// harm. A log applies it when its reader comes there, a queue that decides at once. With
+  /// `Errc::unknown` it may be there.
+  virtual Task<> fence(Ticks deadline, Fence fence) = 0;
 };
 
 }  // namespace sluice

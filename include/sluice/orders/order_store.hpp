@@ -18,6 +18,7 @@ struct OffsetRange {
   std::int64_t begin = 0;
   std::int64_t next = 0;
   TimePoint log_time{};  ///< Everything of the partition up to this log time lies before `next`.
+  std::vector<Fence> fences{};  ///< Read behind all messages of the stretch.
 };
 
 /// An order looked up by its owner.
@@ -27,15 +28,37 @@ struct OrderKey {
   UserId user;
 };
 
-/// Figures of one sale from one snapshot of the store, for the conservation law.
-struct AuditFigures {
-  std::int64_t initial = 0;     ///< Units the sale began with.
-  std::int64_t stock = 0;       ///< Units left, over all lanes.
+/// One lane in a snapshot of the store, for the conservation law.
+struct LaneFigures {
+  LaneId lane;
+  LaneHead head;
+  std::int64_t initial = 0;     ///< Units the lane began with.
+  std::int64_t stock = 0;       ///< Units left.
   std::int64_t live_units = 0;  ///< Units in live orders.
   std::int64_t live_orders = 0;
   std::int64_t rejected_stock = 0;  ///< Orders rejected for stock.
   std::int64_t rejected_duplicate = 0;
-  bool operator==(const AuditFigures&) const = default;
+
+  /// Every unit is left or sold once.
+  bool conserved() const { return stock >= 0 && stock + live_units == initial; }
+  bool operator==(const LaneFigures&) const = default;
+};
+
+/// How far a log is applied.
+struct LogProgress {
+  std::int64_t applied = 0;  ///< Records applied, over all partitions.
+  /// The log time through which every partition is applied; empty while one was never read.
+  std::optional<TimePoint> through;
+  bool operator==(const LogProgress&) const = default;
+};
+
+/// What the store can tell a lane's buyers when it sells by itself.
+struct Standing {
+  LaneHead head;
+  std::int64_t stock = 0;
+  LaneWindow window;
+  bool open = false;  ///< The window lets purchases through, by the store's clock.
+  std::vector<std::optional<OrderView>> orders;  ///< The live order of each user asked about.
 };
 
 /// The truth. Implementations may block: run them where blocking is allowed. An instance belongs to
@@ -48,9 +71,14 @@ class OrderStore {
   /// order. Applying a message again changes nothing and returns the same outcome. Messages below
   /// their lane's fence are `rejected{fenced}`, without a row. An unknown lane is
   /// `rejected{invalid}`, without a row. With `range`, the partition's position moves from `begin`
-  /// to `next` in the same transaction; `Errc::stale` when it is elsewhere, and then nothing was
-  /// done. The first range of an unknown partition begins at 0. `Errc::unknown` when the commit's
-  /// answer was lost. At most 4,096 messages.
+  /// to `next` in the same transaction, and then its fences are raised; `Errc::stale` when it is
+  /// elsewhere, and then nothing was done. The first range of an unknown partition begins at 0. One
+  /// without messages may run backwards: the log was cut or began anew, and is read again.
+  /// `Errc::unknown` when the commit's answer was lost. At most 4,096 messages.
+  ///
+  /// A new rejection for stock, or of a duplicate, under the lane's fence proves that the inventory
+  /// granted what is not there: the same transaction makes the epoch suspect, unless the store
+  /// sells by itself.
   virtual Task<std::vector<Outcome>> apply(Ticks deadline, In<OrderMessage> messages,
                                            std::optional<OffsetRange> range) = 0;
 
@@ -60,24 +88,39 @@ class OrderStore {
   /// The user's live order in that sale, for `mine`, when no inventory can tell.
   virtual Task<std::optional<Order>> find_live(Ticks deadline, SaleId sale, UserId user) = 0;
 
-  /// The fence of a lane: the lowest epoch that `apply` accepts. `Errc::not_found` without the
-  /// lane.
-  virtual Task<Epoch> fence_epoch(Ticks deadline, LaneId lane) = 0;
+  /// What decides for a lane. `Errc::not_found` without the lane.
+  virtual Task<LaneHead> head(Ticks deadline, LaneId lane) = 0;
 
-  /// Raises the fence by one and returns the lane as of that instant: what is applied later has the
-  /// image's epoch or a later one.
-  virtual Task<LaneImage> fence(Ticks deadline, LaneId lane) = 0;
+  /// Allots the lane's next epoch, which nobody else will ever get, to `seller`. Nothing changes
+  /// until the fence is raised to it. `Errc::not_found` without the lane, `Errc::overloaded` past
+  /// `kEpochMax`.
+  virtual Task<Epoch> next_epoch(Ticks deadline, LaneId lane, Seller seller) = 0;
+
+  /// Raises the fence now, for a lane whose log is empty or given up: granted orders that only the
+  /// log knows will be refused. A fence never falls; one above the last epoch allotted, or of an
+  /// unknown lane, is ignored, also in `apply`.
+  virtual Task<> raise_fence(Ticks deadline, Fence fence) = 0;
+
+  /// Asks for a rebuild: the epoch under the fence is suspect from now on.
+  virtual Task<> suspect(Ticks deadline, LaneId lane) = 0;
+
+  /// The lane as of one instant, under the fence's epoch: what is applied later has that epoch or a
+  /// later one. `Errc::not_found` without the lane.
+  virtual Task<LaneImage> image(Ticks deadline, LaneId lane) = 0;
+
+  /// The lane and the live orders of `users`, at most 1,024, from one snapshot.
+  virtual Task<Standing> standing(Ticks deadline, LaneId lane, In<UserId> users) = 0;
 
   /// The next offset to read of a partition; 0 when it was never read.
   virtual Task<std::int64_t> position(Ticks deadline, std::string topic,
                                       std::int32_t partition) = 0;
 
-  /// The log time through which every one of the topic's `partitions` partitions is applied; empty
-  /// while one of them was never read.
-  virtual Task<std::optional<TimePoint>> applied_through(Ticks deadline, std::string topic,
-                                                         std::int32_t partitions) = 0;
+  /// How far the topic with that many partitions is applied.
+  virtual Task<LogProgress> progress(Ticks deadline, std::string topic,
+                                     std::int32_t partitions) = 0;
 
-  virtual Task<AuditFigures> audit(Ticks deadline, SaleId sale) = 0;
+  /// The lanes of a sale, in order, from one snapshot. Empty without the sale.
+  virtual Task<std::vector<LaneFigures>> audit(Ticks deadline, SaleId sale) = 0;
 };
 
 }  // namespace sluice

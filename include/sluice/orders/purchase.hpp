@@ -20,6 +20,7 @@
 #include "sluice/inventory/inventory.hpp"
 #include "sluice/inventory/sold_out_view.hpp"
 #include "sluice/orders/order_queue.hpp"
+#include "sluice/orders/route.hpp"
 
 namespace sluice {
 
@@ -41,8 +42,10 @@ struct PurchaseAnswer {
     refused,    ///< See `refusal`.
   };
   Kind kind = Kind::refused;
-  OrderView order;          ///< Unless refused.
-  bool backlogged = false;  ///< With `queued`: the queue has not acknowledged it yet.
+  OrderView order;  ///< Unless refused.
+  /// With `queued`: the queue has not acknowledged it yet, or works off a backlog.
+  bool backlogged = false;
+  Millis wait{0};  ///< With `queued`: the estimated time to the decision.
   Refusal refusal;
 };
 
@@ -51,8 +54,7 @@ struct PurchaseAnswer {
 class PurchaseDesk {
  public:
   struct Ports {
-    Inventory& inventory;
-    OrderQueue& queue;
+    Routes& routes;
     Clock& clock;
     Random& random;
     const OrderIdSeal& seal;
@@ -86,13 +88,15 @@ class PurchaseDesk {
   Lane& lane(LaneId id);
   std::optional<Refusal> ask_sold_out_view(const Lane& lane, const UserId& user) const;
   boost::asio::awaitable<void> purchase_batch(Lane& lane, Purchases::Batch& batch);
-  Task<ReserveReply> reserve(Lane& lane, const Purchases::Batch& batch,
+  Task<ReserveReply> reserve(Lane& lane, Inventory& inventory, const Purchases::Batch& batch,
                              std::vector<Attempt>& attempts);
-  Task<> learn_epoch(Lane& lane);
+  Task<> learn_epoch(Lane& lane, Inventory& inventory);
   std::vector<Attempt> make_attempts(const Lane& lane, const Purchases::Batch& batch) const;
   Refusal refuse(const Wish& wish, Verdict verdict, bool may_return) const;
-  PurchaseAnswer answer_winner(const OrderMessage& message, const Receipt& receipt) const;
-  boost::asio::awaitable<void> settle(Lane& lane, const std::vector<OrderMessage>& messages,
+  PurchaseAnswer answer_winner(const Route& route, const OrderMessage& message,
+                               const Receipt& receipt) const;
+  boost::asio::awaitable<void> settle(Lane& lane, Inventory& inventory,
+                                      const std::vector<OrderMessage>& messages,
                                       const std::vector<Receipt>& receipts);
   boost::asio::awaitable<void> upkeep_lane(Lane& lane);
   Call call(const Lane& lane, Millis timeout) const;

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <boost/asio/awaitable.hpp>
 #include <functional>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
@@ -13,7 +14,9 @@
 #include "sluice/base/time.hpp"
 #include "sluice/catalog/sale_book.hpp"
 #include "sluice/catalog/sale_store.hpp"
+#include "sluice/recovery/auditor.hpp"
 #include "sluice/recovery/control_store.hpp"
+#include "sluice/recovery/flow_keeper.hpp"
 #include "sluice/recovery/lane_keeper.hpp"
 #include "sluice/recovery/sale_desk.hpp"
 
@@ -21,21 +24,26 @@ namespace sluice {
 
 /// Something a node needs, and how to ask whether it answers.
 struct Dependency {
-  std::string name;
+  enum class Role : std::uint8_t { store, inventory, queue };
+  Role role = Role::store;
   std::function<Task<>(Ticks deadline)> ping;
   std::string advice;  ///< How an operator starts it; part of the sentence in `/readyz`.
 };
 
+std::string_view name(Dependency::Role role) noexcept;
+
 /// The housekeeping of one node, on its own thread: refreshes the sales, keeps their lanes, decides
-/// what is overdue while it leads, and says whether the node is ready. Operators' commands run
-/// between two steps of it.
+/// what is overdue and audits while it leads, and says how purchases flow and whether the node is
+/// ready. Operators' commands run between two steps of it.
 class Control final : public SaleDesk {
  public:
   struct Ports {
     SaleStore& sales;
+    OrderStore& orders;
     ControlStore& control;
-    Inventory& inventory;
     LaneKeeper& lanes;
+    Auditor& auditor;
+    FlowKeeper& flow;
     SaleBook& book;
     Readiness& readiness;
     Clock& clock;
@@ -61,13 +69,26 @@ class Control final : public SaleDesk {
   boost::asio::awaitable<Operated<std::vector<Sale>>> list() override;
   boost::asio::awaitable<Operated<Sale>> show(SaleId sale) override;
   boost::asio::awaitable<Operated<Sale>> set_state(SaleId sale, SaleState state) override;
+  boost::asio::awaitable<Operated<SaleAudit>> audit(SaleId sale) override;
+  boost::asio::awaitable<Operated<SaleAudit>> rebuild(SaleId sale, bool force) override;
+  boost::asio::awaitable<Operated<FlowReport>> flow() override;
+  boost::asio::awaitable<Operated<FlowReport>> hold(std::optional<FlowMode> mode) override;
 
  private:
+  boost::asio::awaitable<std::vector<ReadyCheck>> ping_all();
+  Task<> ping(const Dependency& dependency);
+  boost::asio::awaitable<ReadyCheck> look_after_sales();
   Task<> refresh_sales();
+  Task<> read_wishes();
   boost::asio::awaitable<bool> lead();
   Task<> keep_sale(const Sale& sale);
-  boost::asio::awaitable<std::vector<ReadyCheck>> ping_all();
+  Task<> keep_lane(LaneId lane, const Sale& sale, bool& settled);
+  boost::asio::awaitable<void> audit_one();
+  void tolerate(std::vector<ReadyCheck>& checks) const;
   void publish(std::vector<ReadyCheck> checks);
+  LaneKeeper::Duty duty() const;
+  bool up(Dependency::Role role) const { return !down_.contains(role); }
+  bool has(Dependency::Role role) const;
   Ticks deadline() const { return ports_.clock.ticks() + settings_.call_timeout; }
 
   RecoverySettings settings_;
@@ -76,7 +97,14 @@ class Control final : public SaleDesk {
   Ports ports_;
   std::unordered_map<SaleId, Sale> sales_;
   std::unordered_set<SaleId> finished_;  ///< Closed, and nothing of them is undecided.
+  std::unordered_set<LaneId> store_lanes_;
+  std::unordered_map<SaleId, Ticks> audited_;
+  std::unordered_set<Dependency::Role> down_;
+  SellerPolicy seller_;
+  std::optional<FlowMode> held_;
+  bool busy_ = false;  ///< Something is away or under way: the next round comes soon.
   bool leading_ = false;
+  bool was_ready_ = false;
   bool draining_ = false;
   std::atomic<bool> stopped_{false};
 };

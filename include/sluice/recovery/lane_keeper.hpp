@@ -10,19 +10,11 @@
 #include "sluice/base/time.hpp"
 #include "sluice/fulfilment/result_feed.hpp"
 #include "sluice/inventory/inventory.hpp"
+#include "sluice/orders/order_queue.hpp"
 #include "sluice/orders/order_store.hpp"
+#include "sluice/recovery/settings.hpp"
 
 namespace sluice {
-
-struct RecoverySettings {
-  Millis tick{1000};               ///< Between two rounds over the sales.
-  Millis call_timeout{2000};       ///< For one call to a port.
-  Millis lease{5000};              ///< How long a leader stays one without a sign of life.
-  Millis overdue_age{5000};        ///< A reservation undecided for longer is decided directly.
-  Millis overdue_age_max{60000};   ///< However far behind the log is, decided after this.
-  std::size_t overdue_max = 1000;  ///< Reservations decided in one step; 1 … 4,096.
-  std::size_t sales_max = 1000;    ///< Sales that a node looks after, the newest.
-};
 
 /// Where the orders travel, if they travel at all: what is younger than its applied-through time
 /// may still be on its way.
@@ -31,34 +23,84 @@ struct OrderLog {
   std::int32_t partitions = 0;
 };
 
-/// Keeps lanes sellable: ready under the store's epoch, with the sale's window, and with no
-/// reservation left undecided. Every step may be repeated and may run on several nodes: the store's
-/// row decides.
+/// How far a lane's rebuild is, as its row and the inventory say: every node sees the same.
+enum class LaneStage : std::uint8_t {
+  ready,    ///< It sells.
+  asked,    ///< It sells, and a rebuild is asked for.
+  fencing,  ///< An epoch is allotted; its fence is on its way through the log.
+  opening,  ///< The fence is raised; the inventory does not have the lane under it yet.
+};
+
+std::string_view name(LaneStage stage) noexcept;
+
+/// A lane between its truth and its projection.
+struct LaneState {
+  LaneHead head;
+  LaneView view;  ///< Not ready when the inventory was not asked, too.
+
+  /// Somebody grants units under the fence's epoch.
+  bool sells() const {
+    return head.seller() == Seller::store || (view.ready && view.epoch == head.fence);
+  }
+  LaneStage stage() const;
+};
+
+/// Keeps lanes sellable: granted by the right seller under the store's fence, with the sale's
+/// window, and with no reservation left undecided. Every step may be repeated and may run on
+/// several nodes: the store's row decides.
+///
+/// A rebuild has these steps, each of which a round resumes: a new epoch is allotted; the old
+/// projection, if it answers, is closed and what it still holds is decided; a fence goes through
+/// the log; once it is raised the lane's image is taken and opened under the new epoch. One epoch
+/// is opened by one keeper once, so a late opening can never bring back an old image.
 class LaneKeeper {
  public:
   struct Ports {
     Inventory& inventory;
+    OrderQueue& queue;
     OrderStore& store;
     ResultFeed& results;
     Clock& clock;
     Metrics& metrics;
   };
 
+  /// What a round asks of every lane.
+  struct Duty {
+    Seller seller = Seller::inventory;  ///< Who should grant, if this node may change it.
+    bool inventory_up = true;           ///< False: it is not asked, for it would not answer.
+    bool queue_up = true;               ///< False: no fence would pass; what sells is left alone.
+    bool leads = false;                 ///< Only the leader changes anything but the window.
+  };
+
   LaneKeeper(RecoverySettings settings, std::optional<OrderLog> log, Ports ports);
 
-  /// Makes the lane enforce `window`. A lane without a valid projection is rebuilt if
-  /// `may_rebuild`, else the result is `Errc::not_ready`. One that was lost is rebuilt only when
-  /// the log is applied through the time when the loss was seen, or after `overdue_age_max`: the
-  /// fence refuses what comes later, and those orders were promised to somebody.
-  Task<LaneView> keep(LaneId lane, LaneWindow window, bool may_rebuild);
+  /// One step towards a lane that `duty.seller` grants, with `window`. `Errc::not_ready` while
+  /// nobody grants it. A lane whose projection was lost is rebuilt; so is one that is suspect,
+  /// which sells until its rebuild begins.
+  Task<LaneState> keep(LaneId lane, LaneWindow window, Duty duty);
+
+  /// What `keep` would see, without a change.
+  Task<LaneState> look(LaneId lane, bool inventory_up);
 
   /// Decides reservations that nobody decided in time; how many. Call it again while it returns
   /// `overdue_max`.
   Task<std::size_t> decide_overdue(LaneId lane);
 
  private:
-  Task<> rebuild(LaneId lane);
-  Task<> pass_loss(LaneId lane);
+  /// An epoch that was allotted to this keeper and that nobody has opened yet.
+  struct Opening {
+    Epoch epoch = 0;
+    Seller seller = Seller::inventory;
+    bool emptied = false;         ///< What the old projection held is decided.
+    std::optional<Ticks> fenced;  ///< When its fence was sent last.
+  };
+
+  bool right(const LaneState& state, const Duty& duty) const;
+  Task<> rebuild(LaneId lane, LaneState state, Duty duty);
+  Task<> allot(LaneId lane, const LaneState& state, Seller seller);
+  Task<> empty_the_old(LaneId lane, const LaneView& view);
+  Task<> fence(LaneId lane, const LaneHead& head);
+  Task<> open(LaneId lane);
   Task<std::size_t> decide(LaneId lane, Millis age, std::size_t max);
   Task<Millis> overdue_age();
   Ticks deadline() const { return ports_.clock.ticks() + settings_.call_timeout; }
@@ -66,7 +108,7 @@ class LaneKeeper {
   RecoverySettings settings_;
   std::optional<OrderLog> log_;
   Ports ports_;
-  std::unordered_map<LaneId, TimePoint> lost_since_;
+  std::unordered_map<LaneId, Opening> openings_;
   Counter& rebuilds_;
   Counter& recovered_;
 };

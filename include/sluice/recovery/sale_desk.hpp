@@ -1,12 +1,15 @@
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "sluice/base/problem.hpp"
 #include "sluice/catalog/sale_store.hpp"
 #include "sluice/domain/sale.hpp"
+#include "sluice/recovery/auditor.hpp"
+#include "sluice/recovery/flow.hpp"
 
 namespace sluice {
 
@@ -18,6 +21,13 @@ struct OperatorRefusal {
 
 template <class T>
 using Operated = boost::system::result<T, OperatorRefusal>;
+
+/// How a node sells, for an operator.
+struct FlowReport {
+  FlowMode mode = FlowMode::normal;
+  FlowState state;
+  bool leads = false;
+};
 
 /// What an operator does to sales. Lives on the control thread; callers on other threads cross over
 /// to its executor.
@@ -32,6 +42,20 @@ class SaleDesk {
   /// Opens, pauses or closes a sale. When it returns without a refusal, the lanes enforce the new
   /// state on every node, and this node's snapshot has it.
   virtual boost::asio::awaitable<Operated<Sale>> set_state(SaleId sale, SaleState state) = 0;
+
+  /// The law of conservation, lane by lane.
+  virtual boost::asio::awaitable<Operated<SaleAudit>> audit(SaleId sale) = 0;
+
+  /// Asks for new epochs for all lanes of a sale: the leader gives them, and the audit shows how
+  /// far it is. `force` raises fences that are on their way without waiting for the log: what
+  /// the log alone knows will be refused.
+  virtual boost::asio::awaitable<Operated<SaleAudit>> rebuild(SaleId sale, bool force) = 0;
+
+  /// How this node sells.
+  virtual boost::asio::awaitable<Operated<FlowReport>> flow() = 0;
+
+  /// Holds all nodes in a mode; empty: each node and the leader decide by what they see.
+  virtual boost::asio::awaitable<Operated<FlowReport>> hold(std::optional<FlowMode> mode) = 0;
 };
 
 }  // namespace sluice

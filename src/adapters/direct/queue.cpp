@@ -16,6 +16,7 @@ namespace {
 using Messages = std::vector<OrderMessage>;
 using Outcomes = Result<std::vector<Outcome>>;
 using OutcomeTicket = direct::Ticket<Outcomes>;
+using FenceTicket = direct::Ticket<Result<void>>;
 
 constexpr std::size_t kPublishMax = 1'024;
 constexpr std::size_t kApplyMax = 4'096;
@@ -49,6 +50,19 @@ class Committer {
     waiting_ += request.messages.size();
     auto outcomes = co_await batcher_.submit(std::move(request));
     ticket->answer(std::move(outcomes));
+  }
+
+  /// Not in line with the publishes: what was acknowledged before is applied already.
+  boost::asio::awaitable<void> raise(std::shared_ptr<FenceTicket> ticket, Ticks deadline,
+                                     Fence fence) {
+    if (!ticket->begin()) co_return;
+    try {
+      auto raised = co_await store_.raise_fence(deadline, fence);
+      ticket->answer(std::move(raised));
+    } catch (const std::exception& e) {
+      log().critical("a store failed: {}", e.what());
+      ticket->answer(Errc::unknown);
+    }
   }
 
  private:
@@ -177,6 +191,13 @@ class DirectQueue final : public OrderQueue {
       co_return outcomes.error();
     }
     co_return receipts;
+  }
+
+  Task<> fence(Ticks deadline, Fence fence) override {
+    auto ticket = std::make_shared<FenceTicket>();
+    auto work = committer_.raise(ticket, deadline, fence);
+    auto answer = direct::cross(executor_, clock_, deadline, std::move(ticket), std::move(work));
+    co_return co_await std::move(answer);
   }
 
  private:

@@ -64,14 +64,38 @@ class RemoteOrderStore final : public OrderStore {
     });
   }
 
-  Task<Epoch> fence_epoch(Ticks deadline, LaneId lane) override {
+  Task<LaneHead> head(Ticks deadline, LaneId lane) override {
     return way_.go(deadline,
-                   [&inner = inner_, deadline, lane] { return inner.fence_epoch(deadline, lane); });
+                   [&inner = inner_, deadline, lane] { return inner.head(deadline, lane); });
   }
 
-  Task<LaneImage> fence(Ticks deadline, LaneId lane) override {
+  Task<Epoch> next_epoch(Ticks deadline, LaneId lane, Seller seller) override {
+    return way_.go(deadline, [&inner = inner_, deadline, lane, seller] {
+      return inner.next_epoch(deadline, lane, seller);
+    });
+  }
+
+  Task<> raise_fence(Ticks deadline, Fence fence) override {
+    return way_.go(deadline, [&inner = inner_, deadline, fence] {
+      return inner.raise_fence(deadline, fence);
+    });
+  }
+
+  Task<> suspect(Ticks deadline, LaneId lane) override {
     return way_.go(deadline,
-                   [&inner = inner_, deadline, lane] { return inner.fence(deadline, lane); });
+                   [&inner = inner_, deadline, lane] { return inner.suspect(deadline, lane); });
+  }
+
+  Task<LaneImage> image(Ticks deadline, LaneId lane) override {
+    return way_.go(deadline,
+                   [&inner = inner_, deadline, lane] { return inner.image(deadline, lane); });
+  }
+
+  Task<Standing> standing(Ticks deadline, LaneId lane, In<UserId> users) override {
+    std::vector<UserId> copy(users.begin(), users.end());
+    return way_.go(deadline, [&inner = inner_, deadline, lane, copy = std::move(copy)] {
+      return inner.standing(deadline, lane, copy);
+    });
   }
 
   Task<std::int64_t> position(Ticks deadline, std::string topic, std::int32_t partition) override {
@@ -80,14 +104,13 @@ class RemoteOrderStore final : public OrderStore {
     });
   }
 
-  Task<std::optional<TimePoint>> applied_through(Ticks deadline, std::string topic,
-                                                 std::int32_t partitions) override {
+  Task<LogProgress> progress(Ticks deadline, std::string topic, std::int32_t partitions) override {
     return way_.go(deadline, [&inner = inner_, deadline, topic = std::move(topic), partitions] {
-      return inner.applied_through(deadline, topic, partitions);
+      return inner.progress(deadline, topic, partitions);
     });
   }
 
-  Task<AuditFigures> audit(Ticks deadline, SaleId sale) override {
+  Task<std::vector<LaneFigures>> audit(Ticks deadline, SaleId sale) override {
     return way_.go(deadline,
                    [&inner = inner_, deadline, sale] { return inner.audit(deadline, sale); });
   }
@@ -142,6 +165,19 @@ class RemoteControlStore final : public ControlStore {
     return way_.go(deadline,
                    [&inner = inner_, deadline, name = std::move(name), holder = std::move(holder)] {
                      return inner.release(deadline, name, holder);
+                   });
+  }
+
+  Task<std::string> wish(Ticks deadline, std::string name) override {
+    return way_.go(deadline, [&inner = inner_, deadline, name = std::move(name)] {
+      return inner.wish(deadline, name);
+    });
+  }
+
+  Task<> set_wish(Ticks deadline, std::string name, std::string value) override {
+    return way_.go(deadline,
+                   [&inner = inner_, deadline, name = std::move(name), value = std::move(value)] {
+                     return inner.set_wish(deadline, name, value);
                    });
   }
 

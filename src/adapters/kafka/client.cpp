@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <future>
+#include <thread>
+#include <utility>
 
 #include "sluice/base/log.hpp"
 
@@ -10,6 +13,7 @@ namespace sluice::kafka {
 namespace {
 
 constexpr std::size_t kLogLineMax = 512;
+constexpr Millis kLetGoFor{5'000};
 
 // The levels of syslog. A broker that is away is an error to librdkafka and a warning to us: the
 // breaker and readiness speak up when it matters.
@@ -65,6 +69,18 @@ Result<Client> Config::start(rd_kafka_type_t type) {
   }
   static_cast<void>(conf_.release());
   return Client(started);
+}
+
+void let_go(Client client) {
+  std::promise<void> ended;
+  const auto end = ended.get_future();
+  auto destroy = [raw = client.release(), done = std::move(ended)]() mutable {
+    rd_kafka_destroy(raw);
+    done.set_value();
+  };
+  std::thread(std::move(destroy)).detach();
+  if (end.wait_for(kLetGoFor) == std::future_status::ready) return;
+  log().error("kafka: a client does not end and is left behind");
 }
 
 int remaining_ms(Ticks deadline, Ticks now, Millis max) {

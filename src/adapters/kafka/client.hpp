@@ -52,6 +52,11 @@ class Config {
   std::string refused_;
 };
 
+/// Destroys a client of which nothing is in use any more. Waits for a few seconds at most:
+/// librdkafka 2.0.2 does not come to an end when a topic was deleted while it was read. What is
+/// left of the client then stays until the process ends.
+void let_go(Client client);
+
 /// Until `deadline` in whole milliseconds, rounded up: 0 … `max`.
 int remaining_ms(Ticks deadline, Ticks now, Millis max);
 

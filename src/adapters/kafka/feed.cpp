@@ -21,14 +21,15 @@ constexpr Millis kEndEvery{1'000};
 constexpr Millis kEndRetry{10'000};
 constexpr int kEndMs = 500;
 constexpr int kSeekMs = 2'000;
-constexpr Millis kBrokenRetry{10'000};
+constexpr Millis kReturnRetry{1'000};
+constexpr int kWatermarksMs = 500;
 
 Result<Client> start_consumer(const KafkaSettings& settings) {
   Config config(settings);
   config.set("group.id", settings.group);
   config.set("enable.auto.commit", "false");
   config.set("enable.auto.offset.store", "false");
-  // A position that does not exist must be seen by a person, never silently become another one.
+  // A position that does not exist must be told and moved in the store, never change silently.
   config.set("auto.offset.reset", "error");
   config.set("enable.partition.eof", "true");
   // Eager: everything is revoked, then assigned; the simplest protocol, and rebalances are rare.
@@ -39,7 +40,7 @@ Result<Client> start_consumer(const KafkaSettings& settings) {
   config.set("queued.max.messages.kbytes", settings.prefetch_kbytes_max);
   config.set("fetch.wait.max.ms", 100);
   config.set("fetch.error.backoff.ms", 100);
-  config.set("topic.metadata.refresh.interval.ms", 30'000);
+  config.set("topic.metadata.refresh.interval.ms", 10'000);
   rd_kafka_conf_set_events(config.get(), RD_KAFKA_EVENT_REBALANCE | RD_KAFKA_EVENT_ERROR);
   auto client = config.start(RD_KAFKA_CONSUMER);
   if (client) rd_kafka_poll_set_consumer(client->get());
@@ -58,7 +59,12 @@ class Feed final : public OrderFeed {
         queue_(rd_kafka_queue_get_consumer(client_.get())),
         dead_letters_(settings) {}
 
-  ~Feed() override { rd_kafka_consumer_close(client_.get()); }
+  ~Feed() override {
+    rd_kafka_consumer_close(client_.get());
+    queue_.reset();
+    topic_.reset();
+    let_go(std::move(client_));
+  }
 
   Result<void> subscribe();
 
@@ -76,7 +82,7 @@ class Feed final : public OrderFeed {
   Task<> locate(Ticks deadline);
   bool seek(std::int32_t partition, std::int64_t offset);
   bool assign();
-  void retry_broken();
+  void return_inside();
   void look_for_ends();
   Result<Delivery> take(std::size_t max);
 
@@ -86,18 +92,17 @@ class Feed final : public OrderFeed {
   const KafkaSettings settings_;
   OrderStore& positions_;
   const std::shared_ptr<const Clock> clock_;
-  const Client client_;
-  const Topic topic_;
-  const Queue queue_;
+  Client client_;
+  Topic topic_;
+  Queue queue_;
   DeadLetters dead_letters_;
 
   std::map<std::int32_t, PartitionLog> partitions_;  // The assigned ones.
   bool must_assign_ = false;  // Kafka waits for, or needs, a whole assignment.
-  bool broken_news_ = false;  // A position was out of range and nobody was told yet.
   bool fatal_ = false;
   std::int32_t cursor_ = -1;  // The partition of the last delivery.
   Ticks look_at_{};           // When to look for ends again.
-  Ticks retry_broken_at_{};
+  Ticks return_at_{};         // When to look for ways back inside again.
 };
 
 Result<void> Feed::subscribe() {
@@ -114,8 +119,7 @@ Task<Delivery> Feed::next(Ticks deadline, std::size_t max) {
   for (;;) {
     pump(deadline);
     if (fatal_) co_return Errc::unavailable;
-    if (std::exchange(broken_news_, false)) co_return Errc::stale;
-    retry_broken();
+    return_inside();
     auto located = co_await locate(deadline);
     if (!located) co_return located.error();
     look_for_ends();
@@ -194,10 +198,10 @@ void Feed::add(const rd_kafka_message_t& message) {
   std::optional<TimePoint> log_time;
   // A producer's own time is not in the order of the log and proves nothing.
   if (kind == RD_KAFKA_TIMESTAMP_LOG_APPEND_TIME) log_time = TimePoint{Millis{stamp}};
-  found->second.add(
-      message.offset, log_time,
-      read_message(static_cast<const char*>(message.payload), message.len, message.offset,
-                   static_cast<std::size_t>(settings_.message_bytes_max)));
+  const RecordPlace place{message.offset, message.partition, settings_.partitions};
+  found->second.add(message.offset, log_time,
+                    read_record(static_cast<const char*>(message.payload), message.len, place,
+                                static_cast<std::size_t>(settings_.message_bytes_max)));
 }
 
 void Feed::handle_rebalance(rd_kafka_event_t* event) {
@@ -228,14 +232,7 @@ void Feed::handle_error(rd_kafka_event_t* event) {
   }
   if (error == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET) {
     if (found == partitions_.end()) return;
-    log().critical(
-        "kafka: {}/{} cannot be read at the store's position {}: the topic was truncated or "
-        "created "
-        "anew. Orders may be missing; nothing was changed",
-        settings_.topic, where->partition, found->second.next());
-    found->second.break_off();
-    broken_news_ = true;
-    retry_broken_at_ = clock_->ticks() + kBrokenRetry;
+    if (found->second.state() == PartitionLog::State::reading) found->second.fall_outside();
     return;
   }
   fatal_ = fatal_ || rd_kafka_event_error_is_fatal(event) != 0;
@@ -265,9 +262,9 @@ bool Feed::seek(std::int32_t partition, std::int64_t offset) {
 bool Feed::assign() {
   const Partitions list(rd_kafka_topic_partition_list_new(static_cast<int>(partitions_.size())));
   for (auto& [partition, log] : partitions_) {
-    if (log.state() == PartitionLog::State::reading) log.read_from(log.next());
+    if (log.state() == PartitionLog::State::reading) log.read_again();
     rd_kafka_topic_partition_list_add(list.get(), settings_.topic.c_str(), partition)->offset =
-        log.next();
+        log.resume();
   }
   const auto failed = rd_kafka_assign(client_.get(), list.get());
   if (failed != RD_KAFKA_RESP_ERR_NO_ERROR) {
@@ -278,12 +275,28 @@ bool Feed::assign() {
   return true;
 }
 
-// librdkafka stopped such a partition, so only a new assignment starts it again.
-void Feed::retry_broken() {
-  if (clock_->ticks() < retry_broken_at_) return;
+// Reading goes on with the oldest record there is: what was applied before is applied again, which
+// changes nothing. What is gone is decided by recovery.
+void Feed::return_inside() {
+  if (clock_->ticks() < return_at_) return;
   for (auto& [partition, log] : partitions_) {
-    if (log.state() != PartitionLog::State::broken) continue;
-    log.lose();
+    if (log.state() != PartitionLog::State::outside) continue;
+    std::int64_t low = 0;
+    std::int64_t high = 0;
+    const auto failed = rd_kafka_query_watermark_offsets(client_.get(), settings_.topic.c_str(),
+                                                         partition, &low, &high, kWatermarksMs);
+    if (failed != RD_KAFKA_RESP_ERR_NO_ERROR) {
+      return_at_ = clock_->ticks() + kReturnRetry;
+      sluice::log().warn("kafka: {}/{}: its ends are not known: {}", settings_.topic, partition,
+                         rd_kafka_err2str(failed));
+      return;
+    }
+    sluice::log().critical(
+        "kafka: {}/{} has the offsets {} to {} and cannot be read at the store's position {}: the "
+        "topic was truncated or created anew. Reading goes on at {}; recovery decides what is gone",
+        settings_.topic, partition, low, high, log.next(), low);
+    log.jump_to(low);
+    // librdkafka stopped the partition: only a new assignment starts it again.
     must_assign_ = true;
   }
 }

@@ -19,22 +19,33 @@ class PartitionLog {
   enum class State : std::uint8_t {
     lost,  ///< The position must be read from the store; what arrives is dropped.
     reading,
-    broken,  ///< The position is outside of the partition.
+    outside,  ///< The position does not exist in the partition; what arrives is dropped.
   };
 
-  using Content = std::variant<OrderMessage, Poison>;
+  using Content = std::variant<OrderMessage, Fence, Poison>;
 
   State state() const noexcept { return state_; }
 
-  /// Where the next delivery begins, in state `reading`.
+  /// Where the next delivery begins, unless `lost`.
   std::int64_t next() const noexcept { return next_; }
+
+  /// Where reading goes on when nothing is read ahead.
+  std::int64_t resume() const noexcept { return jump_.value_or(next_); }
 
   /// Drops what was read ahead; reading goes on at `next`.
   void read_from(std::int64_t next);
-  void lose() { drop(State::lost); }
-  void break_off() { drop(State::broken); }
 
-  /// The message at `offset`. One before what was read already is dropped, as is any in another
+  /// The same at `resume`.
+  void read_again();
+
+  /// From `outside`: the next delivery moves the position to `target`, forward or back, without
+  /// messages; reading goes on there.
+  void jump_to(std::int64_t target);
+
+  void lose() { drop(State::lost); }
+  void fall_outside() { drop(State::outside); }
+
+  /// The record at `offset`. One before what was read already is dropped, as is any in another
   /// state than `reading`. `log_time`: the broker's append time, empty if it has none.
   void add(std::int64_t offset, std::optional<TimePoint> log_time, Content content);
 
@@ -48,14 +59,14 @@ class PartitionLog {
   /// Something to deliver, or an end to tell of.
   bool ready() const noexcept { return has_stretch() || quiet_.has_value(); }
   bool has_stretch() const noexcept {
-    return state_ == State::reading && (!entries_.empty() || fetched_ > next_);
+    return state_ == State::reading && (jump_ || !entries_.empty() || fetched_ > next_);
   }
 
   std::size_t size() const noexcept { return entries_.size(); }
   std::size_t poison_bytes() const noexcept { return poison_bytes_; }
 
-  /// The next stretch, at most `max` messages and poison; call it only when `ready`. Gaps in the
-  /// offsets belong to the stretch before them.
+  /// The next stretch, at most `max` records; call it only when `ready`. Fences end it: what comes
+  /// behind them is in the next one. Gaps in the offsets belong to the stretch before them.
   Delivery take(const std::string& topic, std::int32_t partition, std::size_t max);
 
  private:
@@ -68,17 +79,25 @@ class PartitionLog {
   void drop(State state);
 
   State state_ = State::lost;
-  std::int64_t next_ = 0;     // Delivered up to here.
-  std::int64_t fetched_ = 0;  // Read ahead up to here.
-  TimePoint log_time_{};      // Of what was delivered last.
+  std::int64_t next_ = 0;             // Delivered up to here.
+  std::int64_t fetched_ = 0;          // Read ahead up to here.
+  std::optional<std::int64_t> jump_;  // To be delivered: the position moves there.
+  TimePoint log_time_{};              // Of what was delivered last.
   std::optional<TimePoint> quiet_;
   std::deque<Entry> entries_;
   std::size_t poison_bytes_ = 0;
 };
 
-/// What a message of the log is: an order, or poison with the reason, of which at most 64 KiB are
-/// kept. `value` is null for a message without a value.
-PartitionLog::Content read_message(const char* value, std::size_t size, std::int64_t offset,
-                                   std::size_t size_max);
+/// Where a record stands.
+struct RecordPlace {
+  std::int64_t offset = 0;
+  std::int32_t partition = 0;
+  std::int32_t partitions = 1;  ///< How many the topic has.
+};
+
+/// What a record of the log is: an order, a fence of a lane of that partition, or poison with the
+/// reason, of which at most 64 KiB are kept. `value` is null for a record without a value.
+PartitionLog::Content read_record(const char* value, std::size_t size, RecordPlace place,
+                                  std::size_t size_max);
 
 }  // namespace sluice::kafka

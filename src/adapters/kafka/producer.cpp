@@ -6,6 +6,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -26,6 +27,7 @@ constexpr std::size_t kPublishMax = 1'024;
 constexpr int kServeMs = 10;  // How late a deadline may be noticed.
 constexpr Millis kLookEvery{1'000};
 constexpr int kLookMs = 900;
+constexpr int kEndMs = 500;
 constexpr Millis kPurgeFor{1'000};
 constexpr int kPurgeAll = RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT;
 
@@ -55,7 +57,7 @@ class Producer final : public KafkaProducer, public std::enable_shared_from_this
   void close(Millis flush_for) override;
 
   /// Hands the messages over; `answer` is called once, from any thread.
-  void send(const void* owner, Ticks deadline, In<OrderMessage> messages,
+  void send(const void* owner, Ticks deadline, LaneId lane, In<std::string> values,
             Completion<Receipts> answer);
   void forget(const void* owner) { in_flight_.forget(owner); }
 
@@ -72,6 +74,7 @@ class Producer final : public KafkaProducer, public std::enable_shared_from_this
 
   void look_after();
   Result<void> look();
+  std::optional<std::int64_t> look_for_end();
 
   const KafkaSettings settings_;
   InFlight in_flight_;
@@ -83,6 +86,7 @@ class Producer final : public KafkaProducer, public std::enable_shared_from_this
   std::atomic<std::uint64_t> outstanding_{0};
   std::atomic<std::uint64_t> acknowledged_{0};
   std::atomic<std::uint64_t> failed_{0};
+  std::atomic<std::int64_t> log_end_{-1};                         // -1: not known.
   std::atomic<int> health_{static_cast<int>(Errc::unavailable)};  // 0: good, else an Errc.
 
   std::mutex close_mutex_;
@@ -123,22 +127,18 @@ std::shared_ptr<Connection> Producer::connection() {
   return connection_;
 }
 
-void Producer::send(const void* owner, Ticks deadline, In<OrderMessage> messages,
+void Producer::send(const void* owner, Ticks deadline, LaneId lane, In<std::string> values,
                     Completion<Receipts> answer) {
-  auto* call = in_flight_.begin(owner, deadline, messages.size(), answer);
+  auto* call = in_flight_.begin(owner, deadline, values.size(), answer);
   if (call == nullptr) {
     answer(Errc::unavailable);
     return;
   }
-  const auto lane = messages.front().lane;
   const auto key = std::to_string(lane.sale) + ":" + std::to_string(lane.index);
-  std::vector<std::string> texts;
-  texts.reserve(messages.size());
-  std::vector<rd_kafka_message_t> batch(messages.size());
-  for (std::size_t i = 0; i < messages.size(); ++i) {
-    auto& text = texts.emplace_back(to_json(messages[i]));
-    batch[i].payload = text.data();
-    batch[i].len = text.size();
+  std::vector<rd_kafka_message_t> batch(values.size());
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    batch[i].payload = const_cast<char*>(values[i].data());
+    batch[i].len = values[i].size();
     batch[i].key = const_cast<char*>(key.data());
     batch[i].key_len = key.size();
     batch[i]._private = &call->slots[i];
@@ -219,6 +219,7 @@ void Producer::look_after() {
   while (!stopping_) {
     lock.unlock();
     const auto found = look();
+    log_end_ = found ? look_for_end().value_or(-1) : -1;
     const auto health = found ? 0 : found.error().value();
     if (health_.exchange(health) != health) {
       log().log(found ? spdlog::level::info : spdlog::level::warn, "kafka: topic {}: {}",
@@ -243,6 +244,23 @@ Result<void> Producer::look() {
   return {};
 }
 
+std::optional<std::int64_t> Producer::look_for_end() {
+  const Partitions list(rd_kafka_topic_partition_list_new(settings_.partitions));
+  for (std::int32_t partition = 0; partition < settings_.partitions; ++partition) {
+    rd_kafka_topic_partition_list_add(list.get(), settings_.topic.c_str(), partition)->offset =
+        RD_KAFKA_OFFSET_END;
+  }
+  const auto failed = rd_kafka_offsets_for_times(connection()->client.get(), list.get(), kEndMs);
+  if (failed != RD_KAFKA_RESP_ERR_NO_ERROR) return std::nullopt;
+  std::int64_t sum = 0;
+  for (int i = 0; i < list->cnt; ++i) {
+    const auto& end = list->elems[i];
+    if (end.err != RD_KAFKA_RESP_ERR_NO_ERROR || end.offset < 0) return std::nullopt;
+    sum += end.offset;
+  }
+  return sum;
+}
+
 Result<void> Producer::ping() const {
   const auto health = health_.load();
   if (health != 0) return static_cast<Errc>(health);
@@ -250,7 +268,9 @@ Result<void> Producer::ping() const {
 }
 
 KafkaFigures Producer::figures() const {
-  return {outstanding_.load(), acknowledged_.load(), failed_.load()};
+  KafkaFigures figures{outstanding_.load(), acknowledged_.load(), failed_.load(), std::nullopt};
+  if (const auto end = log_end_.load(); end >= 0) figures.log_end = end;
+  return figures;
 }
 
 void Producer::close(Millis flush_for) {
@@ -266,6 +286,7 @@ void Producer::close(Millis flush_for) {
   lookout_.join();
   delivery_.join();
   health_ = static_cast<int>(Errc::unavailable);
+  log_end_ = -1;
 }
 
 class ProducerQueue final : public OrderQueue {
@@ -283,17 +304,31 @@ class ProducerQueue final : public OrderQueue {
     if (messages.size() > kPublishMax) co_return Errc::overloaded;
     if (mixed) co_return Errc::invalid;
     if (deadline <= steady_clock::now()) co_return Errc::unavailable;
-    Send send{this, deadline, messages};
+    std::vector<std::string> values;
+    values.reserve(messages.size());
+    for (const auto& message : messages) values.push_back(to_json(message));
+    Send send{this, deadline, lane, values};
     co_return co_await suspend<Receipts>(send);
+  }
+
+  Task<> fence(Ticks deadline, Fence fence) override {
+    if (deadline <= steady_clock::now()) co_return Errc::unavailable;
+    const std::vector<std::string> values(1, to_json(fence));
+    Send send{this, deadline, fence.lane, values};
+    const auto receipts = co_await suspend<Receipts>(send);
+    if (!receipts) co_return receipts.error();
+    if (receipts->front().kind != Receipt::Kind::queued) co_return Errc::unknown;
+    co_return Result<void>{};
   }
 
  private:
   struct Send {
     ProducerQueue* queue;
     Ticks deadline;
-    In<OrderMessage> messages;
+    LaneId lane;
+    In<std::string> values;
     void operator()(Completion<Receipts> answer) const {
-      queue->producer_->send(queue, deadline, messages, std::move(answer));
+      queue->producer_->send(queue, deadline, lane, values, std::move(answer));
     }
   };
 

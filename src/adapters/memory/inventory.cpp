@@ -60,6 +60,11 @@ class MemoryInventory final : public Inventory {
     co_return lane->overdue(call.lane, lanes_->now() - age, max);
   }
 
+  Task<> close(Call call) override {
+    if (const auto lane = lanes_->get(call.lane)) lane->close(call.epoch);
+    co_return Result<void>{};
+  }
+
   Task<> rebuild(Call call, const LaneImage& image) override {
     const bool is_valid =
         image.lane == call.lane && image.epoch >= 1 && image.epoch <= kEpochMax && image.stock >= 0;

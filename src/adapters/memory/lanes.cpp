@@ -12,9 +12,11 @@ Result<void> Lane::rebuild(const LaneImage& image) {
   std::lock_guard lock(mutex_);
   if (image.epoch <= epoch_) return Errc::stale;
   epoch_ = image.epoch;
+  closed_ = false;
   version_ = 1;
   window_ = image.window;
   stock_ = image.stock;
+  held_ = 0;
   records_.swap(records);
   pending_.clear();
   return {};
@@ -24,7 +26,7 @@ Result<ReserveReply> Lane::reserve(Epoch epoch, In<Attempt> attempts, TimePoint 
   ReserveReply reply;
   reply.reservations.reserve(attempts.size());
   std::lock_guard lock(mutex_);
-  if (epoch_ == 0 || epoch != epoch_) return Errc::not_ready;
+  if (!serves(epoch)) return Errc::not_ready;
   const bool open =
       window_.state == SaleState::open && now >= window_.starts_at && now < window_.ends_at;
   for (const auto& attempt : attempts) {
@@ -46,6 +48,7 @@ Reservation Lane::decide(const Attempt& attempt, bool open, TimePoint now) {
   if (stock_ <= 0) return {Verdict::sold_out, {}};
   if (stock_ < attempt.quantity) return {Verdict::insufficient, {}};
   stock_ -= attempt.quantity;
+  held_ += attempt.quantity;
   const OrderView order{attempt.id, OrderStatus::queued, attempt.quantity};
   records_.emplace(attempt.user, Record{order, now});
   pending_.emplace(PendingKey{now, attempt.id}, attempt.user);
@@ -54,7 +57,7 @@ Reservation Lane::decide(const Attempt& attempt, bool open, TimePoint now) {
 
 void Lane::settle(Epoch epoch, In<Settlement> settlements) {
   std::lock_guard lock(mutex_);
-  if (epoch_ == 0 || epoch != epoch_) return;
+  if (!serves(epoch)) return;
   for (const auto& settlement : settlements) settle_one(settlement);
 }
 
@@ -62,7 +65,9 @@ void Lane::settle_one(const Settlement& settlement) {
   const auto found = records_.find(settlement.user);
   if (found == records_.end() || found->second.order.id != settlement.id) return;
   Record& record = found->second;
-  pending_.erase(PendingKey{record.reserved_at, record.order.id});
+  if (pending_.erase(PendingKey{record.reserved_at, record.order.id}) > 0) {
+    held_ -= record.order.quantity;
+  }
   if (settlement.action == SettleAction::keep) {
     if (record.order.status == OrderStatus::queued) record.order.status = OrderStatus::confirmed;
     return;
@@ -78,7 +83,7 @@ Result<std::vector<std::optional<OrderView>>> Lane::find(Epoch epoch, In<UserId>
   std::vector<std::optional<OrderView>> found;
   found.reserve(users.size());
   std::lock_guard lock(mutex_);
-  if (epoch_ == 0 || epoch != epoch_) return Errc::not_ready;
+  if (!serves(epoch)) return Errc::not_ready;
   for (const auto& user : users) {
     const auto record = records_.find(user);
     if (record == records_.end()) {
@@ -92,17 +97,22 @@ Result<std::vector<std::optional<OrderView>>> Lane::find(Epoch epoch, In<UserId>
 
 LaneView Lane::view() const {
   std::lock_guard lock(mutex_);
-  if (epoch_ == 0) return {};
-  return {true, epoch_, version_, stock_, pending_.size(), window_};
+  if (!serves(epoch_)) return {};
+  return {true, epoch_, version_, stock_, pending_.size(), held_, window_};
 }
 
 Result<Winners> Lane::winners(Epoch epoch) const {
   std::lock_guard lock(mutex_);
-  if (epoch_ == 0 || epoch != epoch_) return Errc::not_ready;
+  if (!serves(epoch)) return Errc::not_ready;
   Winners winners{version_, {}};
   winners.users.reserve(records_.size());
   for (const auto& [user, record] : records_) winners.users.push_back(user);
   return winners;
+}
+
+void Lane::close(Epoch epoch) {
+  std::lock_guard lock(mutex_);
+  if (serves(epoch)) closed_ = true;
 }
 
 std::vector<Pending> Lane::overdue(LaneId lane, TimePoint not_after, std::size_t max) const {
@@ -119,7 +129,7 @@ std::vector<Pending> Lane::overdue(LaneId lane, TimePoint not_after, std::size_t
 
 Result<void> Lane::set_window(Epoch epoch, const LaneWindow& window) {
   std::lock_guard lock(mutex_);
-  if (epoch_ == 0 || epoch != epoch_) return Errc::not_ready;
+  if (!serves(epoch)) return Errc::not_ready;
   if (window.revision >= window_.revision) window_ = window;
   return {};
 }

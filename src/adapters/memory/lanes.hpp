@@ -26,6 +26,7 @@ class Lane {
   Result<std::vector<std::optional<OrderView>>> find(Epoch epoch, In<UserId> users) const;
   LaneView view() const;
   Result<Winners> winners(Epoch epoch) const;
+  void close(Epoch epoch);
   std::vector<Pending> overdue(LaneId lane, TimePoint not_after, std::size_t max) const;
   Result<void> set_window(Epoch epoch, const LaneWindow& window);
 
@@ -39,11 +40,16 @@ class Lane {
   Reservation decide(const Attempt& attempt, bool open, TimePoint now);
   void settle_one(const Settlement& settlement);
 
+  /// Under `mutex_`: whether it serves calls of that epoch.
+  bool serves(Epoch epoch) const { return epoch_ != 0 && !closed_ && epoch == epoch_; }
+
   mutable std::mutex mutex_;
   Epoch epoch_ = 0;  ///< 0: never rebuilt.
+  bool closed_ = false;
   std::uint64_t version_ = 0;
   LaneWindow window_;
   std::int64_t stock_ = 0;
+  std::int64_t held_ = 0;  ///< Units of what is pending.
   std::unordered_map<UserId, Record> records_;
   std::map<PendingKey, UserId> pending_;
 };

@@ -84,7 +84,19 @@ Result<void> Connection::script(Ticks deadline, const std::string& sql) {
 }
 
 Result<void> Connection::transaction(Ticks deadline, const std::function<Result<void>()>& work) {
-  auto done = script(deadline, "BEGIN");
+  return within(deadline, "BEGIN", work);
+}
+
+Result<void> Connection::snapshot(Ticks deadline, const std::function<Result<void>()>& work) {
+  const auto read = within(deadline, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", work);
+  // Nothing was changed whose fate could be unknown.
+  if (read.has_error() && read.error() == Errc::unknown) return Errc::unavailable;
+  return read;
+}
+
+Result<void> Connection::within(Ticks deadline, const char* begin,
+                                const std::function<Result<void>()>& work) {
+  auto done = script(deadline, begin);
   if (done.has_value()) {
     in_transaction_ = true;
     try {

@@ -44,6 +44,9 @@ class Connection {
   /// the outcome `unknown`.
   Result<void> transaction(Ticks deadline, const std::function<Result<void>()>& work);
 
+  /// As `transaction`, for work that only reads: all its statements see the same instant.
+  Result<void> snapshot(Ticks deadline, const std::function<Result<void>()>& work);
+
   /// The last call was rolled back because of another transaction: the same call may succeed now.
   bool collided() const;
 
@@ -55,6 +58,7 @@ class Connection {
     void operator()(pg_conn* connection) const;
   };
 
+  Result<void> within(Ticks deadline, const char* begin, const std::function<Result<void>()>& work);
   Result<void> make_ready(Ticks deadline);
   Result<void> connect(Ticks deadline);
   Result<void> prepare_session(Ticks deadline);

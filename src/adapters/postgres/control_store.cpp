@@ -25,6 +25,13 @@ constexpr Statement kTerm{"lease_term", "SELECT term FROM leases WHERE name = $1
 constexpr Statement kRelease{
     "release_lease", "UPDATE leases SET holder = NULL WHERE name = $1::text AND holder = $2::text"};
 
+constexpr Statement kWish{"wish", "SELECT value FROM wishes WHERE name = $1::text"};
+
+constexpr Statement kSetWish{
+    "set_wish",
+    "INSERT INTO wishes (name, value) VALUES ($1::text, $2::text)"
+    " ON CONFLICT (name) DO UPDATE SET value = excluded.value, set_at = now()"};
+
 bool valid_name(const std::string& name) { return !name.empty() && name.size() <= kNameMax; }
 
 class PostgresControlStore final : public ControlStore {
@@ -38,6 +45,14 @@ class PostgresControlStore final : public ControlStore {
 
   Task<> release(Ticks deadline, std::string name, std::string holder) override {
     co_return release_now(deadline, name, holder);
+  }
+
+  Task<std::string> wish(Ticks deadline, std::string name) override {
+    co_return wish_now(deadline, name);
+  }
+
+  Task<> set_wish(Ticks deadline, std::string name, std::string value) override {
+    co_return set_wish_now(deadline, name, value);
   }
 
  private:
@@ -64,6 +79,24 @@ class PostgresControlStore final : public ControlStore {
     params.text(name).text(holder);
     const auto released = connection_->run(deadline, kRelease, params);
     if (released.has_error()) return released.error();
+    return {};
+  }
+
+  Result<std::string> wish_now(Ticks deadline, const std::string& name) {
+    if (!valid_name(name)) return Errc::invalid;
+    Params params;
+    params.text(name);
+    const auto rows = connection_->run(deadline, kWish, params);
+    if (rows.has_error()) return rows.error();
+    return rows->size() == 0 ? std::string() : std::string(rows->text(0, 0));
+  }
+
+  Result<void> set_wish_now(Ticks deadline, const std::string& name, const std::string& value) {
+    if (!valid_name(name) || value.size() > kNameMax) return Errc::invalid;
+    Params params;
+    params.text(name).text(value);
+    const auto set = connection_->run(deadline, kSetWish, params);
+    if (set.has_error()) return set.error();
     return {};
   }
 

@@ -2,74 +2,15 @@
 #include <utility>
 #include <vector>
 
+#include "adapters/postgres/order_statements.hpp"
 #include "adapters/postgres/store_parts.hpp"
 
 namespace sluice::postgres {
 namespace {
 
 constexpr std::size_t kMessagesMax = 4096;
+constexpr std::size_t kUsersMax = 1024;
 constexpr int kCollisionsMax = 5;
-
-#define SLUICE_ORDER_COLUMNS                                                            \
-  "o.order_id, o.sale_id, o.lane::integer, o.user_id, o.quantity, o.status, o.reason, " \
-  "o.unit_price_minor, o.currency, o.reserved_at"
-
-constexpr Statement kApply{
-    "apply",
-    "SELECT status, reason FROM sluice_apply($1::uuid[], $2::bigint[], $3::integer[], "
-    "$4::integer[], $5::text[], $6::integer[], $7::timestamptz[], $8::text, $9::integer, "
-    "$10::bigint, $11::bigint, $12::timestamptz)"};
-
-constexpr Statement kFind{"find",
-                          "SELECT k.place, " SLUICE_ORDER_COLUMNS
-                          "  FROM unnest($1::uuid[], $2::bigint[], $3::text[]) WITH ORDINALITY"
-                          "         AS k (order_id, sale_id, user_id, place)"
-                          "  JOIN orders o ON o.order_id = k.order_id AND o.sale_id = k.sale_id"
-                          "               AND o.user_id = k.user_id"};
-
-constexpr Statement kFindLive{
-    "find_live", "SELECT " SLUICE_ORDER_COLUMNS
-                 "  FROM orders o WHERE o.sale_id = $1::bigint AND o.user_id = $2::text"
-                 "   AND o.status IN ('confirmed', 'paid')"};
-
-constexpr Statement kFenceEpoch{
-    "fence_epoch",
-    "SELECT fence_epoch FROM product_stock WHERE sale_id = $1::bigint AND lane = $2::integer"};
-
-constexpr Statement kRaiseFence{
-    "raise_fence",
-    "UPDATE product_stock SET fence_epoch = fence_epoch + 1"
-    " WHERE sale_id = $1::bigint AND lane = $2::integer AND fence_epoch < $3::integer"
-    " RETURNING fence_epoch, stock"};
-
-constexpr Statement kTerms{"terms",
-                           "SELECT state, starts_at, ends_at, limit_per_order, revision FROM sales "
-                           "WHERE sale_id = $1::bigint"};
-
-constexpr Statement kWinners{
-    "winners",
-    "SELECT user_id, order_id, status, quantity FROM orders"
-    " WHERE sale_id = $1::bigint AND lane = $2::integer AND status IN ('confirmed', 'paid')"};
-
-constexpr Statement kPosition{
-    "position",
-    "SELECT next FROM queue_offsets WHERE topic = $1::text AND partition = $2::integer"};
-
-constexpr Statement kAppliedThrough{"applied_through",
-                                    "SELECT count(*), min(applied_through) FROM queue_offsets"
-                                    " WHERE topic = $1::text AND partition < $2::integer"};
-
-// One statement, hence one snapshot.
-constexpr Statement kAudit{
-    "audit",
-    "SELECT k.initial, k.stock, l.units, l.orders, r.stock, r.duplicate"
-    "  FROM (SELECT sum(initial)::bigint AS initial, sum(stock)::bigint AS stock"
-    "          FROM product_stock WHERE sale_id = $1::bigint) k,"
-    "       (SELECT coalesce(sum(quantity), 0)::bigint AS units, count(*) AS orders"
-    "          FROM orders WHERE sale_id = $1::bigint AND status IN ('confirmed', 'paid')) l,"
-    "       (SELECT count(*) FILTER (WHERE reason = 'stock') AS stock,"
-    "               count(*) FILTER (WHERE reason = 'duplicate') AS duplicate"
-    "          FROM orders WHERE sale_id = $1::bigint AND status = 'rejected') r"};
 
 /// The order in the columns from `c` on; empty when a value is beyond this program's domain.
 std::optional<Order> read_order(const Rows& rows, std::size_t row, int c) {
@@ -106,12 +47,40 @@ Params apply_params(In<OrderMessage> messages, const std::optional<OffsetRange>&
   } else {
     params.null().null().null().null().null();
   }
+  using F = const Fence&;
+  const auto fences = range ? In<Fence>(range->fences) : In<Fence>();
+  params.int8s(fences, [](F f) { return f.lane.sale; })
+      .int4s(fences, [](F f) { return to_int4(f.lane.index); })
+      .int4s(fences, [](F f) { return to_int4(f.epoch); });
   return params;
 }
 
-bool valid(const OffsetRange& range) {
-  return !range.topic.empty() && range.partition >= 0 && range.begin >= 0 &&
-         range.next >= range.begin;
+LaneHead read_head(const Rows& rows, std::size_t row, int c) {
+  const auto epoch = [&](int column) {
+    return static_cast<Epoch>(rows.int4(row, column));
+  };
+  return LaneHead{epoch(c), epoch(c + 1), epoch(c + 2), epoch(c + 3)};
+}
+
+/// The window in the columns state, start, end and revision from `c` on; empty when the state is
+/// beyond this program's domain.
+std::optional<LaneWindow> read_window(const Rows& rows, int c) {
+  const auto state = parse_sale_state(rows.text(0, c));
+  if (!state) return std::nullopt;
+  return LaneWindow{*state, rows.time(0, c + 1), rows.time(0, c + 2),
+                    static_cast<std::uint32_t>(rows.int4(0, c + 3))};
+}
+
+/// Why a batch cannot be applied; empty when it can.
+std::optional<Errc> check(In<OrderMessage> messages, const std::optional<OffsetRange>& range) {
+  if (messages.size() > kMessagesMax) return Errc::overloaded;
+  if (!range) return std::nullopt;
+  if (range->fences.size() > kMessagesMax) return Errc::overloaded;
+  // Only a stretch without records runs backwards: the log was cut, or began anew.
+  const bool records = !messages.empty() || !range->fences.empty();
+  const bool valid = !range->topic.empty() && range->partition >= 0 && range->begin >= 0 &&
+                     range->next >= (records ? range->begin : 0);
+  return valid ? std::nullopt : std::optional(Errc::invalid);
 }
 
 Params lane_params(LaneId lane) {
@@ -138,32 +107,42 @@ class PostgresOrderStore final : public OrderStore {
     co_return find_live_now(deadline, sale, user);
   }
 
-  Task<Epoch> fence_epoch(Ticks deadline, LaneId lane) override {
-    co_return fence_epoch_now(deadline, lane);
+  Task<LaneHead> head(Ticks deadline, LaneId lane) override { co_return head_now(deadline, lane); }
+
+  Task<Epoch> next_epoch(Ticks deadline, LaneId lane, Seller seller) override {
+    co_return next_epoch_now(deadline, lane, seller);
   }
 
-  Task<LaneImage> fence(Ticks deadline, LaneId lane) override {
-    co_return fence_now(deadline, lane);
+  Task<> raise_fence(Ticks deadline, Fence fence) override {
+    co_return raise_fence_now(deadline, fence);
+  }
+
+  Task<> suspect(Ticks deadline, LaneId lane) override { co_return suspect_now(deadline, lane); }
+
+  Task<LaneImage> image(Ticks deadline, LaneId lane) override {
+    co_return image_now(deadline, lane);
+  }
+
+  Task<Standing> standing(Ticks deadline, LaneId lane, In<UserId> users) override {
+    co_return standing_now(deadline, lane, users);
   }
 
   Task<std::int64_t> position(Ticks deadline, std::string topic, std::int32_t partition) override {
     co_return position_now(deadline, topic, partition);
   }
 
-  Task<std::optional<TimePoint>> applied_through(Ticks deadline, std::string topic,
-                                                 std::int32_t partitions) override {
-    co_return applied_through_now(deadline, topic, partitions);
+  Task<LogProgress> progress(Ticks deadline, std::string topic, std::int32_t partitions) override {
+    co_return progress_now(deadline, topic, partitions);
   }
 
-  Task<AuditFigures> audit(Ticks deadline, SaleId sale) override {
+  Task<std::vector<LaneFigures>> audit(Ticks deadline, SaleId sale) override {
     co_return audit_now(deadline, sale);
   }
 
  private:
   Result<std::vector<Outcome>> apply_now(Ticks deadline, In<OrderMessage> messages,
                                          const std::optional<OffsetRange>& range) {
-    if (messages.size() > kMessagesMax) return Errc::overloaded;
-    if (range && !valid(*range)) return Errc::invalid;
+    if (const auto wrong = check(messages, range)) return *wrong;
     if (messages.empty() && !range) return std::vector<Outcome>();
     const auto params = apply_params(messages, range);
     auto rows = connection_->run(deadline, kApply, params);
@@ -215,52 +194,60 @@ class PostgresOrderStore final : public OrderStore {
     return order;
   }
 
-  Result<Epoch> fence_epoch_now(Ticks deadline, LaneId lane) {
-    const auto rows = connection_->run(deadline, kFenceEpoch, lane_params(lane));
+  Result<LaneHead> head_now(Ticks deadline, LaneId lane) {
+    const auto rows = connection_->run(deadline, kHead, lane_params(lane));
     if (rows.has_error()) return rows.error();
     if (rows->size() == 0) return Errc::not_found;
-    return static_cast<Epoch>(rows->int4(0, 0));
+    return read_head(*rows, 0, 0);
   }
 
-  Result<LaneImage> fence_now(Ticks deadline, LaneId lane) {
-    LaneImage image;
-    image.lane = lane;
-    const auto done = connection_->transaction(deadline, [&] {
-      // The lock on the lane's row, held to the end, keeps every `apply` out.
-      auto step = raise_fence(deadline, image);
-      if (step.has_value()) step = read_terms(deadline, image);
-      if (step.has_value()) step = read_winners(deadline, image);
-      return step;
-    });
-    if (done.has_error()) return done.error();
-    return image;
+  Result<Epoch> next_epoch_now(Ticks deadline, LaneId lane, Seller seller) {
+    auto params = lane_params(lane);
+    params.boolean(seller == Seller::store).int4(to_int4(kEpochMax));
+    const auto rows = connection_->run(deadline, kNextEpoch, params);
+    if (rows.has_error()) return rows.error();
+    if (rows->size() == 1) return static_cast<Epoch>(rows->int4(0, 0));
+    const auto present = head_now(deadline, lane);
+    return present.has_error() ? present.error() : make_error_code(Errc::overloaded);
   }
 
-  Result<void> raise_fence(Ticks deadline, LaneImage& image) {
-    auto params = lane_params(image.lane);
-    params.int4(to_int4(kEpochMax));
+  Result<void> raise_fence_now(Ticks deadline, const Fence& fence) {
+    auto params = lane_params(fence.lane);
+    params.int4(to_int4(fence.epoch));
     const auto rows = connection_->run(deadline, kRaiseFence, params);
     if (rows.has_error()) return rows.error();
-    if (rows->size() == 0) {
-      const auto present = fence_epoch_now(deadline, image.lane);
-      return present.has_error() ? present.error() : make_error_code(Errc::overloaded);
-    }
-    image.epoch = static_cast<Epoch>(rows->int4(0, 0));
-    image.stock = rows->int8(0, 1);
     return {};
   }
 
-  Result<void> read_terms(Ticks deadline, LaneImage& image) {
-    Params params;
-    params.int8(image.lane.sale);
-    const auto rows = connection_->run(deadline, kTerms, params);
+  Result<void> suspect_now(Ticks deadline, LaneId lane) {
+    const auto rows = connection_->run(deadline, kSuspect, lane_params(lane));
     if (rows.has_error()) return rows.error();
     if (rows->size() == 0) return Errc::not_found;
-    const auto state = parse_sale_state(rows->text(0, 0));
-    if (!state) return Errc::invalid;
-    image.window = LaneWindow{*state, rows->time(0, 1), rows->time(0, 2),
-                              static_cast<std::uint32_t>(rows->int4(0, 4))};
-    image.limit_per_order = static_cast<std::uint32_t>(rows->int4(0, 3));
+    return {};
+  }
+
+  Result<LaneImage> image_now(Ticks deadline, LaneId lane) {
+    LaneImage image;
+    image.lane = lane;
+    const auto read = connection_->snapshot(deadline, [&] {
+      auto step = read_lane(deadline, image);
+      if (step.has_value()) step = read_winners(deadline, image);
+      return step;
+    });
+    if (read.has_error()) return read.error();
+    return image;
+  }
+
+  Result<void> read_lane(Ticks deadline, LaneImage& image) {
+    const auto rows = connection_->run(deadline, kLane, lane_params(image.lane));
+    if (rows.has_error()) return rows.error();
+    if (rows->size() == 0) return Errc::not_found;
+    const auto window = read_window(*rows, 3);
+    if (!window) return Errc::invalid;
+    image.epoch = static_cast<Epoch>(rows->int4(0, 0));
+    image.stock = rows->int8(0, 1);
+    image.limit_per_order = static_cast<std::uint32_t>(rows->int4(0, 2));
+    image.window = *window;
     return {};
   }
 
@@ -278,6 +265,31 @@ class PostgresOrderStore final : public OrderStore {
     return {};
   }
 
+  Result<Standing> standing_now(Ticks deadline, LaneId lane, In<UserId> users) {
+    if (users.size() > kUsersMax) return Errc::overloaded;
+    auto params = lane_params(lane);
+    params.texts(users, [](const UserId& u) { return std::string_view(u.text()); });
+    const auto rows = connection_->run(deadline, kStanding, params);
+    if (rows.has_error()) return rows.error();
+    if (rows->size() == 0) return Errc::not_found;
+    const auto window = read_window(*rows, 5);
+    if (!window) return Errc::invalid;
+    Standing standing;
+    standing.head = read_head(*rows, 0, 0);
+    standing.stock = rows->int8(0, 4);
+    standing.window = *window;
+    standing.open = rows->boolean(0, 9);
+    standing.orders.resize(users.size());
+    for (std::size_t i = 0; i < users.size(); ++i) {
+      if (rows->null(i, 10)) continue;
+      const auto status = parse_order_status(rows->text(i, 11));
+      if (!status) return Errc::invalid;
+      const auto quantity = static_cast<std::uint32_t>(rows->int4(i, 12));
+      standing.orders[i] = OrderView{rows->uuid(i, 10), *status, quantity};
+    }
+    return standing;
+  }
+
   Result<std::int64_t> position_now(Ticks deadline, const std::string& topic,
                                     std::int32_t partition) {
     Params params;
@@ -287,30 +299,36 @@ class PostgresOrderStore final : public OrderStore {
     return rows->size() == 0 ? std::int64_t{0} : rows->int8(0, 0);
   }
 
-  Result<std::optional<TimePoint>> applied_through_now(Ticks deadline, const std::string& topic,
-                                                       std::int32_t partitions) {
+  Result<LogProgress> progress_now(Ticks deadline, const std::string& topic,
+                                   std::int32_t partitions) {
     Params params;
     params.text(topic).int4(partitions);
-    const auto rows = connection_->run(deadline, kAppliedThrough, params);
+    const auto rows = connection_->run(deadline, kProgress, params);
     if (rows.has_error()) return rows.error();
-    if (partitions < 1 || rows->int8(0, 0) != partitions) return std::optional<TimePoint>();
-    return std::optional<TimePoint>(rows->time(0, 1));
+    LogProgress progress;
+    progress.applied = rows->int8(0, 0);
+    if (partitions > 0 && rows->int8(0, 1) == partitions) progress.through = rows->time(0, 2);
+    return progress;
   }
 
-  Result<AuditFigures> audit_now(Ticks deadline, SaleId sale) {
+  Result<std::vector<LaneFigures>> audit_now(Ticks deadline, SaleId sale) {
     Params params;
     params.int8(sale);
     const auto rows = connection_->run(deadline, kAudit, params);
     if (rows.has_error()) return rows.error();
-    if (rows->null(0, 0)) return Errc::not_found;
-    AuditFigures figures;
-    figures.initial = rows->int8(0, 0);
-    figures.stock = rows->int8(0, 1);
-    figures.live_units = rows->int8(0, 2);
-    figures.live_orders = rows->int8(0, 3);
-    figures.rejected_stock = rows->int8(0, 4);
-    figures.rejected_duplicate = rows->int8(0, 5);
-    return figures;
+    std::vector<LaneFigures> lanes(rows->size());
+    for (std::size_t i = 0; i < lanes.size(); ++i) {
+      auto& lane = lanes[i];
+      lane.lane = LaneId{sale, static_cast<std::uint32_t>(rows->int4(i, 0))};
+      lane.head = read_head(*rows, i, 1);
+      lane.initial = rows->int8(i, 5);
+      lane.stock = rows->int8(i, 6);
+      lane.live_units = rows->int8(i, 7);
+      lane.live_orders = rows->int8(i, 8);
+      lane.rejected_stock = rows->int8(i, 9);
+      lane.rejected_duplicate = rows->int8(i, 10);
+    }
+    return lanes;
   }
 
   std::shared_ptr<Connection> connection_;

@@ -30,6 +30,7 @@ struct Scripts {
   Script winners{"winners.lua"};
   Script overdue{"overdue.lua"};
   Script open{"open.lua"};
+  Script close{"close.lua"};
   Script window{"window.lua"};
 };
 
@@ -122,8 +123,8 @@ void add_window(Command& words, const LaneWindow& window) {
 
 std::optional<LaneView> read_view(const redisReply& reply) {
   const auto words = elements(reply);
-  if (words.size() != 8) return std::nullopt;
-  const auto state = parse_sale_state(text(*words[4]));
+  if (words.size() != 9) return std::nullopt;
+  const auto state = parse_sale_state(text(*words[5]));
   if (!state) return std::nullopt;
   LaneView view;
   view.ready = true;
@@ -131,10 +132,11 @@ std::optional<LaneView> read_view(const redisReply& reply) {
   view.version = static_cast<std::uint64_t>(words[1]->integer);
   view.stock = words[2]->integer;
   view.pending = static_cast<std::uint64_t>(words[3]->integer);
+  view.held = words[4]->integer;
   view.window.state = *state;
-  view.window.starts_at = TimePoint{Millis{words[5]->integer}};
-  view.window.ends_at = TimePoint{Millis{words[6]->integer}};
-  view.window.revision = static_cast<std::uint32_t>(words[7]->integer);
+  view.window.starts_at = TimePoint{Millis{words[6]->integer}};
+  view.window.ends_at = TimePoint{Millis{words[7]->integer}};
+  view.window.revision = static_cast<std::uint32_t>(words[8]->integer);
   return view;
 }
 
@@ -183,6 +185,7 @@ class RedisInventory final : public Inventory {
   Task<LaneView> view(Call call) override;
   Task<Winners> winners(Call call) override;
   Task<std::vector<Pending>> overdue(Call call, Millis age, std::size_t max) override;
+  Task<> close(Call call) override;
   Task<> rebuild(Call call, const LaneImage& image) override;
   Task<> set_window(Call call, LaneWindow window) override;
 
@@ -315,6 +318,12 @@ Task<std::vector<Pending>> RedisInventory::overdue(Call call, Millis age, std::s
     if (found.size() / 2 < limit) break;
   }
   co_return std::move(out);
+}
+
+Task<> RedisInventory::close(Call call) {
+  auto reply = co_await run(*connection_, call.deadline, scripts().close, words_for(call));
+  if (reply.has_error()) co_return reply.error();
+  co_return Result<void>{};
 }
 
 Task<> RedisInventory::stage(Ticks deadline, std::string key, const LaneImage& image) {

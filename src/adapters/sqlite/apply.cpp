@@ -5,9 +5,16 @@
 namespace sluice::sqlite {
 namespace {
 
-bool valid(const OffsetRange& range) {
-  return !range.topic.empty() && range.partition >= 0 && range.begin >= 0 &&
-         range.next >= range.begin;
+/// Why a batch cannot be applied; empty when it can.
+std::optional<Errc> check(In<OrderMessage> messages, const std::optional<OffsetRange>& range) {
+  if (messages.size() > kMessagesMax) return Errc::overloaded;
+  if (!range) return std::nullopt;
+  if (range->fences.size() > kMessagesMax) return Errc::overloaded;
+  // Only a stretch without records runs backwards: the log was cut, or began anew.
+  const bool records = !messages.empty() || !range->fences.empty();
+  const bool valid = !range->topic.empty() && range->partition >= 0 && range->begin >= 0 &&
+                     range->next >= (records ? range->begin : 0);
+  return valid ? std::nullopt : std::optional(Errc::invalid);
 }
 
 Outcome outcome_of(const OrderMessage& message, OrderStatus status, RejectReason reason) {
@@ -26,8 +33,7 @@ Outcome rejected(const OrderMessage& message, RejectReason reason) {
 
 Result<std::vector<Outcome>> Apply::run(In<OrderMessage> messages,
                                         const std::optional<OffsetRange>& range) {
-  if (messages.size() > kMessagesMax) return Errc::overloaded;
-  if (range && !valid(*range)) return Errc::invalid;
+  if (const auto wrong = check(messages, range)) return *wrong;
 
   Transaction transaction(database_);
   if (range && !move_position(*range)) return Errc::stale;
@@ -35,9 +41,16 @@ Result<std::vector<Outcome>> Apply::run(In<OrderMessage> messages,
   std::vector<Outcome> outcomes;
   outcomes.reserve(messages.size());
   for (const auto& message : messages) outcomes.push_back(decide(message));
-  take_stock();
+  write_lanes();
+  if (range) {
+    for (const auto& fence : range->fences) raise(fence);
+  }
   transaction.commit();
   return outcomes;
+}
+
+void Apply::raise(const Fence& fence) {
+  raise_.change(fence.lane.sale, fence.lane.index, fence.epoch);
 }
 
 Apply::Lane& Apply::lane_of(LaneId id) {
@@ -50,6 +63,7 @@ Apply::Lane& Apply::lane_of(LaneId id) {
   lane.stock = row.integer(0);
   lane.fence_epoch = static_cast<Epoch>(row.integer(1));
   lane.limit = row.integer(2);
+  lane.store_sells = row.integer(3) != 0;
   return lane;
 }
 
@@ -65,13 +79,19 @@ Outcome Apply::decide(const OrderMessage& message) {
   if (const auto known = known_outcome(message)) return *known;
   if (message.epoch < lane.fence_epoch) return rejected(message, RejectReason::fenced);
   if (has_live_order(message.lane.sale, message.user)) {
-    return insert(message, OrderStatus::rejected, RejectReason::duplicate);
+    return reject_new(message, lane, RejectReason::duplicate);
   }
   if (message.quantity > lane.stock - lane.taken) {
-    return insert(message, OrderStatus::rejected, RejectReason::stock);
+    return reject_new(message, lane, RejectReason::stock);
   }
   lane.taken += message.quantity;
   return insert(message, OrderStatus::confirmed, RejectReason::none);
+}
+
+Outcome Apply::reject_new(const OrderMessage& message, Lane& lane, RejectReason reason) {
+  // The store's own grants are optimistic; an inventory's are not.
+  lane.suspect |= message.epoch == lane.fence_epoch && !lane.store_sells;
+  return insert(message, OrderStatus::rejected, reason);
 }
 
 Outcome Apply::insert(const OrderMessage& message, OrderStatus status, RejectReason reason) {
@@ -96,8 +116,9 @@ bool Apply::has_live_order(SaleId sale, const UserId& user) {
   return row.next();
 }
 
-void Apply::take_stock() {
+void Apply::write_lanes() {
   for (const auto& [id, lane] : lanes_) {
+    if (lane.suspect) suspect_.change(id.sale, id.index);
     if (lane.taken == 0) continue;
     if (take_.change(id.sale, id.index, lane.taken) != 1) {
       throw Failure(Errc::internal, SQLITE_CONSTRAINT, "the stock changed within a transaction");

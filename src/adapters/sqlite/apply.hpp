@@ -13,7 +13,7 @@ namespace sluice::sqlite {
 /// The most messages or keys of one call.
 constexpr std::size_t kMessagesMax = 4'096;
 
-/// Decides batches of messages: the one place that makes orders.
+/// Decides batches of messages and raises fences: the one place that makes orders.
 class Apply {
  public:
   explicit Apply(Database& database) : database_(database) {}
@@ -22,11 +22,16 @@ class Apply {
   Result<std::vector<Outcome>> run(In<OrderMessage> messages,
                                    const std::optional<OffsetRange>& range);
 
+  /// Raises a fence, unless it is not above the lane's, or above every epoch allotted.
+  void raise(const Fence& fence);
+
  private:
   /// A lane as it stands within the transaction.
   struct Lane {
     bool known = false;
     Epoch fence_epoch = 0;
+    bool store_sells = false;
+    bool suspect = false;  ///< This batch proved the projection wrong.
     std::int64_t stock = 0;
     std::int64_t limit = 0;  ///< Units per order.
     std::int64_t taken = 0;  ///< Of `stock`, by this batch.
@@ -34,16 +39,18 @@ class Apply {
 
   Lane& lane_of(LaneId id);
   Outcome decide(const OrderMessage& message);
+  Outcome reject_new(const OrderMessage& message, Lane& lane, RejectReason reason);
   Outcome insert(const OrderMessage& message, OrderStatus status, RejectReason reason);
   std::optional<Outcome> known_outcome(const OrderMessage& message);
   bool has_live_order(SaleId sale, const UserId& user);
-  void take_stock();
+  void write_lanes();
   bool move_position(const OffsetRange& range);
 
   Database& database_;
   std::unordered_map<LaneId, Lane> lanes_;
   Statement lane_{database_,
-                  "SELECT stock, fence_epoch, limit_per_order FROM product_stock"
+                  "SELECT stock, fence_epoch, limit_per_order,"
+                  " store_epoch = fence_epoch FROM product_stock"
                   " JOIN sales USING (sale_id) WHERE sale_id = ?1 AND lane = ?2"};
   Statement insert_{
       database_,
@@ -57,6 +64,12 @@ class Apply {
   Statement take_{database_,
                   "UPDATE product_stock SET stock = stock - ?3"
                   " WHERE sale_id = ?1 AND lane = ?2 AND stock >= ?3"};
+  Statement suspect_{database_,
+                     "UPDATE product_stock SET suspect_epoch = fence_epoch"
+                     " WHERE sale_id = ?1 AND lane = ?2"};
+  Statement raise_{database_,
+                   "UPDATE product_stock SET fence_epoch = ?3 WHERE sale_id = ?1 AND lane = ?2"
+                   " AND fence_epoch < ?3 AND newest_epoch >= ?3"};
   Statement position_{database_,
                       "SELECT next FROM queue_offsets WHERE topic = ?1 AND partition = ?2"};
   Statement move_{database_,

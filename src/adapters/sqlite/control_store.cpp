@@ -24,7 +24,28 @@ class ControlStoreImpl final : public ControlStore {
     co_return database_->answer(deadline, work);
   }
 
+  Task<std::string> wish(Ticks deadline, std::string name) override {
+    const auto work = [&]() -> Result<std::string> {
+      auto row = wish_.run(name);
+      return row.next() ? std::string(row.text(0)) : std::string();
+    };
+    co_return database_->answer(deadline, work);
+  }
+
+  Task<> set_wish(Ticks deadline, std::string name, std::string value) override {
+    const auto work = [&]() -> Result<void> {
+      if (name.empty() || name.size() > kWishMax || value.size() > kWishMax) return Errc::invalid;
+      Transaction transaction(*database_);
+      set_wish_.change(name, value);
+      transaction.commit();
+      return {};
+    };
+    co_return database_->answer(deadline, work);
+  }
+
  private:
+  static constexpr std::size_t kWishMax = 128;
+
   Result<Lease> acquire_now(const std::string& name, const std::string& holder, Millis ttl) {
     if (name.empty() || holder.empty() || ttl <= Millis{0}) return Errc::invalid;
     const auto now = to_ms(database_->clock().now());
@@ -50,6 +71,10 @@ class ControlStoreImpl final : public ControlStore {
                      " term = term + (holder <> ?2), holder = ?2, until_ms = ?4"
                      " WHERE holder = ?2 OR until_ms <= ?3"};
   Statement term_{*database_, "SELECT term FROM leases WHERE name = ?1"};
+  Statement wish_{*database_, "SELECT value FROM wishes WHERE name = ?1"};
+  Statement set_wish_{*database_,
+                      "INSERT INTO wishes (name, value) VALUES (?1, ?2)"
+                      " ON CONFLICT (name) DO UPDATE SET value = ?2"};
   // The row stays, so that the term keeps growing.
   Statement release_{*database_,
                      "UPDATE leases SET holder = '', until_ms = 0 WHERE name = ?1 AND holder = ?2"};

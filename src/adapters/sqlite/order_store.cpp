@@ -27,6 +27,31 @@ Order order_of(const Statement::Run& row) {
   return order;
 }
 
+/// What `head_of` reads, in its order, at the beginning of a row.
+constexpr std::string_view kHeadQuery =
+    "SELECT fence_epoch, newest_epoch, store_epoch, suspect_epoch";
+
+/// The most users of one look at their standing.
+constexpr std::size_t kStandingMax = 1'024;
+
+LaneHead head_of(const Statement::Run& row) {
+  LaneHead head;
+  head.fence = static_cast<Epoch>(row.integer(0));
+  head.newest = static_cast<Epoch>(row.integer(1));
+  head.by_store = static_cast<Epoch>(row.integer(2));
+  head.suspect = static_cast<Epoch>(row.integer(3));
+  return head;
+}
+
+/// Id, status and quantity from column `first` on.
+OrderView view_of(const Statement::Run& row, int first) {
+  OrderView view;
+  view.id = row.order_id(first);
+  view.status = status_of(row.text(first + 1));
+  view.quantity = static_cast<std::uint32_t>(row.integer(first + 2));
+  return view;
+}
+
 class OrderStoreImpl final : public OrderStore {
  public:
   explicit OrderStoreImpl(std::shared_ptr<Database> database) : database_(std::move(database)) {}
@@ -56,18 +81,52 @@ class OrderStoreImpl final : public OrderStore {
     co_return database_->answer(deadline, work);
   }
 
-  Task<Epoch> fence_epoch(Ticks deadline, LaneId lane) override {
-    const auto work = [&]() -> Result<Epoch> {
-      auto row = fence_epoch_.run(lane.sale, lane.index);
+  Task<LaneHead> head(Ticks deadline, LaneId lane) override {
+    const auto work = [&]() -> Result<LaneHead> {
+      auto row = head_.run(lane.sale, lane.index);
       if (!row.next()) return Errc::not_found;
-      return static_cast<Epoch>(row.integer(0));
+      return head_of(row);
     };
     co_return database_->answer(deadline, work);
   }
 
-  Task<LaneImage> fence(Ticks deadline, LaneId lane) override {
+  Task<Epoch> next_epoch(Ticks deadline, LaneId lane, Seller seller) override {
     const auto work = [&] {
-      return fence_now(lane);
+      return next_epoch_now(lane, seller);
+    };
+    co_return database_->answer(deadline, work);
+  }
+
+  Task<> raise_fence(Ticks deadline, Fence fence) override {
+    const auto work = [&]() -> Result<void> {
+      Transaction transaction(*database_);
+      apply_.raise(fence);
+      transaction.commit();
+      return {};
+    };
+    co_return database_->answer(deadline, work);
+  }
+
+  Task<> suspect(Ticks deadline, LaneId lane) override {
+    const auto work = [&]() -> Result<void> {
+      Transaction transaction(*database_);
+      if (suspect_.change(lane.sale, lane.index) == 0) return Errc::not_found;
+      transaction.commit();
+      return {};
+    };
+    co_return database_->answer(deadline, work);
+  }
+
+  Task<LaneImage> image(Ticks deadline, LaneId lane) override {
+    const auto work = [&] {
+      return image_now(lane);
+    };
+    co_return database_->answer(deadline, work);
+  }
+
+  Task<Standing> standing(Ticks deadline, LaneId lane, In<UserId> users) override {
+    const auto work = [&] {
+      return standing_now(lane, users);
     };
     co_return database_->answer(deadline, work);
   }
@@ -80,20 +139,20 @@ class OrderStoreImpl final : public OrderStore {
     co_return database_->answer(deadline, work);
   }
 
-  Task<std::optional<TimePoint>> applied_through(Ticks deadline, std::string topic,
-                                                 std::int32_t partitions) override {
-    const auto work = [&]() -> Result<std::optional<TimePoint>> {
-      std::optional<TimePoint> through;
-      auto row = applied_through_.run(topic, partitions);
-      if (row.next() && partitions > 0 && row.integer(0) == partitions) {
-        through = from_ms(row.integer(1));
-      }
-      return through;
+  Task<LogProgress> progress(Ticks deadline, std::string topic, std::int32_t partitions) override {
+    const auto work = [&]() -> Result<LogProgress> {
+      LogProgress progress;
+      auto row = progress_.run(topic, partitions);
+      if (!row.next()) return progress;
+      progress.applied = row.integer(2);
+      if (partitions > 0 && row.integer(0) == partitions)
+        progress.through = from_ms(row.integer(1));
+      return progress;
     };
     co_return database_->answer(deadline, work);
   }
 
-  Task<AuditFigures> audit(Ticks deadline, SaleId sale) override {
+  Task<std::vector<LaneFigures>> audit(Ticks deadline, SaleId sale) override {
     const auto work = [&] {
       return audit_now(sale);
     };
@@ -113,47 +172,84 @@ class OrderStoreImpl final : public OrderStore {
     return orders;
   }
 
-  Result<LaneImage> fence_now(LaneId lane) {
+  Result<Epoch> next_epoch_now(LaneId lane, Seller seller) {
+    Transaction transaction(*database_);
+    Epoch epoch = 0;
+    {
+      auto row = head_.run(lane.sale, lane.index);
+      if (!row.next()) return Errc::not_found;
+      epoch = head_of(row).newest + 1;
+    }
+    if (epoch > kEpochMax) return Errc::overloaded;
+    next_epoch_.change(lane.sale, lane.index, epoch, seller == Seller::store);
+    transaction.commit();
+    return epoch;
+  }
+
+  /// What both views of a lane say of it; in one transaction with what follows.
+  template <class View>
+  bool read_lane(LaneId lane, View& view, LaneHead& head) {
+    auto row = lane_.run(lane.sale, lane.index);
+    if (!row.next()) return false;
+    head = head_of(row);
+    view.stock = row.integer(4);
+    view.window.state = parse_sale_state(row.text(6)).value_or(SaleState::closed);
+    view.window.starts_at = from_ms(row.integer(7));
+    view.window.ends_at = from_ms(row.integer(8));
+    view.window.revision = static_cast<std::uint32_t>(row.integer(9));
+    if constexpr (requires { view.limit_per_order; }) {
+      view.limit_per_order = static_cast<std::uint32_t>(row.integer(5));
+    }
+    return true;
+  }
+
+  Result<LaneImage> image_now(LaneId lane) {
     Transaction transaction(*database_);
     LaneImage image;
+    LaneHead head;
     image.lane = lane;
-    {
-      auto row = lane_.run(lane.sale, lane.index);
-      if (!row.next()) return Errc::not_found;
-      image.epoch = static_cast<Epoch>(row.integer(0));
-      image.stock = row.integer(1);
-      image.limit_per_order = static_cast<std::uint32_t>(row.integer(2));
-      image.window.state = parse_sale_state(row.text(3)).value_or(SaleState::closed);
-      image.window.starts_at = from_ms(row.integer(4));
-      image.window.ends_at = from_ms(row.integer(5));
-      image.window.revision = static_cast<std::uint32_t>(row.integer(6));
-    }
-    if (image.epoch >= kEpochMax) return Errc::overloaded;
-    ++image.epoch;
-    raise_fence_.change(lane.sale, lane.index, image.epoch);
+    if (!read_lane(lane, image, head)) return Errc::not_found;
+    image.epoch = head.fence;
     auto rows = winners_.run(lane.sale, lane.index);
-    while (rows.next()) {
-      OrderView view;
-      view.id = rows.order_id(1);
-      view.status = status_of(rows.text(2));
-      view.quantity = static_cast<std::uint32_t>(rows.integer(3));
-      image.winners.emplace_back(user_of(rows.text(0)), view);
-    }
-    transaction.commit();
+    while (rows.next()) image.winners.emplace_back(user_of(rows.text(0)), view_of(rows, 1));
     return image;
   }
 
-  Result<AuditFigures> audit_now(SaleId sale) {
-    auto row = audit_.run(sale);
-    if (!row.next()) return Errc::not_found;
-    AuditFigures figures;
-    figures.initial = row.integer(0);
-    figures.stock = row.integer(1);
-    figures.live_units = row.integer(2);
-    figures.live_orders = row.integer(3);
-    figures.rejected_stock = row.integer(4);
-    figures.rejected_duplicate = row.integer(5);
-    return figures;
+  Result<Standing> standing_now(LaneId lane, In<UserId> users) {
+    if (users.size() > kStandingMax) return Errc::overloaded;
+    Transaction transaction(*database_);
+    Standing standing;
+    if (!read_lane(lane, standing, standing.head)) return Errc::not_found;
+    const auto now = database_->clock().now();
+    const auto& window = standing.window;
+    standing.open =
+        window.state == SaleState::open && now >= window.starts_at && now < window.ends_at;
+    standing.orders.reserve(users.size());
+    for (const auto& user : users) {
+      auto row = standing_.run(lane.sale, user.text());
+      standing.orders.emplace_back();
+      if (row.next()) standing.orders.back() = view_of(row, 0);
+    }
+    return standing;
+  }
+
+  Result<std::vector<LaneFigures>> audit_now(SaleId sale) {
+    std::vector<LaneFigures> lanes;
+    auto rows = audit_.run(sale);
+    while (rows.next()) {
+      LaneFigures figures;
+      figures.head = head_of(rows);
+      figures.lane = {sale, static_cast<std::uint32_t>(rows.integer(4))};
+      figures.stock = rows.integer(5);
+      figures.initial = lane_stock(rows.integer(6), static_cast<std::uint32_t>(rows.integer(7)),
+                                   figures.lane.index);
+      figures.live_units = rows.integer(8);
+      figures.live_orders = rows.integer(9);
+      figures.rejected_stock = rows.integer(10);
+      figures.rejected_duplicate = rows.integer(11);
+      lanes.push_back(figures);
+    }
+    return lanes;
   }
 
   std::shared_ptr<Database> database_;
@@ -163,34 +259,43 @@ class OrderStoreImpl final : public OrderStore {
   Statement live_{*database_, std::string(kOrderQuery) +
                                   "WHERE o.sale_id = ?1 AND user_id = ?2"
                                   " AND status IN ('queued', 'confirmed', 'paid')"};
-  Statement fence_epoch_{*database_,
-                         "SELECT fence_epoch FROM product_stock WHERE sale_id = ?1 AND lane = ?2"};
-  Statement lane_{
-      *database_,
-      "SELECT fence_epoch, stock, limit_per_order, state, starts_at_ms, ends_at_ms, revision"
-      " FROM product_stock JOIN sales USING (sale_id) WHERE sale_id = ?1 AND lane = ?2"};
-  Statement raise_fence_{*database_,
-                         "UPDATE product_stock SET fence_epoch = ?3"
-                         " WHERE sale_id = ?1 AND lane = ?2"};
+  Statement head_{*database_,
+                  std::string(kHeadQuery) + " FROM product_stock WHERE sale_id = ?1 AND lane = ?2"};
+  Statement lane_{*database_, std::string(kHeadQuery) +
+                                  ", product_stock.stock, limit_per_order, state, starts_at_ms,"
+                                  " ends_at_ms, revision FROM product_stock JOIN sales"
+                                  " USING (sale_id) WHERE sale_id = ?1 AND lane = ?2"};
+  Statement next_epoch_{*database_,
+                        "UPDATE product_stock SET newest_epoch = ?3,"
+                        " store_epoch = CASE WHEN ?4 THEN ?3 ELSE store_epoch END"
+                        " WHERE sale_id = ?1 AND lane = ?2"};
+  Statement suspect_{*database_,
+                     "UPDATE product_stock SET suspect_epoch = fence_epoch"
+                     " WHERE sale_id = ?1 AND lane = ?2"};
   Statement winners_{*database_,
                      "SELECT user_id, order_id, status, quantity FROM orders"
                      " WHERE sale_id = ?1 AND lane = ?2"
                      " AND status IN ('queued', 'confirmed', 'paid') ORDER BY user_id"};
+  Statement standing_{*database_,
+                      "SELECT order_id, status, quantity FROM orders WHERE sale_id = ?1"
+                      " AND user_id = ?2 AND status IN ('queued', 'confirmed', 'paid')"};
   Statement position_{*database_,
                       "SELECT next FROM queue_offsets WHERE topic = ?1 AND partition = ?2"};
-  Statement applied_through_{*database_,
-                             "SELECT count(*), min(log_time_ms) FROM queue_offsets"
-                             " WHERE topic = ?1 AND partition BETWEEN 0 AND ?2 - 1"};
+  Statement progress_{*database_,
+                      "SELECT count(*), min(log_time_ms), total(next) FROM queue_offsets"
+                      " WHERE topic = ?1 AND partition BETWEEN 0 AND ?2 - 1"};
   Statement audit_{*database_,
-                   "WITH kept AS (SELECT quantity, reason,"
+                   "WITH kept AS (SELECT lane, quantity, reason,"
                    "  status IN ('queued', 'confirmed', 'paid') AS live"
                    "  FROM orders WHERE sale_id = ?1)"
-                   " SELECT initial_stock,"
-                   "  (SELECT sum(stock) FROM product_stock WHERE sale_id = ?1),"
+                   " SELECT fence_epoch, newest_epoch, store_epoch, suspect_epoch, k.lane, stock,"
+                   "  initial_stock, lanes,"
                    "  total(quantity) FILTER (WHERE live), count(*) FILTER (WHERE live),"
                    "  count(*) FILTER (WHERE reason = 'stock'),"
                    "  count(*) FILTER (WHERE reason = 'duplicate')"
-                   " FROM sales LEFT JOIN kept WHERE sale_id = ?1 GROUP BY sale_id"};
+                   " FROM product_stock AS k JOIN sales USING (sale_id)"
+                   " LEFT JOIN kept ON kept.lane = k.lane"
+                   " WHERE sale_id = ?1 GROUP BY k.lane ORDER BY k.lane"};
 };
 
 }  // namespace

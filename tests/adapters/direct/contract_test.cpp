@@ -6,6 +6,7 @@
 #include "adapters/direct/publisher.hpp"
 #include "adapters/direct/store_thread.hpp"
 #include "support/order_queue_contract.hpp"
+#include "support/run_awaitable.hpp"
 
 namespace sluice::test {
 namespace {
@@ -23,7 +24,17 @@ class DirectWorld final : public OrderQueueHarness {
     return publisher.finish();
   }
 
+  Result<void> fence(Ticks deadline, Fence fence) override {
+    return run_awaitable(queue_->fence(deadline, fence));
+  }
+
   std::vector<OrderMessage> arrived(std::size_t) override { return store_.rows(); }
+
+  std::vector<ArrivedFence> fences(std::size_t, std::size_t) override {
+    std::vector<ArrivedFence> found;
+    for (const auto& [fence, behind] : store_.fences()) found.push_back({fence, behind});
+    return found;
+  }
 
   void silence() override { store_.close(); }
 

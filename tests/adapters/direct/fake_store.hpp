@@ -1,11 +1,13 @@
 #pragma once
 
+#include <algorithm>
 #include <condition_variable>
 #include <deque>
 #include <mutex>
 #include <set>
 #include <stdexcept>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "sluice/orders/order_store.hpp"
@@ -66,6 +68,12 @@ class FakeStore final : public OrderStore {
     return rows_;
   }
 
+  /// Every fence raised, in order, with the number of its lane's messages applied before.
+  std::vector<std::pair<Fence, std::size_t>> fences() {
+    std::lock_guard lock(mutex_);
+    return fences_;
+  }
+
   /// The threads on which it was called.
   std::set<std::thread::id> threads() {
     std::lock_guard lock(mutex_);
@@ -117,18 +125,56 @@ class FakeStore final : public OrderStore {
     co_return order;
   }
 
-  Task<Epoch> fence_epoch(Ticks, LaneId lane) override {
+  Task<LaneHead> head(Ticks, LaneId lane) override {
     enter();
     if (lane.sale == 0) co_return Errc::not_found;
     if (lane.sale < 0) throw std::runtime_error("as the test asked");
-    co_return lane.index + 1;
+    LaneHead head;
+    head.fence = lane.index + 1;
+    co_return head;
   }
 
-  Task<LaneImage> fence(Ticks, LaneId lane) override {
+  Task<Epoch> next_epoch(Ticks, LaneId lane, Seller seller) override {
+    enter();
+    co_return lane.index + (seller == Seller::store ? 200u : 100u);
+  }
+
+  Task<> raise_fence(Ticks, Fence fence) override {
+    enter();
+    if (fence.epoch == 0) co_return Errc::invalid;
+    if (fence.lane.sale < 0) throw std::runtime_error("as the test asked");
+    std::lock_guard lock(mutex_);
+    const auto of_its_lane = [&](const OrderMessage& row) {
+      return row.lane == fence.lane;
+    };
+    const auto behind = std::count_if(rows_.begin(), rows_.end(), of_its_lane);
+    fences_.emplace_back(fence, static_cast<std::size_t>(behind));
+    co_return Result<void>();
+  }
+
+  Task<> suspect(Ticks, LaneId lane) override {
+    enter();
+    if (lane.sale == 0) co_return Errc::not_found;
+    co_return Result<void>();
+  }
+
+  Task<LaneImage> image(Ticks, LaneId lane) override {
     enter();
     LaneImage image;
     image.lane = lane;
     co_return image;
+  }
+
+  Task<Standing> standing(Ticks, LaneId lane, In<UserId> users) override {
+    enter();
+    Standing standing;
+    standing.stock = lane.sale;
+    for (const auto& user : users) {
+      OrderView view;
+      view.quantity = static_cast<std::uint32_t>(user.text().size());
+      standing.orders.emplace_back(view);
+    }
+    co_return standing;
   }
 
   Task<std::int64_t> position(Ticks, std::string topic, std::int32_t partition) override {
@@ -136,17 +182,19 @@ class FakeStore final : public OrderStore {
     co_return static_cast<std::int64_t>(topic.size()) * 100 + partition;
   }
 
-  Task<std::optional<TimePoint>> applied_through(Ticks, std::string topic,
-                                                 std::int32_t partitions) override {
+  Task<LogProgress> progress(Ticks, std::string topic, std::int32_t partitions) override {
     enter();
-    co_return TimePoint{Millis{static_cast<std::int64_t>(topic.size()) * 100 + partitions}};
+    LogProgress progress;
+    progress.applied = static_cast<std::int64_t>(topic.size()) * 100 + partitions;
+    co_return progress;
   }
 
-  Task<AuditFigures> audit(Ticks, SaleId sale) override {
+  Task<std::vector<LaneFigures>> audit(Ticks, SaleId sale) override {
     enter();
-    AuditFigures figures;
-    figures.initial = sale;
-    co_return figures;
+    LaneFigures figures;
+    figures.lane.sale = sale;
+    std::vector<LaneFigures> lanes(1, figures);
+    co_return lanes;
   }
 
  private:
@@ -177,6 +225,7 @@ class FakeStore final : public OrderStore {
   std::deque<Answer> script_;
   std::vector<std::vector<OrderMessage>> applies_;
   std::vector<OrderMessage> rows_;
+  std::vector<std::pair<Fence, std::size_t>> fences_;
   std::set<OrderId> ids_;
   std::set<std::thread::id> threads_;
   bool closed_ = false;

@@ -10,6 +10,7 @@
 #include "adapters/direct/fake_store.hpp"
 #include "adapters/direct/publisher.hpp"
 #include "adapters/direct/store_thread.hpp"
+#include "support/run_awaitable.hpp"
 #include "support/store_values.hpp"
 
 namespace sluice::test {
@@ -211,6 +212,36 @@ TEST_F(DirectQueue, refuses_what_exceeds_the_bound_of_waiting_messages) {
   EXPECT_EQ(answers[beyond].error(), Errc::overloaded);
   const auto messages = some(1);
   expect_confirmed(publisher_.publish(messages), messages);
+}
+
+TEST_F(DirectQueue, raises_a_fence_at_once_on_the_thread_of_the_store) {
+  const Fence fence{kLane, 4};
+  EXPECT_EQ(error_of(run_awaitable(queue_->fence(soon(), fence))), "ok");
+  ASSERT_EQ(store_.fences().size(), 1u);
+  EXPECT_EQ(store_.fences()[0].first, fence);
+  EXPECT_THAT(store_.threads(), testing::ElementsAre(thread_.id()));
+}
+
+TEST_F(DirectQueue, a_fence_is_answered_as_the_store_answered) {
+  EXPECT_EQ(run_awaitable(queue_->fence(soon(), {kLane, 0})).error(), Errc::invalid);
+  EXPECT_EQ(run_awaitable(queue_->fence(soon(), {{-1, 0}, 1})).error(), Errc::unknown)
+      << "a store that throws may have done it";
+  EXPECT_TRUE(store_.fences().empty());
+}
+
+TEST_F(DirectQueue, a_fence_that_began_is_unknown_at_the_deadline_and_one_that_did_not_is_undone) {
+  store_.close();
+  const auto begin = std::chrono::steady_clock::now();
+  const auto begun = run_awaitable(queue_->fence(from_now(Millis{100}), {kLane, 1}));
+  EXPECT_EQ(begun.error(), Errc::unknown);
+  const auto never = run_awaitable(queue_->fence(from_now(Millis{100}), {kLane, 2}));
+  EXPECT_EQ(never.error(), Errc::unavailable);
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, Millis{2'000});
+  store_.open();
+  EXPECT_EQ(error_of(run_awaitable(queue_->fence(soon(), {kLane, 3}))), "ok");
+  ASSERT_EQ(store_.fences().size(), 2u);
+  EXPECT_EQ(store_.fences()[0].first.epoch, 1u);
+  EXPECT_EQ(store_.fences()[1].first.epoch, 3u);
 }
 
 TEST_F(DirectQueue, many_threads_publish_at_once) {

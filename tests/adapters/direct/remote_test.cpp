@@ -60,6 +60,13 @@ class FakeControl final : public ControlStore {
     if (name.empty()) co_return Errc::invalid;
     co_return Result<void>();
   }
+
+  Task<std::string> wish(Ticks, std::string name) override { co_return name + "!"; }
+
+  Task<> set_wish(Ticks, std::string name, std::string value) override {
+    if (name == value) co_return Errc::invalid;
+    co_return Result<void>();
+  }
 };
 
 class RemoteStores : public testing::Test {
@@ -93,12 +100,23 @@ TEST_F(RemoteStores, every_call_of_the_order_store_arrives_with_its_arguments) {
 
   const std::string topic(40, 't');
   EXPECT_EQ(run_awaitable(orders->find_live(soon(), 9, user_of(5))).value()->user, user_of(5));
-  EXPECT_EQ(run_awaitable(orders->fence_epoch(soon(), kLane)).value(), 4u);
-  EXPECT_EQ(run_awaitable(orders->fence(soon(), kLane)).value().lane, kLane);
+  EXPECT_EQ(run_awaitable(orders->head(soon(), kLane)).value().fence, 4u);
+  EXPECT_EQ(run_awaitable(orders->next_epoch(soon(), kLane, Seller::store)).value(), 203u);
+  EXPECT_EQ(run_awaitable(orders->next_epoch(soon(), kLane, Seller::inventory)).value(), 103u);
+  EXPECT_EQ(error_of(run_awaitable(orders->raise_fence(soon(), Fence{kLane, 2}))), "ok");
+  EXPECT_EQ(run_awaitable(orders->raise_fence(soon(), Fence{kLane, 0})).error(), Errc::invalid);
+  EXPECT_EQ(error_of(run_awaitable(orders->suspect(soon(), kLane))), "ok");
+  EXPECT_EQ(run_awaitable(orders->suspect(soon(), LaneId{0, 0})).error(), Errc::not_found);
+  EXPECT_EQ(run_awaitable(orders->image(soon(), kLane)).value().lane, kLane);
+  const std::vector<UserId> users{user_of(1), user_of(100)};
+  const auto standing = run_awaitable(orders->standing(soon(), kLane, users)).value();
+  EXPECT_EQ(standing.stock, 7);
+  ASSERT_EQ(standing.orders.size(), 2u);
+  EXPECT_EQ(standing.orders[0]->quantity, 2u);
+  EXPECT_EQ(standing.orders[1]->quantity, 4u);
   EXPECT_EQ(run_awaitable(orders->position(soon(), topic, 2)).value(), 4'002);
-  EXPECT_EQ(run_awaitable(orders->applied_through(soon(), topic, 2)).value(),
-            TimePoint{Millis{4'002}});
-  EXPECT_EQ(run_awaitable(orders->audit(soon(), 12)).value().initial, 12);
+  EXPECT_EQ(run_awaitable(orders->progress(soon(), topic, 2)).value().applied, 4'002);
+  EXPECT_EQ(run_awaitable(orders->audit(soon(), 12)).value().at(0).lane.sale, 12);
   EXPECT_THAT(orders_.threads(), testing::ElementsAre(thread_.id()));
 }
 
@@ -112,23 +130,28 @@ TEST_F(RemoteStores, every_call_of_the_other_stores_arrives_with_its_arguments) 
   EXPECT_EQ(run_awaitable(control->acquire(soon(), "name", "me", Millis{3})).value().term, 423u);
   EXPECT_EQ(error_of(run_awaitable(control->release(soon(), "name", "me"))), "ok");
   EXPECT_EQ(run_awaitable(control->release(soon(), "", "me")).error(), Errc::invalid);
+  EXPECT_EQ(run_awaitable(control->wish(soon(), "mode")).value(), "mode!");
+  EXPECT_EQ(error_of(run_awaitable(control->set_wish(soon(), "mode", "bypass"))), "ok");
+  EXPECT_EQ(run_awaitable(control->set_wish(soon(), "mode", "mode")).error(), Errc::invalid);
 }
 
 TEST_F(RemoteStores, errors_pass_and_exceptions_are_unknown) {
-  EXPECT_EQ(run_awaitable(orders->fence_epoch(soon(), LaneId{0, 0})).error(), Errc::not_found);
-  EXPECT_EQ(run_awaitable(orders->fence_epoch(soon(), LaneId{-1, 0})).error(), Errc::unknown);
-  EXPECT_EQ(run_awaitable(orders->fence_epoch(soon(), kLane)).value(), 4u);
+  EXPECT_EQ(run_awaitable(orders->head(soon(), LaneId{0, 0})).error(), Errc::not_found);
+  EXPECT_EQ(run_awaitable(orders->head(soon(), LaneId{-1, 0})).error(), Errc::unknown);
+  EXPECT_EQ(run_awaitable(orders->head(soon(), kLane)).value().fence, 4u);
 }
 
-boost::asio::awaitable<void> ask(OrderStore& store, Ticks deadline, Result<AuditFigures>& answer) {
+using Figures = std::vector<LaneFigures>;
+
+boost::asio::awaitable<void> ask(OrderStore& store, Ticks deadline, Result<Figures>& answer) {
   answer = co_await store.audit(deadline, 12);
 }
 
 TEST_F(RemoteStores, a_blocked_store_does_not_hold_its_callers_beyond_their_deadlines) {
   orders_.close();
   boost::asio::io_context context(1);
-  Result<AuditFigures> begun = Errc::internal;
-  Result<AuditFigures> waiting = Errc::internal;
+  Result<Figures> begun = Errc::internal;
+  Result<Figures> waiting = Errc::internal;
   const auto finish = [](std::exception_ptr thrown) {
     if (thrown) std::rethrow_exception(thrown);
   };
@@ -144,7 +167,7 @@ TEST_F(RemoteStores, a_blocked_store_does_not_hold_its_callers_beyond_their_dead
   EXPECT_EQ(begun.error(), Errc::unknown);
   EXPECT_EQ(waiting.error(), Errc::unavailable);
   orders_.open();
-  EXPECT_EQ(run_awaitable(orders->audit(soon(), 12)).value().initial, 12);
+  EXPECT_EQ(run_awaitable(orders->audit(soon(), 12)).value().at(0).lane.sale, 12);
 }
 
 TEST_F(RemoteStores, many_threads_ask_at_once) {
@@ -154,7 +177,7 @@ TEST_F(RemoteStores, many_threads_ask_at_once) {
     threads.emplace_back([&, t] {
       for (SaleId sale = 1; sale <= 200; ++sale) {
         const auto figures = run_awaitable(orders->audit(soon(), sale));
-        if (figures.has_value() && figures->initial == sale) ++right[t];
+        if (figures.has_value() && figures->at(0).lane.sale == sale) ++right[t];
       }
     });
   }

@@ -1,6 +1,8 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <chrono>
+#include <gtest/gtest.h>
+#include <map>
 
 #include "sluice/adapters/kafka/feed.hpp"
 #include "sluice/adapters/kafka/producer.hpp"
@@ -9,6 +11,7 @@
 #include "kafka_world.hpp"
 #include "support/order_feed_contract.hpp"
 #include "support/order_queue_contract.hpp"
+#include "support/run_on.hpp"
 
 namespace sluice::test {
 namespace {
@@ -38,12 +41,32 @@ class KafkaQueueHarness final : public OrderQueueHarness {
     return answers;
   }
 
+  Result<void> fence(Ticks deadline, Fence fence) override {
+    return run_on(context_, queue_->fence(deadline, fence));
+  }
+
   std::vector<OrderMessage> arrived(std::size_t count) override {
     std::vector<OrderMessage> messages;
     for (const auto& record : topics_.read(topics_.settings().topic, count)) {
-      messages.push_back(parse_order_message(record.value.value()).value());
+      if (!parse_fence(record.value.value())) messages.push_back(order_in(record));
     }
     return messages;
+  }
+
+  std::vector<ArrivedFence> fences(std::size_t count, std::size_t messages) override {
+    std::vector<ArrivedFence> found;
+    std::map<LaneId, std::size_t> behind;
+    for (const auto& record : topics_.read(topics_.settings().topic, count + messages)) {
+      if (const auto fence = parse_fence(record.value.value())) {
+        EXPECT_EQ(record.partition, lane_partition(fence->lane, topics_.settings().partitions));
+        EXPECT_EQ(record.key,
+                  std::to_string(fence->lane.sale) + ":" + std::to_string(fence->lane.index));
+        found.push_back({*fence, behind[fence->lane]});
+      } else {
+        ++behind[order_in(record).lane];
+      }
+    }
+    return found;
   }
 
   void silence() override {
@@ -53,6 +76,10 @@ class KafkaQueueHarness final : public OrderQueueHarness {
   }
 
  private:
+  static OrderMessage order_in(const Record& record) {
+    return parse_order_message(record.value.value()).value();
+  }
+
   void use(const KafkaSettings& settings) {
     queue_.reset();
     producer_ = create_kafka_producer(settings).value();
@@ -77,6 +104,8 @@ class KafkaFeedHarness final : public OrderFeedHarness {
  public:
   OrderFeed& feed() override { return *feed_; }
   PositionStore& store() override { return store_; }
+
+  LaneId lane(std::int32_t partition) override { return lane_in(partition, kContractPartitions); }
 
   void append(std::int32_t partition, std::vector<std::string> values) override {
     topics_.append(partition, {values.begin(), values.end()});

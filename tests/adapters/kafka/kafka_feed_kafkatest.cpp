@@ -172,39 +172,124 @@ TEST(KafkaFeed, control_records_of_transactions_belong_to_the_range) {
   EXPECT_EQ(position, 8);
 }
 
-TEST(KafkaFeed, a_position_outside_of_the_partition_is_an_error_and_stays) {
+/// The stretches of `partition` that moved the store's position without anything in them.
+std::vector<std::pair<std::int64_t, std::int64_t>> consume_jumps(OrderFeed& feed,
+                                                                 PositionStore& store,
+                                                                 std::size_t count) {
+  std::vector<std::pair<std::int64_t, std::int64_t>> jumps;
+  const auto until = steady_clock::now() + 2 * kPatience;
+  while (store.applied().size() < count && steady_clock::now() < until) {
+    const auto delivery = next(feed);
+    EXPECT_TRUE(delivery.has_value()) << delivery.error().message();
+    if (!delivery || !delivery->range) continue;
+    const auto& range = *delivery->range;
+    if (delivery->messages.empty() && range.begin != range.next) {
+      jumps.emplace_back(range.begin, range.next);
+    }
+    if (apply(store, *delivery)) continue;
+    EXPECT_TRUE(run_awaitable(feed.rewind(soon(), range)).has_value());
+  }
+  EXPECT_EQ(store.applied().size(), count);
+  return jumps;
+}
+
+using Jumps = std::vector<std::pair<std::int64_t, std::int64_t>>;
+
+TEST(KafkaFeed, below_the_oldest_record_reading_goes_on_there) {
   KafkaTopics topics(2);
   topics.append(0, some_orders({1, 0}, 5));
   topics.append(1, some_orders({1, 0}, 5));
   topics.truncate(0, 3);
   PositionStore store;
   const auto feed = open(topics.settings(), store);
-  std::string error;
-  const auto until = steady_clock::now() + kPatience;
-  while ((error.empty() || store.applied().size() < 5) && steady_clock::now() < until) {
-    const auto delivery = next(*feed);
-    if (!delivery) {
-      error = error_of(delivery);
-    } else if (delivery->range) {
-      ASSERT_EQ(delivery->range->partition, 1);
-      ASSERT_TRUE(apply(store, *delivery));
-    }
-  }
-  EXPECT_EQ(error, make_error_code(Errc::stale).message());
-  EXPECT_EQ(store.applied().size(), 5U) << "the other partition goes on";
-  EXPECT_EQ(run_awaitable(store.position(soon(), "", 0)).value(), 0);
+  EXPECT_EQ(consume_jumps(*feed, store, 7), (Jumps{{0, 3}}));
+  EXPECT_EQ(run_awaitable(store.position(soon(), "", 0)).value(), 5);
+  EXPECT_EQ(run_awaitable(store.position(soon(), "", 1)).value(), 5);
+}
 
-  // An operator decides to go on after the gap.
-  store.place(0, 3);
-  const auto fixed = steady_clock::now() + kPatience;
-  while (store.applied().size() < 7 && steady_clock::now() < fixed) {
+TEST(KafkaFeed, above_the_end_reading_goes_back_to_the_oldest_record) {
+  KafkaTopics topics(1);
+  const auto sent = some_orders({1, 0}, 5);
+  topics.append(0, sent);
+  topics.truncate(0, 2);
+  PositionStore store;
+  store.place(0, 100);
+  const auto feed = open(topics.settings(), store);
+  EXPECT_EQ(consume_jumps(*feed, store, 3), (Jumps{{100, 2}}));
+  EXPECT_EQ(to_json(store.applied().front()), *sent[2]);
+  topics.append(0, some_orders({1, 0}, 4));
+  consume(*feed, store, 7);
+}
+
+TEST(KafkaFeed, a_jump_that_was_not_applied_is_made_again) {
+  KafkaTopics topics(1);
+  topics.append(0, some_orders({1, 0}, 3));
+  PositionStore store;
+  store.place(0, 100);
+  const auto feed = open(topics.settings(), store);
+  const auto until = steady_clock::now() + kPatience;
+  for (int refused = 0; refused < 2 && steady_clock::now() < until;) {
+    const auto delivery = next(*feed);
+    ASSERT_TRUE(delivery.has_value());
+    if (!delivery->range) continue;
+    EXPECT_EQ(delivery->range->begin, 100);
+    ASSERT_TRUE(run_awaitable(feed->rewind(soon(), *delivery->range)).has_value());
+    ++refused;
+  }
+  consume(*feed, store, 3);
+}
+
+TEST(KafkaFeed, a_topic_deleted_and_created_anew_while_it_is_read_stalls_nothing) {
+  KafkaTopics topics(3);
+  PositionStore store;
+  const auto feed = open(topics.settings(), store);
+  for (std::int32_t partition = 0; partition < 3; ++partition) {
+    topics.append(partition, some_orders({1, 0}, 10));
+  }
+  consume(*feed, store, 30);
+
+  topics.remove(topics.settings().topic);
+  const auto gone = steady_clock::now() + Millis{1'500};
+  while (steady_clock::now() < gone) {
     const auto delivery = next(*feed);
     ASSERT_TRUE(delivery.has_value()) << delivery.error().message();
     if (delivery->range) {
       ASSERT_TRUE(apply(store, *delivery));
     }
   }
-  EXPECT_EQ(store.applied().size(), 7U);
+  topics.create();
+  for (std::int32_t partition = 0; partition < 3; ++partition) {
+    topics.append(partition, some_orders({1, 0}, 4));
+  }
+  const auto begin = steady_clock::now();
+  EXPECT_EQ(consume_jumps(*feed, store, 42), (Jumps{{10, 0}, {10, 0}, {10, 0}}));
+  const std::chrono::duration<double> took = steady_clock::now() - begin;
+  std::printf("reads the new topic after %.1f s\n", took.count());
+  EXPECT_LT(took.count(), 20.0);
+}
+
+TEST(KafkaFeed, a_fence_that_stands_in_the_wrong_partition_is_poison) {
+  KafkaTopics topics(2);
+  const Fence fence{lane_in(1, 2), 5};
+  topics.append(0, {to_json(fence)});
+  topics.append(1, {to_json(fence)});
+  PositionStore store;
+  const auto feed = open(topics.settings(), store);
+  std::vector<Poison> poison;
+  const auto until = steady_clock::now() + kPatience;
+  while ((poison.empty() || store.fences().empty()) && steady_clock::now() < until) {
+    const auto delivery = next(*feed);
+    ASSERT_TRUE(delivery.has_value());
+    if (!delivery->range) continue;
+    for (const auto& one : delivery->poison) {
+      EXPECT_EQ(delivery->range->partition, 0);
+      poison.push_back(one);
+    }
+    ASSERT_TRUE(apply(store, *delivery));
+  }
+  ASSERT_EQ(poison.size(), 1U);
+  EXPECT_EQ(poison[0].why, "offset 0: a fence of a lane of another partition");
+  EXPECT_EQ(store.fences(), (std::vector<Fence>{fence}));
 }
 
 TEST(KafkaFeed, an_idle_member_keeps_its_partitions) {

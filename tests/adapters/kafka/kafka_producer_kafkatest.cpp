@@ -239,6 +239,49 @@ TEST(KafkaProducer, calls_of_512_with_8_in_flight_all_arrive) {
   std::printf("published %.0f messages/s\n", static_cast<double>(queued) / took.count());
 }
 
+/// The end of the log as the producer comes to know it.
+std::optional<std::int64_t> await_log_end(KafkaProducer& producer, std::int64_t expected) {
+  const auto until = steady_clock::now() + Millis{10'000};
+  while (producer.figures().log_end != expected && steady_clock::now() < until) {
+    std::this_thread::sleep_for(Millis{20});
+  }
+  return producer.figures().log_end;
+}
+
+TEST(KafkaProducer, knows_how_many_records_the_log_ever_had) {
+  KafkaTopics topics(3);
+  const auto producer = create_kafka_producer(topics.settings()).value();
+  EXPECT_EQ(await_log_end(*producer, 0), 0);
+  std::vector<std::optional<std::string>> values(7, "anything");
+  topics.append(0, values);
+  topics.append(2, values);
+  ASSERT_TRUE(publish(*producer, {message_of({1, 0}, user_of(1))}).has_value());
+  EXPECT_EQ(await_log_end(*producer, 15), 15);
+  topics.truncate(0, 5);
+  topics.append(0, {"one more"});
+  EXPECT_EQ(await_log_end(*producer, 16), 16) << "what was deleted counts too";
+  producer->close(Millis{0});
+  EXPECT_EQ(producer->figures().log_end, std::nullopt);
+}
+
+TEST(KafkaProducer, does_not_know_the_end_of_a_log_without_its_topic) {
+  auto topics = std::make_optional<KafkaTopics>(2);
+  const auto producer = create_kafka_producer(topics->settings()).value();
+  EXPECT_EQ(await_log_end(*producer, 0), 0);
+  topics.reset();
+  const auto until = steady_clock::now() + Millis{10'000};
+  while (producer->figures().log_end && steady_clock::now() < until) {
+    std::this_thread::sleep_for(Millis{20});
+  }
+  EXPECT_EQ(producer->figures().log_end, std::nullopt);
+}
+
+TEST_P(UnreachableKafka, the_end_of_the_log_is_not_known) {
+  const auto producer = create_kafka_producer(settings_).value();
+  std::this_thread::sleep_for(Millis{1'500});
+  EXPECT_EQ(producer->figures().log_end, std::nullopt);
+}
+
 TEST(KafkaTopicsCreation, is_idempotent) {
   KafkaTopics topics(3);
   EXPECT_TRUE(create_kafka_topics(topics.settings(), soon()).has_value());

@@ -62,6 +62,13 @@ inline Result<std::vector<Receipt>> publish(KafkaProducer& producer,
   return answer;
 }
 
+/// A lane of sale 1 whose records belong into `partition`.
+inline LaneId lane_in(std::int32_t partition, std::int32_t partitions) {
+  LaneId lane{1, 0};
+  while (lane_partition(lane, partitions) != partition) ++lane.index;
+  return lane;
+}
+
 struct Record {
   std::int32_t partition = 0;
   std::int64_t offset = 0;

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "sluice/adapters/kafka/settings.hpp"
+
 #include "support/store_values.hpp"
 
 namespace sluice::kafka {
@@ -136,28 +138,120 @@ TEST(PartitionLog, poison_keeps_its_place_and_is_counted) {
   EXPECT_EQ(log.poison_bytes(), 0U);
 }
 
+TEST(PartitionLog, fences_end_a_stretch_and_a_row_of_them_shares_one) {
+  auto log = reading(0);
+  const Fence first{{1, 0}, 2};
+  const Fence second{{1, 1}, 3};
+  add(log, 0);
+  log.add(1, kTime, Poison{"bad", "why"});
+  log.add(2, kTime + Millis{5}, first);
+  log.add(3, kTime + Millis{7}, second);
+  add(log, 6, Millis{9});
+  const auto before = log.take("t", 0, 10);
+  EXPECT_EQ(before.messages.size(), 1U);
+  EXPECT_EQ(before.poison.size(), 1U);
+  EXPECT_EQ(before.range->fences, (std::vector<Fence>{first, second}));
+  EXPECT_EQ(before.range->begin, 0);
+  EXPECT_EQ(before.range->next, 6);
+  EXPECT_EQ(before.range->log_time, kTime + Millis{6});
+  const auto behind = log.take("t", 0, 10);
+  EXPECT_EQ(behind.messages.size(), 1U);
+  EXPECT_TRUE(behind.range->fences.empty());
+  EXPECT_EQ(behind.range->begin, 6);
+  EXPECT_EQ(behind.range->next, 7);
+}
+
+TEST(PartitionLog, poison_behind_a_fence_is_in_the_next_stretch) {
+  auto log = reading(0);
+  log.add(0, kTime, Fence{{1, 0}, 2});
+  log.add(1, kTime, Poison{"bad", "why"});
+  const auto first = log.take("t", 0, 10);
+  EXPECT_EQ(first.range->next, 1);
+  EXPECT_TRUE(first.poison.empty());
+  EXPECT_EQ(log.take("t", 0, 10).poison.size(), 1U);
+}
+
+TEST(PartitionLog, outside_nothing_is_read_and_a_jump_moves_the_position) {
+  for (const std::int64_t target : {0, 3, 50}) {
+    auto log = reading(10);
+    add(log, 10);
+    log.fall_outside();
+    EXPECT_EQ(log.state(), State::outside);
+    EXPECT_EQ(log.next(), 10) << "what was read ahead is gone, what was delivered is not";
+    add(log, 11);
+    log.end_at(12);
+    EXPECT_FALSE(log.ready());
+
+    log.jump_to(target);
+    EXPECT_EQ(log.resume(), target);
+    ASSERT_TRUE(log.ready());
+    add(log, target);
+    log.read_again();
+    EXPECT_EQ(log.resume(), target) << "a new assignment does not forget the jump";
+    add(log, target);
+    add(log, target + 1);
+    const auto jump = log.take("t", 0, 10);
+    EXPECT_TRUE(jump.messages.empty());
+    EXPECT_EQ(jump.range->begin, 10);
+    EXPECT_EQ(jump.range->next, target);
+    EXPECT_EQ(jump.range->log_time, TimePoint{});
+    const auto after = log.take("t", 0, 10);
+    EXPECT_EQ(after.messages.size(), 2U);
+    EXPECT_EQ(after.range->begin, target);
+    EXPECT_EQ(after.range->next, target + 2);
+  }
+}
+
+TEST(PartitionLog, losing_the_position_forgets_a_jump) {
+  auto log = reading(10);
+  log.fall_outside();
+  log.jump_to(0);
+  log.lose();
+  EXPECT_FALSE(log.ready());
+  log.read_from(4);
+  EXPECT_EQ(log.resume(), 4);
+  EXPECT_FALSE(log.ready());
+}
+
+PartitionLog::Content read(const char* value, std::size_t size, std::int64_t offset) {
+  return read_record(value, size, {offset, 0, 1}, 4'096);
+}
+
 std::string why(const PartitionLog::Content& content) { return std::get<Poison>(content).why; }
 
-TEST(ReadMessage, an_order_is_read) {
+TEST(ReadRecord, an_order_is_read) {
   const auto sent = order();
   const auto json = to_json(sent);
-  const auto content = read_message(json.data(), json.size(), 0, 4'096);
+  const auto content = read(json.data(), json.size(), 0);
   EXPECT_EQ(std::get<OrderMessage>(content), sent);
 }
 
-TEST(ReadMessage, whatever_is_no_order_is_poison_with_the_reason_and_the_offset) {
-  EXPECT_EQ(why(read_message(nullptr, 0, 3, 4'096)), "offset 3: no value");
-  EXPECT_EQ(why(read_message("", 0, 4, 4'096)), "offset 4: an empty value");
-  EXPECT_EQ(why(read_message("{}", 2, 5, 4'096)), "offset 5: not an order message of version 1");
+TEST(ReadRecord, whatever_is_no_order_is_poison_with_the_reason_and_the_offset) {
+  EXPECT_EQ(why(read(nullptr, 0, 3)), "offset 3: no value");
+  EXPECT_EQ(why(read("", 0, 4)), "offset 4: an empty value");
+  EXPECT_EQ(why(read("{}", 2, 5)), "offset 5: not an order message of version 1");
   auto json = to_json(order());
   json.replace(json.find("\"v\":1"), 5, "\"v\":2");
-  EXPECT_EQ(why(read_message(json.data(), json.size(), 6, 4'096)),
-            "offset 6: not an order message of version 1");
+  EXPECT_EQ(why(read(json.data(), json.size(), 6)), "offset 6: not an order message of version 1");
 }
 
-TEST(ReadMessage, of_a_huge_message_only_the_beginning_is_kept) {
+TEST(ReadRecord, a_fence_is_one_only_in_the_partition_of_its_lane) {
+  const Fence fence{{1, 0}, 2};
+  const auto json = to_json(fence);
+  const auto own = lane_partition(fence.lane, 4);
+  for (std::int32_t partition = 0; partition < 4; ++partition) {
+    const auto content = read_record(json.data(), json.size(), {9, partition, 4}, 4'096);
+    if (partition == own) {
+      EXPECT_EQ(std::get<Fence>(content), fence);
+    } else {
+      EXPECT_EQ(why(content), "offset 9: a fence of a lane of another partition");
+    }
+  }
+}
+
+TEST(ReadRecord, of_a_huge_message_only_the_beginning_is_kept) {
   const std::string huge(1'000'000, 'x');
-  const auto content = read_message(huge.data(), huge.size(), 1, 4'096);
+  const auto content = read(huge.data(), huge.size(), 1);
   EXPECT_EQ(why(content), "offset 1: 1000000 bytes, more than 4096");
   EXPECT_EQ(std::get<Poison>(content).bytes, huge.substr(0, 65'536));
 }

@@ -34,9 +34,7 @@ class PostgresFailures : public testing::Test {
     return run_awaitable(stores_.orders->apply(deadline, messages_of_one(), std::nullopt));
   }
 
-  AuditFigures audit() {
-    return run_awaitable(stores_.orders->audit(soon(), message_.lane.sale)).value();
-  }
+  SaleFigures audit() { return figures_of(*stores_.orders, message_.lane.sale); }
 
   /// Keeps the lane's row locked until `unlock`.
   void lock() {
@@ -79,14 +77,14 @@ TEST_F(PostgresFailures, a_deadline_that_passes_in_the_server_leaves_the_outcome
   EXPECT_LT(Clock::now() - began, Millis{1000});
   unlock();
   EXPECT_THAT(apply(soon()).value(), ElementsAre(confirmed(message_)));
-  const AuditFigures expected{10, 9, 1, 1, 0, 0};
+  const SaleFigures expected{10, 9, 1, 1, 0, 0};
   EXPECT_EQ(audit(), expected);
 }
 
 TEST_F(PostgresFailures, a_deadline_already_past_sends_nothing) {
   stores_ = create_postgres_stores(world_.database().settings());
   EXPECT_EQ(apply(Clock::now() - Millis{1}).error(), Errc::unavailable);
-  const AuditFigures untouched{10, 10, 0, 0, 0, 0};
+  const SaleFigures untouched{10, 10, 0, 0, 0, 0};
   EXPECT_EQ(audit(), untouched);
 }
 
@@ -109,7 +107,7 @@ TEST_F(PostgresFailures,
   EXPECT_EQ(applied.error(), Errc::unknown);
   unlock();
   EXPECT_THAT(apply(soon()).value(), ElementsAre(confirmed(message_)));
-  const AuditFigures expected{10, 9, 1, 1, 0, 0};
+  const SaleFigures expected{10, 9, 1, 1, 0, 0};
   EXPECT_EQ(audit(), expected);
 }
 
@@ -121,7 +119,7 @@ TEST_F(PostgresFailures, a_cancelled_statement_was_not_done) {
   applier.join();
   EXPECT_EQ(applied.error(), Errc::unavailable);
   unlock();
-  const AuditFigures untouched{10, 10, 0, 0, 0, 0};
+  const SaleFigures untouched{10, 10, 0, 0, 0, 0};
   EXPECT_EQ(audit(), untouched);
   EXPECT_THAT(apply(soon()).value(), ElementsAre(confirmed(message_)));
 }
@@ -137,15 +135,75 @@ TEST_F(PostgresFailures, a_row_locked_for_too_long_is_given_up_by_the_server) {
 }
 
 TEST_F(PostgresFailures, a_connection_lost_within_a_transaction_is_not_taken_for_a_new_one) {
-  const auto lane = message_.lane;
+  Connection connection(world_.database().settings());
+  const std::string sell = "UPDATE product_stock SET stock = stock - 1";
   lock();
-  auto fenced = Result<LaneImage>(Errc::internal);
-  std::thread fencer([&] { fenced = run_awaitable(stores_.orders->fence(soon(), lane)); });
+  auto moved = Result<void>(Errc::internal);
+  std::thread mover([&] {
+    const auto twice = [&] {
+      const auto killed = connection.script(soon(), sell);
+      return killed.has_value() ? Result<void>(Errc::internal) : connection.script(soon(), sell);
+    };
+    moved = connection.transaction(soon(), twice);
+  });
   EXPECT_TRUE(strike("pg_terminate_backend"));
-  fencer.join();
-  EXPECT_EQ(fenced.error(), Errc::unavailable);
+  mover.join();
+  EXPECT_EQ(moved.error(), Errc::unavailable);
   unlock();
-  EXPECT_EQ(run_awaitable(stores_.orders->fence_epoch(soon(), lane)).value(), 0u);
+  EXPECT_EQ(audit(), (SaleFigures{10, 10, 0, 0, 0, 0}));
+}
+
+TEST_F(PostgresFailures, an_image_whose_connection_is_lost_is_unavailable_and_the_next_is_whole) {
+  const auto lane = message_.lane;
+  ASSERT_EQ(error_of(apply(soon())), "ok");
+  ASSERT_EQ(error_of(other_.script(soon(), "BEGIN; LOCK TABLE orders")), "ok");
+  auto image = Result<LaneImage>(Errc::internal);
+  std::thread reader([&] { image = run_awaitable(stores_.orders->image(soon(), lane)); });
+  EXPECT_TRUE(strike("pg_terminate_backend"));
+  reader.join();
+  EXPECT_EQ(image.error(), Errc::unavailable);
+  unlock();
+  EXPECT_EQ(run_awaitable(stores_.orders->image(soon(), lane)).value().winners.size(), 1u);
+}
+
+TEST_F(PostgresFailures, an_image_is_of_one_instant_whatever_is_applied_while_it_is_read) {
+  const auto lane = message_.lane;
+  ASSERT_EQ(error_of(other_.script(soon(), "BEGIN; LOCK TABLE orders")), "ok");
+  auto image = Result<LaneImage>(Errc::internal);
+  std::thread reader([&] { image = run_awaitable(stores_.orders->image(soon(), lane)); });
+  // The lane is read, its winners are not.
+  EXPECT_TRUE(strike("pg_blocking_pids"));
+  const std::string sell =
+      "UPDATE product_stock SET stock = 7;"
+      "INSERT INTO orders (order_id, sale_id, unit_price_minor, reserved_at, status, epoch,"
+      "                    quantity, lane, currency, user_id)"
+      " VALUES (gen_random_uuid(), " +
+      std::to_string(lane.sale) + ", 1, now(), 'confirmed', 1, 3, 0, 'EUR', 'late'); COMMIT";
+  ASSERT_EQ(error_of(other_.script(soon(), sell)), "ok");
+  reader.join();
+  EXPECT_EQ(image.value().stock, 10);
+  EXPECT_TRUE(image->winners.empty());
+  const auto later = run_awaitable(stores_.orders->image(soon(), lane)).value();
+  EXPECT_EQ(later.stock, 7);
+  EXPECT_EQ(later.winners.size(), 1u);
+}
+
+TEST_F(PostgresFailures, the_lanes_of_messages_and_of_fences_are_locked_in_one_order) {
+  const auto sale = run_awaitable(stores_.sales->create(soon(), draft_of(10, 2))).value();
+  const std::string row = "SELECT 1 FROM product_stock WHERE sale_id = " + std::to_string(sale.id);
+  ASSERT_EQ(error_of(other_.script(soon(), "BEGIN; " + row + " AND lane = 0 FOR UPDATE")), "ok");
+  const std::vector<OrderMessage> messages{message_of({sale.id, 1}, user_of(1))};
+  OffsetRange range{"orders", 0, 0, 2, TimePoint{Millis{100}}};
+  range.fences = {Fence{{sale.id, 0}, 1}};
+  auto applied = Result<std::vector<Outcome>>(Errc::internal);
+  std::thread applier(
+      [&] { applied = run_awaitable(stores_.orders->apply(soon(), messages, range)); });
+  EXPECT_TRUE(strike("pg_blocking_pids"));
+  EXPECT_EQ(error_of(other_.script(soon(), row + " AND lane = 1 FOR UPDATE NOWAIT")), "ok")
+      << "the later lane was locked before the earlier one";
+  unlock();
+  applier.join();
+  EXPECT_EQ(error_of(applied), "ok");
 }
 
 TEST_F(PostgresFailures, text_the_database_cannot_store_is_invalid) {

@@ -6,6 +6,8 @@
 
 #include "adapters/postgres/postgres_world.hpp"
 #include "sluice_sql_postgres.hpp"
+#include "support/run_awaitable.hpp"
+#include "support/store_values.hpp"
 
 namespace sluice::test {
 namespace {
@@ -40,6 +42,37 @@ TEST(PostgresMigrations, two_programs_at_once_apply_each_migration_once) {
   EXPECT_EQ(ours.problem, std::nullopt);
   EXPECT_EQ(theirs.problem, std::nullopt);
   EXPECT_EQ(ours.applied.size() + theirs.applied.size(), all_migrations().size());
+}
+
+/// Applies one migration as `migrate_postgres` of an earlier program did.
+void apply_by_hand(const PostgresDatabase& database, const std::string& name) {
+  const std::string text(sluice_sql_postgres::file(name));
+  database.run(text);
+  database.run(
+      "CREATE TABLE IF NOT EXISTS schema_migrations (name text PRIMARY KEY, checksum text NOT NULL,"
+      " applied_at timestamptz NOT NULL DEFAULT now());"
+      "INSERT INTO schema_migrations SELECT '" +
+      name + "', encode(sha256(convert_to($text$" + text + "$text$, 'UTF8')), 'hex')");
+}
+
+TEST(PostgresMigrations, lanes_of_an_earlier_program_keep_their_fences_and_may_be_rebuilt) {
+  PostgresDatabase database;
+  apply_by_hand(database, "0001_schema.sql");
+  apply_by_hand(database, "0002_functions.sql");
+  database.run(
+      "INSERT INTO sales (title, description, unit_price_minor, currency, stock, limit_per_order,"
+      "                   lanes, starts_at, ends_at)"
+      " VALUES ('Lamp', '', 1, 'EUR', 10, 4, 2, now(), now() + interval '1 hour');"
+      "INSERT INTO product_stock VALUES (1, 0, 5, 5, 7), (1, 1, 5, 5, 0)");
+  const auto report = migrate_postgres(database.settings(), soon());
+  EXPECT_EQ(report.problem, std::nullopt);
+  EXPECT_EQ(report.applied, std::vector<std::string>{"0003_epochs.sql"});
+  auto stores = create_postgres_stores(database.settings());
+  const auto lanes = run_awaitable(stores.orders->audit(soon(), 1)).value();
+  ASSERT_EQ(lanes.size(), 2u);
+  EXPECT_EQ(lanes[0].head, (LaneHead{7, 7, 0, 0}));
+  EXPECT_EQ(lanes[1].head, LaneHead{});
+  EXPECT_EQ(renew(*stores.orders, LaneId{1, 0}).epoch, 8u);
 }
 
 TEST(PostgresMigrations, a_changed_migration_is_refused) {

@@ -54,19 +54,49 @@ TEST_F(PostgresStatuses, a_paid_order_holds_its_users_place_and_a_cancelled_one_
   const auto again = message_of(lane_, user_of(2));
   EXPECT_THAT(apply({second, again}),
               ElementsAre(rejected(second, RejectReason::duplicate), confirmed(again)));
-  const auto image = run_awaitable(stores_.orders->fence(soon(), lane_)).value();
+  const auto image = renew(*stores_.orders, lane_);
   using Winner = std::pair<UserId, OrderView>;
   EXPECT_THAT(image.winners, testing::UnorderedElementsAre(
                                  Winner{user_of(1), {paid.id, OrderStatus::paid, 1}},
                                  Winner{user_of(2), {again.id, OrderStatus::confirmed, 1}}));
 }
 
-TEST_F(PostgresStatuses, a_lane_at_the_last_epoch_is_not_fenced_again) {
-  world_.database().run("UPDATE product_stock SET fence_epoch = 65535");
-  EXPECT_EQ(run_awaitable(stores_.orders->fence(soon(), lane_)).error(), Errc::overloaded);
-  EXPECT_EQ(run_awaitable(stores_.orders->fence_epoch(soon(), lane_)).value(), kEpochMax);
+TEST_F(PostgresStatuses, a_lane_at_the_last_epoch_gets_no_other) {
+  auto& orders = *stores_.orders;
+  world_.database().run("UPDATE product_stock SET newest_epoch = 65534");
+  EXPECT_EQ(renew(orders, lane_).epoch, kEpochMax);
+  const auto next = run_awaitable(orders.next_epoch(soon(), lane_, Seller::inventory));
+  EXPECT_EQ(next.error(), Errc::overloaded);
+  const LaneHead last_head{kEpochMax, kEpochMax, 0, 0};
+  EXPECT_EQ(run_awaitable(orders.head(soon(), lane_)).value(), last_head);
   const auto last = message_of(lane_, user_of(1), 1, kEpochMax);
   EXPECT_THAT(apply({last}), ElementsAre(confirmed(last)));
+}
+
+TEST_F(PostgresStatuses, the_audit_shows_an_order_that_was_edited_by_hand) {
+  const std::vector<OrderMessage> messages{message_of(lane_, user_of(1), 2),
+                                           message_of(lane_, user_of(2), 3)};
+  apply(messages);
+  const auto audit = [&] {
+    return run_awaitable(stores_.orders->audit(soon(), lane_.sale)).value().at(0);
+  };
+  const auto id = "'" + messages[0].id.text() + "'";
+  const auto& database = world_.database();
+  EXPECT_TRUE(audit().conserved());
+  set_status(messages[0], "paid");
+  EXPECT_TRUE(audit().conserved()) << "it still has its units";
+  for (const std::string edit :
+       {"UPDATE orders SET status = 'cancelled' WHERE order_id = ",
+        "UPDATE orders SET status = 'rejected', reason = 'stock' WHERE order_id = ",
+        "UPDATE orders SET status = 'paid', reason = 'none', quantity = 1 WHERE order_id = ",
+        "DELETE FROM orders WHERE order_id = "}) {
+    database.run(edit + id);
+    EXPECT_FALSE(audit().conserved()) << edit;
+  }
+  database.run("UPDATE product_stock SET stock = stock + 2");
+  EXPECT_TRUE(audit().conserved()) << "the units of the missing order are back";
+  database.run("UPDATE product_stock SET stock = stock - 1");
+  EXPECT_FALSE(audit().conserved());
 }
 
 TEST_F(PostgresStatuses, the_schema_refuses_nonsense) {
@@ -74,7 +104,10 @@ TEST_F(PostgresStatuses, the_schema_refuses_nonsense) {
   apply({message});
   for (const std::string sql :
        {"UPDATE product_stock SET stock = -1", "UPDATE product_stock SET stock = initial + 1",
-        "UPDATE product_stock SET lane = 256", "UPDATE product_stock SET fence_epoch = 65536",
+        "UPDATE product_stock SET lane = 256", "UPDATE product_stock SET fence_epoch = 1",
+        "UPDATE product_stock SET newest_epoch = 65536", "UPDATE product_stock SET store_epoch = 1",
+        "UPDATE product_stock SET store_epoch = -1", "UPDATE product_stock SET suspect_epoch = 1",
+        "UPDATE product_stock SET suspect_epoch = -1", "INSERT INTO wishes VALUES ('', 'x')",
         "UPDATE orders SET status = 'rejected'", "UPDATE orders SET reason = 'stock'",
         "UPDATE orders SET quantity = 0", "UPDATE orders SET user_id = ''",
         "UPDATE sales SET ends_at = starts_at", "UPDATE sales SET currency = 'eur'",

@@ -29,6 +29,7 @@ class RedisInventory : public testing::Test {
     EXPECT_EQ(lane_.set_window(open_window()).error(), Errc::not_ready);
     EXPECT_FALSE(lane_.view().ready);
     lane_.settle(winner, SettleAction::give_back);
+    EXPECT_EQ(error_of(lane_.close()), "ok");
     EXPECT_FALSE(lane_.view().ready);
   }
 
@@ -79,17 +80,123 @@ TEST_F(RedisInventory, IsNotReadyWithAKeyOfAnotherType) {
   const auto attempt = lane_.attempt("ann");
   for (std::size_t i = 0; i < 4; ++i) {
     SCOPED_TRACE(keys_of(lane_.lane)[i]);
-    lane_.reserve_one(attempt);
-    ask({"SET", keys_of(lane_.lane)[i], "something else"});
+    const auto key = keys_of(lane_.lane)[i];
+    const std::vector<std::vector<std::string>> others = {
+        {"SET", key, "something else"},
+        {"RPUSH", key, "something else"},
+        {"SADD", key, "something else"},
+        i == 3 ? std::vector<std::string>{"HSET", key, "#epoch", "1"}
+               : std::vector<std::string>{"ZADD", key, "1", "#epoch"},
+    };
+    for (const auto& other : others) {
+      SCOPED_TRACE(other[0]);
+      lane_.reserve_one(attempt);
+      ask({"DEL", key});
+      ask(other);
+      expect_not_ready(attempt);
+      EXPECT_EQ(lane_.overdue().size(), i == 3 ? 0U : 1U);
+      ++lane_.epoch;
+      lane_.open(5);
+      EXPECT_TRUE(lane_.view().ready);
+      lane_.epoch = 1;
+      lane_.world.lose(lane_.lane);
+      lane_.open(5);
+    }
+  }
+}
+
+TEST_F(RedisInventory, IsNotReadyWithAFieldThatIsMissingOrNonsense) {
+  const auto attempt = lane_.attempt("ann");
+  const auto keys = keys_of(lane_.lane);
+  const std::vector<std::pair<std::string, std::string>> fields = {
+      {keys[0], "epoch"},    {keys[0], "replid"},       {keys[0], "version"},    {keys[0], "state"},
+      {keys[0], "revision"}, {keys[0], "starts_at_ms"}, {keys[0], "ends_at_ms"}, {keys[1], "epoch"},
+      {keys[1], "units"},    {keys[1], "held"}};
+  for (const auto& [key, field] : fields) {
+    SCOPED_TRACE(key + " " + field);
+    const auto good = ask({"HGET", key, field});
+    ask({"HDEL", key, field});
     expect_not_ready(attempt);
-    const auto overdue = lane_.overdue();
-    EXPECT_EQ(overdue.size(), i == 3 ? 0U : 1U);
-    ++lane_.epoch;
-    lane_.open(5);
-    EXPECT_TRUE(lane_.view().ready);
-    lane_.epoch = 1;
-    lane_.world.lose(lane_.lane);
-    lane_.open(5);
+    for (const auto* const bad : {"", "nonsense", "1.5", "1e3", "0x10", " 1", "nan"}) {
+      ask({"HSET", key, field, bad});
+      expect_not_ready(attempt);
+    }
+    ask({"HSET", key, field, good});
+    EXPECT_EQ(lane_.view().stock, 5);
+  }
+}
+
+// Whoever still has the older epoch gets grants that the store's fence refuses; everybody else is
+// not ready, and the epoch in the view tells the leader to rebuild.
+TEST_F(RedisInventory, RolledBackToAnOlderEpochItServesThatEpochAlone) {
+  const auto old = lane_.attempt("ann");
+  lane_.reserve_one(old);
+  const auto keys = keys_of(lane_.lane);
+  std::vector<std::string> snapshot;
+  for (const auto& key : keys) snapshot.push_back(ask({"DUMP", key}));
+  lane_.epoch = 2;
+  lane_.open(9);
+  const auto newer = lane_.attempt("bob");
+  lane_.reserve_one(newer);
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    ask({"RESTORE", keys[i], "0", snapshot[i], "REPLACE"});
+  }
+  EXPECT_EQ(lane_.view().epoch, 1U);
+  EXPECT_EQ(lane_.try_reserve({lane_.attempt("cid")}).error(), Errc::not_ready);
+  EXPECT_EQ(lane_.try_find({newer.user}).error(), Errc::not_ready);
+  lane_.settle(newer, SettleAction::give_back);
+  lane_.epoch = 1;
+  EXPECT_EQ(lane_.view().stock, 4);
+  EXPECT_EQ(lane_.find(old.user)->id, old.id);
+  lane_.epoch = 3;
+  lane_.open(8);
+  EXPECT_EQ(lane_.view().stock, 8);
+  EXPECT_TRUE(lane_.overdue().empty());
+}
+
+// Nothing in Redis can tell; what it grants twice the store rejects, and asks for a rebuild.
+TEST_F(RedisInventory, RolledBackWithinAnEpochItForgetsWhatCameAfterAndSettlesNoneOfIt) {
+  const auto kept = lane_.attempt("ann", 2);
+  lane_.reserve_one(kept);
+  const auto keys = keys_of(lane_.lane);
+  std::vector<std::string> snapshot;
+  for (const auto& key : keys) snapshot.push_back(ask({"DUMP", key}));
+  const auto lost = lane_.attempt("bob", 3);
+  lane_.reserve_one(lost);
+  lane_.settle(kept, SettleAction::keep);
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    ask({"RESTORE", keys[i], "0", snapshot[i], "REPLACE"});
+  }
+  for (const auto action : {SettleAction::keep, SettleAction::give_back, SettleAction::drop}) {
+    lane_.settle(lost, action);
+    EXPECT_EQ(lane_.view().stock, 3);
+    EXPECT_EQ(lane_.view().held, 2);
+    EXPECT_FALSE(lane_.find(lost.user));
+  }
+  lane_.settle(kept, SettleAction::keep);
+  EXPECT_EQ(lane_.view().held, 0);
+  EXPECT_EQ(lane_.find(kept.user)->status, OrderStatus::confirmed);
+}
+
+TEST_F(RedisInventory, AClosedLaneLeavesItsKeysAndTheirEpoch) {
+  lane_.reserve_one(lane_.attempt("ann"));
+  ASSERT_EQ(error_of(lane_.close()), "ok");
+  const auto keys = keys_of(lane_.lane);
+  EXPECT_EQ(ask({"HGET", keys[0], "epoch"}), "1");
+  EXPECT_EQ(ask({"HGET", keys[1], "epoch"}), "1");
+  EXPECT_EQ(ask({"HGET", keys[2], "#epoch"}), "1");
+  EXPECT_EQ(ask({"ZSCORE", keys[3], "#epoch"}), "1");
+  EXPECT_EQ(ask({"ZCARD", keys[3]}), "2");
+}
+
+TEST_F(RedisInventory, SettlesNothingOfARecordThatItCannotRead) {
+  const auto attempt = lane_.attempt("ann", 2);
+  lane_.reserve_one(attempt);
+  ask({"HSET", keys_of(lane_.lane)[2], "ann", "q" + attempt.id.text() + "nonsense"});
+  for (const auto action : {SettleAction::keep, SettleAction::give_back, SettleAction::drop}) {
+    EXPECT_EQ(error_of(lane_.try_settle({settlement_of(attempt, action)})), "ok");
+    EXPECT_EQ(lane_.view().stock, 3);
+    EXPECT_EQ(lane_.view().held, 2);
   }
 }
 

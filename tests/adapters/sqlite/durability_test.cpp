@@ -47,8 +47,12 @@ Result<std::vector<Outcome>> decide(SqliteStores& stores, In<OrderMessage> messa
   return run_awaitable(stores.orders->apply(soon(), messages, std::move(range)));
 }
 
-AuditFigures audit(SqliteStores& stores, LaneId lane) {
-  return run_awaitable(stores.orders->audit(soon(), lane.sale)).value();
+SaleFigures audit(SqliteStores& stores, LaneId lane) {
+  return figures_of(*stores.orders, lane.sale);
+}
+
+LaneHead head(SqliteStores& stores, LaneId lane) {
+  return run_awaitable(stores.orders->head(soon(), lane)).value();
 }
 
 constexpr std::size_t kBatch = 50;
@@ -151,12 +155,12 @@ TEST(SqliteDurability, a_full_disk_is_unavailable_and_the_next_call_works_when_t
     disk.writes_fail = !full;
     EXPECT_EQ(decide(stores, messages).error(), Errc::unavailable);
     EXPECT_EQ(run_awaitable(stores.sales->create(soon(), draft_of(1))).error(), Errc::unavailable);
-    const AuditFigures untouched{100, 97, 3, 3, 0, 0};
+    const SaleFigures untouched{100, 97, 3, 3, 0, 0};
     EXPECT_EQ(audit(stores, lane), untouched) << "reading goes on";
   }
   disk.full = disk.writes_fail = false;
   EXPECT_EQ(decide(stores, messages).value().size(), 5u);
-  const AuditFigures expected{100, 92, 8, 8, 0, 0};
+  const SaleFigures expected{100, 92, 8, 8, 0, 0};
   EXPECT_EQ(audit(stores, lane), expected);
   stores = SqliteStores{};
   stores = open(folder);
@@ -176,7 +180,7 @@ TEST(SqliteDurability, a_commit_whose_sync_failed_is_unknown_and_applying_again_
   for (const auto& outcome : decide(stores, messages).value()) {
     EXPECT_EQ(outcome.status, OrderStatus::confirmed);
   }
-  const AuditFigures expected{100, 95, 5, 5, 0, 0};
+  const SaleFigures expected{100, 95, 5, 5, 0, 0};
   EXPECT_EQ(audit(stores, lane), expected);
   stores = SqliteStores{};
   stores = open(folder);
@@ -252,21 +256,46 @@ TEST(SqliteDurability, a_call_after_its_deadline_does_nothing) {
   const auto past = std::chrono::steady_clock::now() - Millis{1};
   EXPECT_EQ(run_awaitable(stores.orders->apply(past, messages, std::nullopt)).error(),
             Errc::unavailable);
-  EXPECT_EQ(run_awaitable(stores.orders->fence(past, lane)).error(), Errc::unavailable);
-  const AuditFigures untouched{10, 10, 0, 0, 0, 0};
+  EXPECT_EQ(run_awaitable(stores.orders->next_epoch(past, lane, Seller::store)).error(),
+            Errc::unavailable);
+  const SaleFigures untouched{10, 10, 0, 0, 0, 0};
   EXPECT_EQ(audit(stores, lane), untouched);
-  EXPECT_EQ(run_awaitable(stores.orders->fence_epoch(soon(), lane)).value(), 0u);
+  EXPECT_EQ(head(stores, lane), LaneHead{});
 }
 
-TEST(SqliteDurability, a_deadline_interrupts_work_that_takes_too_long_and_undoes_it) {
+TEST(SqliteDurability, a_deadline_interrupts_work_that_takes_too_long) {
   TempFolder folder;
   auto stores = open(folder);
   const auto lane = create_lane(stores, 100'000);
   for (int i = 0; i < 10; ++i) decide(stores, some(lane, 4'000)).value();
   const auto tight = std::chrono::steady_clock::now() + Millis{3};
-  EXPECT_EQ(run_awaitable(stores.orders->fence(tight, lane)).error(), Errc::unavailable);
-  EXPECT_EQ(run_awaitable(stores.orders->fence_epoch(soon(), lane)).value(), 0u);
-  EXPECT_EQ(run_awaitable(stores.orders->fence(soon(), lane)).value().winners.size(), 40'000u);
+  EXPECT_EQ(run_awaitable(stores.orders->image(tight, lane)).error(), Errc::unavailable);
+  EXPECT_EQ(run_awaitable(stores.orders->image(soon(), lane)).value().winners.size(), 40'000u);
+}
+
+TEST(SqliteDurability, an_epoch_whose_commit_failed_is_never_used_twice) {
+  TempFolder folder;
+  FaultyDisk disk;
+  auto stores = open(folder);
+  const auto lane = create_lane(stores, 10);
+  const auto next = [&] {
+    return run_awaitable(stores.orders->next_epoch(soon(), lane, Seller::inventory));
+  };
+  EXPECT_EQ(next().value(), 1u);
+  disk.full = true;
+  EXPECT_EQ(next().error(), Errc::unavailable);
+  EXPECT_EQ(run_awaitable(stores.orders->raise_fence(soon(), Fence{lane, 1})).error(),
+            Errc::unavailable);
+  EXPECT_EQ(head(stores, lane), (LaneHead{0, 1, 0, 0}));
+  disk.full = false;
+  disk.syncs_fail = true;
+  EXPECT_EQ(next().error(), Errc::unknown);
+  EXPECT_EQ(run_awaitable(stores.orders->raise_fence(soon(), Fence{lane, 1})).error(),
+            Errc::unknown);
+  disk.syncs_fail = false;
+  EXPECT_GT(next().value(), 1u);
+  EXPECT_EQ(error_of(run_awaitable(stores.orders->raise_fence(soon(), Fence{lane, 1}))), "ok");
+  EXPECT_EQ(head(stores, lane).fence, 1u);
 }
 
 }  // namespace

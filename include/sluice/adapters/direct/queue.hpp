@@ -20,6 +20,7 @@ namespace sluice {
 /// Answers: every message `decided`, or every message `unknown`, or an error: `Errc::overloaded`
 /// (more than 1,024 messages, or 65,536 wait already), `Errc::unavailable` (the store said so
 /// before any doubt, or the deadline passed before the work began), or another error of the store.
+/// `fence` raises it in the store at once and answers what the store did; it is not repeated.
 /// `clock` must let `sleep_until` be cancelled.
 ///
 /// To end: let all publishes return (each does by its deadline), then stop and join the store's

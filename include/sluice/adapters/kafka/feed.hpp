@@ -19,14 +19,19 @@ namespace sluice {
 /// leader does not answer; it must be called again within `max_poll_interval` or the partitions are
 /// lost. Its errors, after which the caller pauses and calls it again:
 /// - what `positions` answered, while positions of new partitions cannot be read: nothing is
-/// consumed;
-/// - `Errc::stale` when a position is outside of its partition (topic truncated or created anew):
-/// the
-///   log says which, the position is left alone and tried again every ten seconds, and the other
-///   partitions go on;
+///   consumed;
 /// - `Errc::unavailable` when the group refuses this member for good.
-/// Poison: no value, an empty one, one above `message_bytes_max` (its first 64 KiB are kept) and
-/// whatever is no order message; `why` names the offset.
+///
+/// A fence ends a stretch: it lies behind all messages of the delivery. Several in a row may share
+/// one. Poison: no value, an empty one, one above `message_bytes_max` (its first 64 KiB are kept),
+/// a fence of a lane of another partition, and whatever is neither order message nor fence; `why`
+/// names the offset.
+///
+/// When a position is outside of its partition (records deleted, topic truncated or created anew),
+/// the log says so and a stretch without messages moves the position to the oldest record there is,
+/// forward or back, where reading goes on; applying a message again changes nothing. A position
+/// that happens to lie inside of a topic created anew cannot be told from a good one: what is
+/// before it is not read, and recovery decides it from the pending records.
 ///
 /// `dead_letter` blocks until the brokers acknowledged. Headers: why, topic, partition, offsets.
 ///

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 
 #include "sluice/adapters/kafka/settings.hpp"
 #include "sluice/base/result.hpp"
@@ -10,15 +11,19 @@
 
 namespace sluice {
 
+/// Fences are counted as messages.
 struct KafkaFigures {
   std::uint64_t outstanding = 0;   ///< Messages in the client, not reported yet: the backlog.
   std::uint64_t acknowledged = 0;  ///< Messages that are durably in the log, since the start.
   std::uint64_t failed = 0;        ///< Messages refused, given up or left open, since the start.
+  /// Records that the topic ever had, over all partitions, about a second ago; empty when the
+  /// brokers do not tell.
+  std::optional<std::int64_t> log_end;
 };
 
 /// The process's one connection to the log, idempotent and waiting for all replicas. Thread-safe.
 /// It owns two threads: one hands delivery reports and deadlines to the calls that wait for them,
-/// the other asks the brokers once a second whether the topic is fit for use.
+/// the other asks the brokers once a second whether the topic is fit for use and where it ends.
 class KafkaProducer {
  public:
   virtual ~KafkaProducer() = default;

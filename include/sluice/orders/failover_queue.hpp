@@ -1,0 +1,17 @@
+#pragma once
+
+#include <memory>
+
+#include "sluice/base/time.hpp"
+#include "sluice/gate/breaker.hpp"
+#include "sluice/orders/order_queue.hpp"
+
+namespace sluice {
+
+/// The log while `breaker` permits, else the store directly: the bypass mode. It counts as deciding
+/// while the breaker is not closed, so a message whose outcome is open is then not promised. Fences
+/// belong into the log alone. What is referred to outlives it; it belongs to one executor.
+std::unique_ptr<OrderQueue> create_failover_queue(OrderQueue& log, OrderQueue& direct,
+                                                  Breaker& breaker, Clock& clock);
+
+}  // namespace sluice

@@ -1,0 +1,72 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <unordered_map>
+#include <vector>
+
+#include "sluice/base/metrics.hpp"
+#include "sluice/base/result.hpp"
+#include "sluice/base/time.hpp"
+#include "sluice/inventory/inventory.hpp"
+#include "sluice/orders/order_store.hpp"
+#include "sluice/recovery/lane_keeper.hpp"
+
+namespace sluice {
+
+/// One lane, in the store and in the inventory.
+struct LaneAudit {
+  LaneFigures figures;
+  LaneStage stage = LaneStage::ready;
+  std::optional<LaneView> inventory;  ///< Empty when it does not answer or has no part in the lane.
+  /// Units that the inventory has too many (positive) or too few: 0 while its units lie between the
+  /// store's stock less what is held, and that stock. Empty when orders moved during the look.
+  std::optional<std::int64_t> drift;
+
+  bool holds() const { return figures.conserved() && drift.value_or(0) == 0; }
+};
+
+struct SaleAudit {
+  SaleId sale = 0;
+  std::vector<LaneAudit> lanes;
+
+  bool holds() const;
+};
+
+/// Checks the law of conservation: every unit is left or sold once, and the inventory neither
+/// grants units that the store does not have nor keeps back units that it has.
+class Auditor {
+ public:
+  struct Ports {
+    Inventory& inventory;
+    OrderStore& store;
+    Clock& clock;
+    Metrics& metrics;
+  };
+
+  Auditor(Millis call_timeout, Ports ports);
+
+  /// Looks at the lanes of a sale.
+  Task<SaleAudit> audit(SaleId sale, std::uint32_t lanes, bool inventory_up);
+
+  /// Audits, and acts on what it finds: a violation is logged with its figures and counted; a lane
+  /// that drifts in two looks in a row is made suspect, which asks for its rebuild.
+  Task<> check(SaleId sale, std::uint32_t lanes, bool inventory_up);
+
+ private:
+  boost::asio::awaitable<std::vector<std::optional<LaneView>>> views(SaleId sale,
+                                                                     std::uint32_t lanes);
+  Task<> judge(const LaneAudit& lane);
+  void report();
+  Ticks deadline() const { return ports_.clock.ticks() + call_timeout_; }
+
+  Millis call_timeout_;
+  Ports ports_;
+  std::unordered_map<LaneId, std::int64_t> drifts_;  ///< Of the last look, where it was not 0.
+  std::unordered_map<LaneId, bool> unconserved_;
+  Gauge& drift_units_;
+  Gauge& unconserved_lanes_;
+  Counter& audits_;
+};
+
+}  // namespace sluice

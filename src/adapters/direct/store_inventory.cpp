@@ -1,0 +1,166 @@
+#include "sluice/adapters/direct/store_inventory.hpp"
+
+#include <algorithm>
+#include <unordered_map>
+#include <utility>
+
+namespace sluice {
+namespace {
+
+constexpr std::size_t kBatchMax = 1'024;
+
+// A unit that comes back shows as stock, and that alone voids what was said about none.
+constexpr std::uint64_t kVersion = 1;
+
+bool sells(const LaneHead& head, Epoch epoch) {
+  return head.seller() == Seller::store && head.fence == epoch;
+}
+
+bool valid(const Call& call, const Attempt& attempt) {
+  return attempt.quantity > 0 && !attempt.user.text().empty() && attempt.id.epoch() == call.epoch &&
+         attempt.id.lane() == call.lane.index;
+}
+
+/// The caller's view of an error of the store: looking does nothing, so an answer that was lost
+/// leaves no doubt, and a lane that does not exist is not ready.
+boost::system::error_code not_done(const boost::system::error_code& error) {
+  if (error == Errc::not_found) return Errc::not_ready;
+  if (error == Errc::unknown) return Errc::unavailable;
+  return error;
+}
+
+/// The decisions of one reserve call, on what the store said.
+class Decisions {
+ public:
+  explicit Decisions(const Standing& standing) : standing_(standing), left_(standing.stock) {}
+
+  Reservation decide(const Attempt& attempt, const std::optional<OrderView>& stored) {
+    if (stored) return known(attempt, *stored);
+    if (const auto found = granted_.find(attempt.user); found != granted_.end()) {
+      return known(attempt, found->second);
+    }
+    if (!standing_.open) return {Verdict::not_open, {}};
+    // What this call has granted may still come back: only the store's zero is "sold out".
+    if (standing_.stock <= 0) return {Verdict::sold_out, {}};
+    if (left_ < attempt.quantity) return {Verdict::insufficient, {}};
+    left_ -= attempt.quantity;
+    const OrderView order{attempt.id, OrderStatus::queued, attempt.quantity};
+    granted_.emplace(attempt.user, order);
+    return {Verdict::granted, order};
+  }
+
+ private:
+  static Reservation known(const Attempt& attempt, const OrderView& order) {
+    const bool itself = order.id == attempt.id && order.status == OrderStatus::queued;
+    return {itself ? Verdict::granted : Verdict::already, order};
+  }
+
+  const Standing& standing_;
+  std::int64_t left_;
+  std::unordered_map<UserId, OrderView> granted_;
+};
+
+class StoreInventory final : public Inventory {
+ public:
+  explicit StoreInventory(OrderStore& store) : store_(store) {}
+
+  Task<ReserveReply> reserve(Call call, In<Attempt> attempts) override {
+    const auto is_valid = [&](const Attempt& attempt) {
+      return valid(call, attempt);
+    };
+    if (attempts.size() > kBatchMax || !std::ranges::all_of(attempts, is_valid)) {
+      co_return Errc::invalid;
+    }
+    std::vector<UserId> users;
+    users.reserve(attempts.size());
+    for (const auto& attempt : attempts) users.push_back(attempt.user);
+    const auto standing = co_await look(call, users);
+    if (!standing) co_return standing.error();
+
+    Decisions decisions(*standing);
+    ReserveReply reply;
+    reply.version = kVersion;
+    reply.reservations.reserve(attempts.size());
+    for (std::size_t i = 0; i < attempts.size(); ++i) {
+      reply.reservations.push_back(decisions.decide(attempts[i], standing->orders[i]));
+    }
+    co_return reply;
+  }
+
+  Task<> settle(Call, In<Settlement>) override { co_return Result<void>{}; }
+
+  Task<std::vector<std::optional<OrderView>>> find(Call call, In<UserId> users) override {
+    auto standing = co_await look(call, users);
+    if (!standing) co_return standing.error();
+    co_return std::move(standing->orders);
+  }
+
+  Task<LaneView> view(Call call) override {
+    const In<UserId> nobody;
+    const auto standing = co_await store_.standing(call.deadline, call.lane, nobody);
+    LaneView view;
+    if (!standing) {
+      if (standing.error() == Errc::not_found) co_return view;
+      co_return not_done(standing.error());
+    }
+    if (standing->head.seller() != Seller::store) co_return view;
+    view.ready = true;
+    view.epoch = standing->head.fence;
+    view.version = kVersion;
+    view.stock = standing->stock;
+    view.window = standing->window;
+    co_return view;
+  }
+
+  Task<Winners> winners(Call call) override {
+    const auto head = co_await store_.head(call.deadline, call.lane);
+    if (!head) co_return not_done(head.error());
+    if (!sells(*head, call.epoch)) co_return Errc::not_ready;
+    auto image = co_await store_.image(call.deadline, call.lane);
+    if (!image) co_return not_done(image.error());
+    // An epoch has one seller for ever, so the same epoch is the same seller.
+    if (image->epoch != call.epoch) co_return Errc::not_ready;
+    Winners winners;
+    winners.version = kVersion;
+    winners.users.reserve(image->winners.size());
+    for (auto& [user, order] : image->winners) winners.users.push_back(std::move(user));
+    co_return winners;
+  }
+
+  Task<std::vector<Pending>> overdue(Call, Millis, std::size_t) override {
+    co_return std::vector<Pending>{};
+  }
+
+  Task<> close(Call) override { co_return Result<void>{}; }
+
+  Task<> rebuild(Call call, const LaneImage& image) override {
+    if (image.lane != call.lane) co_return Errc::invalid;
+    const auto epoch = image.epoch;
+    const auto head = co_await store_.head(call.deadline, call.lane);
+    if (!head) co_return not_done(head.error());
+    if (!sells(*head, epoch)) co_return Errc::stale;
+    co_return Result<void>{};
+  }
+
+  Task<> set_window(Call, LaneWindow) override { co_return Result<void>{}; }
+
+ private:
+  /// What the store says about the lane and these users, if it sells under the call's epoch.
+  Task<Standing> look(Call call, In<UserId> users) {
+    auto standing = co_await store_.standing(call.deadline, call.lane, users);
+    if (!standing) co_return not_done(standing.error());
+    if (!sells(standing->head, call.epoch)) co_return Errc::not_ready;
+    if (standing->orders.size() != users.size()) co_return Errc::internal;
+    co_return standing;
+  }
+
+  OrderStore& store_;
+};
+
+}  // namespace
+
+std::unique_ptr<Inventory> create_store_inventory(OrderStore& store) {
+  return std::make_unique<StoreInventory>(store);
+}
+
+}  // namespace sluice

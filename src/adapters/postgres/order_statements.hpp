@@ -1,0 +1,105 @@
+#pragma once
+
+#include "adapters/postgres/connection.hpp"
+
+// What the order store asks the server. The columns stand in the order in which their reader in
+// order_store.cpp takes them.
+namespace sluice::postgres {
+
+#define SLUICE_ORDER_COLUMNS                                                            \
+  "o.order_id, o.sale_id, o.lane::integer, o.user_id, o.quantity, o.status, o.reason, " \
+  "o.unit_price_minor, o.currency, o.reserved_at"
+
+inline constexpr Statement kApply{
+    "apply",
+    "SELECT status, reason FROM sluice_apply($1::uuid[], $2::bigint[], $3::integer[], "
+    "$4::integer[], $5::text[], $6::integer[], $7::timestamptz[], $8::text, $9::integer, "
+    "$10::bigint, $11::bigint, $12::timestamptz, $13::bigint[], $14::integer[], $15::integer[])"};
+
+inline constexpr Statement kFind{
+    "find", "SELECT k.place, " SLUICE_ORDER_COLUMNS
+            "  FROM unnest($1::uuid[], $2::bigint[], $3::text[]) WITH ORDINALITY"
+            "         AS k (order_id, sale_id, user_id, place)"
+            "  JOIN orders o ON o.order_id = k.order_id AND o.sale_id = k.sale_id"
+            "               AND o.user_id = k.user_id"};
+
+inline constexpr Statement kFindLive{
+    "find_live", "SELECT " SLUICE_ORDER_COLUMNS
+                 "  FROM orders o WHERE o.sale_id = $1::bigint AND o.user_id = $2::text"
+                 "   AND o.status IN ('confirmed', 'paid')"};
+
+#define SLUICE_HEAD_COLUMNS "k.fence_epoch, k.newest_epoch, k.store_epoch, k.suspect_epoch"
+#define SLUICE_THE_LANE "k.sale_id = $1::bigint AND k.lane = $2::integer"
+
+inline constexpr Statement kHead{
+    "head", "SELECT " SLUICE_HEAD_COLUMNS " FROM product_stock k WHERE " SLUICE_THE_LANE};
+
+inline constexpr Statement kNextEpoch{
+    "next_epoch",
+    "UPDATE product_stock k SET newest_epoch = newest_epoch + 1,"
+    "       store_epoch = CASE WHEN $3::boolean THEN newest_epoch + 1 ELSE store_epoch END"
+    " WHERE " SLUICE_THE_LANE " AND newest_epoch < $4::integer RETURNING newest_epoch"};
+
+inline constexpr Statement kRaiseFence{
+    "raise_fence",
+    "SELECT sluice_raise_fences(ARRAY[$1::bigint], ARRAY[$2::integer], ARRAY[$3::integer])"};
+
+inline constexpr Statement kSuspect{"suspect",
+                                    "UPDATE product_stock k SET suspect_epoch = fence_epoch"
+                                    " WHERE " SLUICE_THE_LANE " RETURNING 1"};
+
+inline constexpr Statement kLane{
+    "lane",
+    "SELECT k.fence_epoch, k.stock, s.limit_per_order, s.state, s.starts_at, s.ends_at, s.revision"
+    "  FROM product_stock k JOIN sales s USING (sale_id) WHERE " SLUICE_THE_LANE};
+
+inline constexpr Statement kWinners{
+    "winners",
+    "SELECT user_id, order_id, status, quantity FROM orders"
+    " WHERE sale_id = $1::bigint AND lane = $2::integer AND status IN ('confirmed', 'paid')"};
+
+// One statement, hence one snapshot. A row for each user, or one row without a user. The limit
+// keeps the planner from reading the whole sale at once, as it would while it has no statistics.
+inline constexpr Statement kStanding{
+    "standing", "SELECT " SLUICE_HEAD_COLUMNS
+                ", k.stock, s.state, s.starts_at, s.ends_at, s.revision,"
+                "       s.state = 'open' AND now() >= s.starts_at AND now() < s.ends_at,"
+                "       o.order_id, o.status, o.quantity"
+                "  FROM product_stock k JOIN sales s USING (sale_id)"
+                "  LEFT JOIN unnest($3::text[]) WITH ORDINALITY AS u (user_id, place) ON true"
+                "  LEFT JOIN LATERAL (SELECT order_id, status, quantity FROM orders"
+                "                      WHERE sale_id = $1::bigint AND user_id = u.user_id"
+                "                        AND status IN ('confirmed', 'paid') LIMIT 1) o ON true"
+                " WHERE " SLUICE_THE_LANE " ORDER BY u.place"};
+
+inline constexpr Statement kPosition{
+    "position",
+    "SELECT next FROM queue_offsets WHERE topic = $1::text AND partition = $2::integer"};
+
+inline constexpr Statement kProgress{
+    "progress",
+    "SELECT coalesce(sum(next), 0)::bigint, count(*), min(applied_through) FROM queue_offsets"
+    " WHERE topic = $1::text AND partition < $2::integer"};
+
+// One statement, hence one snapshot.
+inline constexpr Statement kAudit{
+    "audit",
+    "SELECT k.lane, " SLUICE_HEAD_COLUMNS
+    ", k.initial, k.stock,"
+    "       coalesce(l.units, 0), coalesce(l.orders, 0),"
+    "       coalesce(r.stock, 0), coalesce(r.duplicate, 0)"
+    "  FROM product_stock k"
+    "  LEFT JOIN (SELECT lane, sum(quantity)::bigint AS units, count(*) AS orders"
+    "               FROM orders WHERE sale_id = $1::bigint AND status IN ('confirmed', 'paid')"
+    "              GROUP BY lane) l ON l.lane = k.lane"
+    "  LEFT JOIN (SELECT lane, count(*) FILTER (WHERE reason = 'stock') AS stock,"
+    "                    count(*) FILTER (WHERE reason = 'duplicate') AS duplicate"
+    "               FROM orders WHERE sale_id = $1::bigint AND status = 'rejected'"
+    "              GROUP BY lane) r ON r.lane = k.lane"
+    " WHERE k.sale_id = $1::bigint ORDER BY k.lane"};
+
+#undef SLUICE_ORDER_COLUMNS
+#undef SLUICE_HEAD_COLUMNS
+#undef SLUICE_THE_LANE
+
+}  // namespace sluice::postgres

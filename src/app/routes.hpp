@@ -1,0 +1,43 @@
+#pragma once
+
+#include <memory>
+
+#include "sluice/base/time.hpp"
+#include "sluice/gate/breaker.hpp"
+#include "sluice/gate/call_meter.hpp"
+#include "sluice/gate/throttle.hpp"
+#include "sluice/inventory/inventory.hpp"
+#include "sluice/orders/route.hpp"
+#include "sluice/recovery/flow.hpp"
+
+#include "app/backend.hpp"
+
+namespace sluice {
+
+/// What the threads of a node share to degrade together.
+struct Guards {
+  explicit Guards(const Settings& settings)
+      : inventory(settings.degrade.inventory),
+        queue(settings.degrade.queue),
+        settling(settings.degrade.inventory),
+        news(settings.degrade.inventory) {}
+
+  Breaker inventory;
+  Breaker queue;
+  Breaker settling;  ///< The inventory as fulfilment sees it.
+  Breaker news;
+  CallMeter direct;
+  Throttle throttle;
+  Flow flow{std::make_shared<FlowState>()};
+};
+
+/// The ways of one HTTP thread, and the inventory for its look-ups. `ports` and `guards` outlive
+/// it.
+class HttpRoutes : public Routes {
+ public:
+  virtual Inventory& inventory() = 0;
+};
+
+std::unique_ptr<HttpRoutes> create_http_routes(HttpPorts& ports, Guards& guards, Clock& clock);
+
+}  // namespace sluice

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include "sluice/recovery/sale_desk.hpp"
+
+#include "http/answer.hpp"
+
+namespace sluice::http {
+
+/// A sale's audit with its lanes, as a JSON object.
+std::string audit_json(const SaleAudit& audit);
+
+/// How a node sells, as a JSON object.
+std::string flow_json(const FlowReport& report);
+
+/// Reads the body of `POST /admin/sales/{id}/rebuild`: whether it has force.
+std::variant<bool, Answer> parse_force(std::string_view body);
+
+/// Reads the body of `POST /admin/mode`: the mode to hold, or empty for automatic.
+std::variant<std::optional<FlowMode>, Answer> parse_held_mode(std::string_view body);
+
+}  // namespace sluice::http

@@ -1,0 +1,98 @@
+#include "sluice/recovery/flow_keeper.hpp"
+
+#include <utility>
+
+#include "sluice/base/log.hpp"
+
+namespace sluice {
+namespace {
+
+constexpr Millis kMeasureEvery{1000};
+
+}  // namespace
+
+FlowKeeper::FlowKeeper(FlowSettings settings, Millis call_timeout, std::optional<OrderLog> log,
+                       Ports ports)
+    : settings_(settings),
+      call_timeout_(call_timeout),
+      log_(std::move(log)),
+      ports_(std::move(ports)),
+      backlog_(settings.backlog),
+      direct_rate_(settings.direct),
+      direct_measured_(ports_.clock.ticks()),
+      backlog_messages_(ports_.metrics.gauge("sluice_backlog_messages",
+                                             "Messages in the log that are not applied yet.")),
+      backlog_wait_ms_(ports_.metrics.gauge("sluice_backlog_wait_ms",
+                                            "Estimated time from acknowledgement to decision.")),
+      mode_(ports_.metrics.gauge("sluice_mode", "0 normal, 1 bypass, 2 database.")),
+      admitted_(ports_.metrics.gauge("sluice_admitted_per_second",
+                                     "The rate to which the node throttles; -1: not at all.")) {}
+
+boost::asio::awaitable<void> FlowKeeper::update(std::optional<FlowMode> held, bool store_up,
+                                                std::unordered_set<LaneId> store_lanes) {
+  state_.held = held;
+  state_.store_lanes = std::move(store_lanes);
+  obey(held);
+  co_await measure_backlog(store_up);
+  const bool direct_sells = mode() != FlowMode::normal;
+  measure_direct(direct_sells);
+
+  state_.admitted_per_s = direct_sells ? direct_rate_.per_s() : backlog_.admit_per_s();
+  ports_.throttle.set_rate(state_.admitted_per_s, ports_.clock.ticks());
+  ports_.flow.publish(std::make_shared<const FlowState>(state_));
+  report();
+}
+
+void FlowKeeper::obey(std::optional<FlowMode> held) {
+  std::optional<Breaker::State> state;
+  if (held == FlowMode::normal) state = Breaker::State::closed;
+  if (held == FlowMode::bypass) state = Breaker::State::open;
+  ports_.queue.hold(state);
+}
+
+boost::asio::awaitable<void> FlowKeeper::measure_backlog(bool store_up) {
+  if (!log_) co_return;
+  std::optional<std::int64_t> applied;
+  if (store_up) {
+    const auto deadline = ports_.clock.ticks() + call_timeout_;
+    const auto progress = co_await ports_.store.progress(deadline, log_->topic, log_->partitions);
+    if (progress) applied = progress->applied;
+  }
+  backlog_.feed(ports_.clock.ticks(), ports_.log_end(), applied);
+  state_.behind = backlog_.messages();
+  state_.backlogged = backlog_.backlogged();
+  state_.wait = backlog_.wait();
+}
+
+void FlowKeeper::measure_direct(bool direct_sells) {
+  const auto now = ports_.clock.ticks();
+  const auto interval = std::chrono::floor<Millis>(now - direct_measured_);
+  if (interval < kMeasureEvery) return;
+  direct_measured_ = now;
+  const auto sample = ports_.direct.take();
+  if (!direct_sells) return;
+  // The limit holds buyers back when most of what it lets through was used.
+  const auto allowed = direct_rate_.per_s() * static_cast<double>(interval.count()) / 1000;
+  const bool binding = static_cast<double>(sample.orders) >= 0.8 * allowed;
+  direct_rate_.feed(sample, interval, binding);
+}
+
+void FlowKeeper::queue_failed() { ports_.queue.record(ports_.clock.ticks(), false, Millis{0}); }
+
+FlowMode FlowKeeper::mode() const {
+  if (!state_.store_lanes.empty()) return FlowMode::database;
+  const bool closed = ports_.queue.state(ports_.clock.ticks()) == Breaker::State::closed;
+  return closed ? FlowMode::normal : FlowMode::bypass;
+}
+
+void FlowKeeper::report() {
+  const auto now = mode();
+  if (now != reported_) log().warn("mode: {} (was {})", name(now), name(reported_));
+  reported_ = now;
+  mode_.Set(static_cast<double>(now));
+  backlog_messages_.Set(static_cast<double>(state_.behind));
+  backlog_wait_ms_.Set(static_cast<double>(state_.wait.count()));
+  admitted_.Set(state_.admitted_per_s.value_or(-1));
+}
+
+}  // namespace sluice

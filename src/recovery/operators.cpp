@@ -1,0 +1,128 @@
+#include <utility>
+
+#include "sluice/base/log.hpp"
+#include "sluice/recovery/control.hpp"
+
+namespace sluice {
+namespace {
+
+namespace asio = boost::asio;
+
+constexpr Millis kLookAgain{100};
+
+OperatorRefusal refusal_of(const boost::system::error_code& error) {
+  if (error == Errc::not_found) return {Code::unknown_sale, "there is no sale of that number"};
+  if (error == Errc::stale) {
+    return {Code::invalid_state, "the sale cannot move to that state from the one it has"};
+  }
+  if (error == Errc::unknown) {
+    return {Code::outcome_unknown, "the store did not answer in time; look at the sale"};
+  }
+  return {Code::busy, "the store does not answer: " + error.message()};
+}
+
+}  // namespace
+
+asio::awaitable<Operated<Sale>> Control::create(SaleDraft draft) {
+  if (const auto problem = check(draft)) co_return OperatorRefusal{Code::invalid_sale, *problem};
+  auto sale = co_await ports_.sales.create(deadline(), std::move(draft));
+  if (!sale) co_return refusal_of(sale.error());
+  log().info("sale {} created: \"{}\", {} units", sale->id, printable(sale->terms.title),
+             sale->terms.stock);
+  co_return std::move(*sale);
+}
+
+asio::awaitable<Operated<std::vector<Sale>>> Control::list() {
+  auto sales = co_await ports_.sales.list(deadline(), settings_.sales_max);
+  if (!sales) co_return refusal_of(sales.error());
+  co_return std::move(*sales);
+}
+
+asio::awaitable<Operated<Sale>> Control::show(SaleId id) {
+  auto sale = co_await ports_.sales.get(deadline(), id);
+  if (!sale) co_return refusal_of(sale.error());
+  if (!*sale) co_return refusal_of(Errc::not_found);
+  co_return std::move(**sale);
+}
+
+asio::awaitable<Operated<Sale>> Control::set_state(SaleId id, SaleState state) {
+  auto sale = co_await ports_.sales.set_state(deadline(), id, state);
+  if (!sale) co_return refusal_of(sale.error());
+  log().info("sale {} is {}", id, name(state));
+  finished_.erase(id);
+
+  // Another node may have to rebuild the lanes; it does so in its next round.
+  const auto give_up = ports_.clock.ticks() + settings_.call_timeout + 2 * settings_.tick;
+  for (;;) {
+    leading_ = co_await lead();
+    const auto kept = co_await keep_sale(*sale);
+    if (kept) break;
+    if (ports_.clock.ticks() >= give_up) {
+      co_return OperatorRefusal{Code::not_ready,
+                                "the sale's state is stored, but its lanes do not "
+                                "follow yet: " +
+                                    kept.error().message()};
+    }
+    co_await ports_.clock.sleep_until(ports_.clock.ticks() + kLookAgain);
+  }
+  if (const auto refreshed = co_await refresh_sales(); !refreshed) {
+    co_return refusal_of(refreshed.error());
+  }
+  co_return std::move(*sale);
+}
+
+asio::awaitable<Operated<SaleAudit>> Control::audit(SaleId id) {
+  const auto sale = co_await show(id);
+  if (!sale) co_return sale.error();
+  auto audit =
+      co_await ports_.auditor.audit(id, sale->terms.lanes, up(Dependency::Role::inventory));
+  if (!audit) co_return refusal_of(audit.error());
+  co_return std::move(*audit);
+}
+
+asio::awaitable<Operated<SaleAudit>> Control::rebuild(SaleId id, bool force) {
+  const auto sale = co_await show(id);
+  if (!sale) co_return sale.error();
+  if (sale->state == SaleState::draft) {
+    co_return OperatorRefusal{Code::invalid_state, "a draft has no lanes yet"};
+  }
+  log().warn("an operator asks for new epochs for sale {}{}", id, force ? ", by force" : "");
+  for (std::uint32_t index = 0; index < sale->terms.lanes; ++index) {
+    const LaneId lane{id, index};
+    const auto head = co_await ports_.orders.head(deadline(), lane);
+    if (!head) co_return refusal_of(head.error());
+    // One that is on its way needs no second wish.
+    const bool under_way = head->newest > head->fence;
+    if (under_way && !force) continue;
+    const Fence fence{lane, head->newest};
+    auto asked = Result<void>{};
+    if (under_way) asked = co_await ports_.orders.raise_fence(deadline(), fence);
+    if (!under_way) asked = co_await ports_.orders.suspect(deadline(), lane);
+    if (!asked) co_return refusal_of(asked.error());
+  }
+  finished_.erase(id);
+  co_return co_await audit(id);
+}
+
+asio::awaitable<Operated<FlowReport>> Control::flow() {
+  FlowReport report;
+  report.state = ports_.flow.state();
+  report.mode = ports_.flow.mode();
+  report.leads = leading_;
+  co_return report;
+}
+
+asio::awaitable<Operated<FlowReport>> Control::hold(std::optional<FlowMode> mode) {
+  if (!has(Dependency::Role::queue)) {
+    co_return OperatorRefusal{Code::invalid_state, "the embedded server has one mode"};
+  }
+  std::string wish(mode ? name(*mode) : "auto");
+  const auto set = co_await ports_.control.set_wish(deadline(), kModeWish, std::move(wish));
+  if (!set) co_return refusal_of(set.error());
+  const auto read = co_await read_wishes();
+  if (!read) co_return refusal_of(read.error());
+  co_await ports_.flow.update(held_, up(Dependency::Role::store), store_lanes_);
+  co_return co_await flow();
+}
+
+}  // namespace sluice

@@ -1,0 +1,295 @@
+#include "sluice/adapters/direct/store_inventory.hpp"
+
+#include <algorithm>
+#include <gtest/gtest.h>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "support/event_loop.hpp"
+#include "support/fake_clock.hpp"
+#include "support/fake_store.hpp"
+#include "support/store_values.hpp"
+
+namespace sluice {
+namespace {
+
+using test::error_of;
+using test::user_of;
+
+const LaneId kLane{7, 0};
+
+std::string text(Errc code) { return make_error_code(code).message(); }
+
+class StoreInventoryTest : public testing::Test {
+ protected:
+  StoreInventoryTest() {
+    LaneWindow window;
+    window.state = SaleState::open;
+    window.starts_at = test::FakeClock::kStart - std::chrono::hours(1);
+    window.ends_at = test::FakeClock::kStart + std::chrono::hours(1);
+    store_.lanes[kLane].window = window;
+    store_.lanes[kLane].stock = 10;
+    store_sells();
+  }
+
+  /// Allots an epoch and raises the fence to it.
+  void sells_from_now_on(Seller seller) {
+    const auto epoch = loop_.finish(store_.next_epoch(test::soon(), kLane, seller));
+    ASSERT_TRUE(epoch);
+    ASSERT_TRUE(loop_.finish(store_.raise_fence(test::soon(), Fence{kLane, *epoch})));
+    call_ = Call{kLane, *epoch, test::soon()};
+  }
+  void store_sells() { sells_from_now_on(Seller::store); }
+
+  OrderMessage wish(std::uint64_t user, std::uint32_t quantity = 1) const {
+    return test::message_of(kLane, user_of(user), quantity, call_.epoch);
+  }
+
+  static std::vector<Attempt> attempts_of(const std::vector<OrderMessage>& wishes) {
+    std::vector<Attempt> attempts;
+    for (const auto& wish : wishes) attempts.push_back({wish.id, wish.user, wish.quantity});
+    return attempts;
+  }
+
+  Result<ReserveReply> reserve(const std::vector<OrderMessage>& wishes) {
+    const auto attempts = attempts_of(wishes);
+    return loop_.finish(inventory_->reserve(call_, attempts));
+  }
+
+  /// The verdicts of one call that must succeed.
+  std::vector<Verdict> verdicts(const std::vector<OrderMessage>& wishes) {
+    std::vector<Verdict> all;
+    for (const auto& reservation : reserve(wishes).value().reservations) {
+      all.push_back(reservation.verdict);
+    }
+    return all;
+  }
+
+  std::vector<Outcome> apply(const std::vector<OrderMessage>& messages) {
+    return loop_.finish(store_.apply(test::soon(), messages, std::nullopt)).value();
+  }
+
+  LaneView view() { return loop_.finish(inventory_->view(call_)).value(); }
+
+  test::EventLoop loop_;
+  test::FakeOrderStore store_;
+  std::unique_ptr<Inventory> inventory_ = create_store_inventory(store_);
+  Call call_;
+};
+
+TEST_F(StoreInventoryTest, IsReadyWhileTheStoreSells) {
+  const auto lane = view();
+  EXPECT_TRUE(lane.ready);
+  EXPECT_EQ(lane.epoch, call_.epoch);
+  EXPECT_EQ(lane.stock, 10);
+  EXPECT_EQ(lane.version, 1U);
+  EXPECT_EQ(lane.window, store_.lanes[kLane].window);
+  EXPECT_EQ(lane.pending, 0U);
+  EXPECT_EQ(lane.held, 0);
+}
+
+TEST_F(StoreInventoryTest, IsNotReadyWhileTheInventorySells) {
+  sells_from_now_on(Seller::inventory);
+  const auto lane = view();
+  EXPECT_FALSE(lane.ready);
+  EXPECT_EQ(lane.epoch, 0U);
+  EXPECT_EQ(lane.stock, 0);
+  const std::vector<UserId> users{user_of(1)};
+  EXPECT_EQ(error_of(reserve({wish(1)})), text(Errc::not_ready));
+  EXPECT_EQ(error_of(loop_.finish(inventory_->find(call_, users))), text(Errc::not_ready));
+  EXPECT_EQ(error_of(loop_.finish(inventory_->winners(call_))), text(Errc::not_ready));
+}
+
+TEST_F(StoreInventoryTest, IsNotReadyWhileTheStoresFenceIsOnItsWay) {
+  sells_from_now_on(Seller::inventory);
+  ASSERT_TRUE(loop_.finish(store_.next_epoch(test::soon(), kLane, Seller::store)));
+  EXPECT_FALSE(view().ready);
+  ++call_.epoch;
+  EXPECT_EQ(error_of(reserve({wish(1)})), text(Errc::not_ready));
+}
+
+TEST_F(StoreInventoryTest, IsNotReadyUnderAnotherEpochOfTheStores) {
+  const auto old_call = call_;
+  store_sells();
+  EXPECT_TRUE(view().ready);
+  EXPECT_EQ(verdicts({wish(1)}), std::vector{Verdict::granted});
+  call_ = old_call;
+  EXPECT_EQ(error_of(reserve({wish(2)})), text(Errc::not_ready));
+  EXPECT_EQ(error_of(loop_.finish(inventory_->winners(call_))), text(Errc::not_ready));
+}
+
+TEST_F(StoreInventoryTest, AMissingLaneIsNotReady) {
+  call_.lane = LaneId{99, 0};
+  EXPECT_FALSE(view().ready);
+  const std::vector<UserId> users{user_of(1)};
+  EXPECT_EQ(error_of(loop_.finish(inventory_->find(call_, users))), text(Errc::not_ready));
+  EXPECT_EQ(error_of(loop_.finish(inventory_->winners(call_))), text(Errc::not_ready));
+  LaneImage image;
+  image.lane = call_.lane;
+  EXPECT_EQ(error_of(loop_.finish(inventory_->rebuild(call_, image))), text(Errc::not_ready));
+}
+
+TEST_F(StoreInventoryTest, GrantsWhatFitsIntoTheStockInOrder) {
+  EXPECT_EQ(verdicts({wish(1, 4), wish(2, 7), wish(3, 6), wish(4)}),
+            (std::vector{Verdict::granted, Verdict::insufficient, Verdict::granted,
+                         Verdict::insufficient}));
+}
+
+TEST_F(StoreInventoryTest, AGrantCarriesTheOrder) {
+  const auto wanted = wish(1, 3);
+  const auto reply = reserve({wanted}).value();
+  EXPECT_EQ(reply.version, 1U);
+  EXPECT_FALSE(reply.may_return);
+  EXPECT_EQ(reply.reservations.at(0).existing, (OrderView{wanted.id, OrderStatus::queued, 3}));
+}
+
+TEST_F(StoreInventoryTest, OnlyTheStoresZeroIsSoldOut) {
+  const auto all = wish(1, 10);
+  EXPECT_EQ(verdicts({all, wish(2)}), (std::vector{Verdict::granted, Verdict::insufficient}))
+      << "the first may still be refused";
+  apply({all});
+  EXPECT_EQ(verdicts({wish(2), wish(3, 10)}), (std::vector{Verdict::sold_out, Verdict::sold_out}));
+}
+
+TEST_F(StoreInventoryTest, AUserWithAnOrderHasIt) {
+  const auto first = wish(1, 2);
+  apply({first});
+  const auto reply = reserve({wish(1)}).value();
+  EXPECT_EQ(reply.reservations.at(0).verdict, Verdict::already);
+  EXPECT_EQ(reply.reservations.at(0).existing, (OrderView{first.id, OrderStatus::confirmed, 2}));
+}
+
+TEST_F(StoreInventoryTest, ARepeatedAttemptFindsItsConfirmedOrder) {
+  const auto first = wish(1);
+  ASSERT_EQ(verdicts({first}), std::vector{Verdict::granted});
+  apply({first});
+  const auto reply = reserve({first}).value();
+  EXPECT_EQ(reply.reservations.at(0).verdict, Verdict::already);
+  EXPECT_EQ(reply.reservations.at(0).existing.status, OrderStatus::confirmed);
+}
+
+TEST_F(StoreInventoryTest, AUserTwiceInACallHasTheFirstOrder) {
+  const auto first = wish(1);
+  const auto reply = reserve({first, wish(1, 2), wish(2)}).value();
+  EXPECT_EQ(reply.reservations.at(0).verdict, Verdict::granted);
+  EXPECT_EQ(reply.reservations.at(1).verdict, Verdict::already);
+  EXPECT_EQ(reply.reservations.at(1).existing, (OrderView{first.id, OrderStatus::queued, 1}));
+  EXPECT_EQ(reply.reservations.at(2).verdict, Verdict::granted);
+}
+
+TEST_F(StoreInventoryTest, ARefusedWishDoesNotStandInTheWayOfTheUsersNext) {
+  EXPECT_EQ(verdicts({wish(1, 11), wish(1, 10)}),
+            (std::vector{Verdict::insufficient, Verdict::granted}));
+}
+
+TEST_F(StoreInventoryTest, OutsideTheWindowOnlyOrdersAreFound) {
+  const auto first = wish(1);
+  apply({first});
+  store_.lanes[kLane].window.state = SaleState::paused;
+  const auto reply = reserve({wish(1), wish(2)}).value();
+  EXPECT_EQ(reply.reservations.at(0).verdict, Verdict::already);
+  EXPECT_EQ(reply.reservations.at(1).verdict, Verdict::not_open);
+}
+
+TEST_F(StoreInventoryTest, TakesAsManyAttemptsAsThePortAllows) {
+  store_.lanes[kLane].stock = 1024;
+  std::vector<OrderMessage> wishes;
+  for (std::uint64_t user = 0; user < 1024; ++user) wishes.push_back(wish(user));
+  EXPECT_EQ(verdicts(wishes), std::vector(1024, Verdict::granted));
+  wishes.push_back(wish(5000));
+  EXPECT_EQ(error_of(reserve(wishes)), text(Errc::invalid));
+  EXPECT_TRUE(verdicts({}).empty());
+}
+
+TEST_F(StoreInventoryTest, RefusesAttemptsThatAreNotOfTheCall) {
+  auto other_epoch = wish(1);
+  ++call_.epoch;
+  EXPECT_EQ(error_of(reserve({other_epoch})), text(Errc::invalid));
+  --call_.epoch;
+  EXPECT_EQ(error_of(reserve({wish(1, 0)})), text(Errc::invalid));
+  const auto other_lane = test::message_of(LaneId{kLane.sale, 1}, user_of(1), 1, call_.epoch);
+  EXPECT_EQ(error_of(reserve({other_lane})), text(Errc::invalid));
+}
+
+TEST_F(StoreInventoryTest, TwoAtOnceOvershootAndTheStoreRefusesTheExcess) {
+  const auto other = create_store_inventory(store_);
+  std::vector<OrderMessage> here;
+  std::vector<OrderMessage> there;
+  for (std::uint64_t user = 0; user < 8; ++user) {
+    here.push_back(wish(user));
+    there.push_back(wish(100 + user));
+  }
+  there.push_back(wish(0));
+  const auto there_attempts = attempts_of(there);
+  const auto granted_here = verdicts(here);
+  const auto granted_there = loop_.finish(other->reserve(call_, there_attempts)).value();
+  EXPECT_EQ(granted_here, std::vector(8, Verdict::granted));
+  for (const auto& reservation : granted_there.reservations) {
+    EXPECT_EQ(reservation.verdict, Verdict::granted);
+  }
+
+  int sold = 0;
+  for (const auto& outcome : apply(here)) sold += is_live(outcome.status) ? 1 : 0;
+  const auto excess = apply(there);
+  for (const auto& outcome : excess) sold += is_live(outcome.status) ? 1 : 0;
+  EXPECT_EQ(sold, 10);
+  EXPECT_EQ(store_.lanes[kLane].stock, 0);
+  EXPECT_EQ(excess.at(2).reason, RejectReason::stock);
+  EXPECT_EQ(excess.back().reason, RejectReason::duplicate);
+  EXPECT_EQ(verdicts({wish(500)}), std::vector{Verdict::sold_out});
+}
+
+TEST_F(StoreInventoryTest, FindsLiveOrdersAndNamesTheWinners) {
+  const auto first = wish(1);
+  apply({first, wish(2, 9), wish(3)});
+  const std::vector<UserId> users{user_of(3), user_of(1), user_of(9)};
+  const auto found = loop_.finish(inventory_->find(call_, users)).value();
+  ASSERT_EQ(found.size(), 3U);
+  EXPECT_FALSE(found[0]) << "rejected for stock";
+  EXPECT_EQ(found[1]->id, first.id);
+  EXPECT_FALSE(found[2]);
+
+  auto winners = loop_.finish(inventory_->winners(call_)).value();
+  std::ranges::sort(winners.users);
+  EXPECT_EQ(winners.users, (std::vector{user_of(1), user_of(2)}));
+  EXPECT_EQ(winners.version, reserve({wish(4)}).value().version) << "a sold-out view may use them";
+}
+
+TEST_F(StoreInventoryTest, HasNothingToSettleCloseOrLookAfter) {
+  const auto first = wish(1);
+  apply({first});
+  const std::vector<Settlement> settlements{{first.id, first.user, 1, SettleAction::give_back}};
+  EXPECT_TRUE(loop_.finish(inventory_->settle(call_, settlements)));
+  EXPECT_EQ(store_.lanes[kLane].stock, 9);
+  EXPECT_TRUE(loop_.finish(inventory_->set_window(call_, LaneWindow{})));
+  EXPECT_TRUE(loop_.finish(inventory_->close(call_)));
+  EXPECT_TRUE(loop_.finish(inventory_->overdue(call_, Millis{0}, 100)).value().empty());
+  EXPECT_TRUE(view().ready);
+}
+
+TEST_F(StoreInventoryTest, ARebuildSucceedsForTheEpochThatTheStoreSellsUnder) {
+  auto image = loop_.finish(store_.image(test::soon(), kLane)).value();
+  EXPECT_TRUE(loop_.finish(inventory_->rebuild(call_, image)));
+  ++image.epoch;
+  EXPECT_EQ(error_of(loop_.finish(inventory_->rebuild(call_, image))), text(Errc::stale));
+  sells_from_now_on(Seller::inventory);
+  ASSERT_EQ(image.epoch, call_.epoch);
+  EXPECT_EQ(error_of(loop_.finish(inventory_->rebuild(call_, image))), text(Errc::stale));
+  image.lane = LaneId{kLane.sale, 1};
+  EXPECT_EQ(error_of(loop_.finish(inventory_->rebuild(call_, image))), text(Errc::invalid));
+}
+
+TEST_F(StoreInventoryTest, AStoreThatDoesNotAnswerLeavesNoDoubt) {
+  store_.on_standing.fail(Errc::unknown);
+  EXPECT_EQ(error_of(reserve({wish(1)})), text(Errc::unavailable)) << "looking reserves nothing";
+  store_.on_standing.fail(Errc::unavailable);
+  EXPECT_EQ(error_of(reserve({wish(1)})), text(Errc::unavailable));
+  store_.on_standing.fail(Errc::unknown);
+  EXPECT_EQ(error_of(loop_.finish(inventory_->view(call_))), text(Errc::unavailable));
+  EXPECT_EQ(verdicts({wish(1)}), std::vector{Verdict::granted});
+}
+
+}  // namespace
+}  // namespace sluice

@@ -1,0 +1,125 @@
+"""Each step between two systems, made to fail in each way that it can: after that, and after a
+restart where the server died, there is one order, and the stores agree to the unit."""
+
+import time
+
+import pytest
+import requests
+
+from sluice import FAILPOINT_BINARY
+
+STOCK = 5
+QUICK = {"SLUICE_PURCHASE_PUBLISH_TIMEOUT_MS": "500", "SLUICE_PURCHASE_ANSWER_TIMEOUT_MS": "1500",
+         "SLUICE_RECOVERY_OVERDUE_AGE_MS": "1500", "SLUICE_RECOVERY_TICK_MS": "200"}
+WAYS = ["error", "lost", "duplicate", "stall", "kill"]
+
+
+def faults(steps, ways=WAYS):
+    """Every way for a step itself, and a death right after the service has done it."""
+    every = []
+    for step in steps:
+        every += [(step, way) for way in ways]
+        every.append((step + ".done", "kill"))
+    return every
+
+
+def start_again_if_dead(server):
+    if server.process.poll() is None:
+        return
+    assert server.wait_end() == -9
+    server.start(**QUICK)
+
+
+def buy_until_definite(server, sale, user, patience_s=60):
+    """Asks as a buyer's client does, whatever happens to the server meanwhile."""
+    until = time.monotonic() + patience_s
+    while time.monotonic() < until:
+        try:
+            answer = server.buy(sale, user)
+            if answer.status_code in (200, 201, 202):
+                return answer.json()
+            assert answer.status_code == 503, answer.text
+        except requests.RequestException:
+            start_again_if_dead(server)
+        time.sleep(0.05)
+    raise AssertionError(f"{user} never got a definite answer\n{server.log_text()}")
+
+
+def check_rest(services, server, sale, users):
+    """At rest: one confirmed order for each user, known by the same id to all stores."""
+    start_again_if_dead(server)
+
+    def settled():
+        start_again_if_dead(server)
+        return (set(services.truth.live_orders(sale).values()) == set(users)
+                and services.projection.pending(sale) == 0)
+
+    until = time.monotonic() + 60
+    while not settled():
+        assert time.monotonic() < until, f"no rest\n{server.log_text()}"
+        time.sleep(0.05)
+    services.truth.check_conservation(sale)
+    live = services.truth.live_orders(sale)
+    assert services.projection.winners(sale) == {user: order for order, user in live.items()}
+    left = STOCK - len(users)
+    assert services.truth.stock(sale) == services.projection.stock(sale) == left
+
+
+def open_and_arm(services, failpoint):
+    """A server with an open sale, then the same with the failpoint, which spares the opening."""
+    server = services(binary=FAILPOINT_BINARY).start(**QUICK)
+    sale = server.open_sale(stock=STOCK)
+    server.terminate()
+    return server.start(SLUICE_FAILPOINT=failpoint, **QUICK), sale
+
+
+@pytest.mark.parametrize("step,way", faults(["http.inventory.reserve", "http.queue.publish",
+                                             "fulfilment.store.apply",
+                                             "fulfilment.inventory.settle"]))
+def test_a_purchase_that_goes_wrong(services, step, way):
+    server, sale = open_and_arm(services, f"{step}={way}")
+    first = buy_until_definite(server, sale, "alice")
+    check_rest(services, server, sale, ["alice"])
+    again = server.buy(sale, "alice")
+    assert again.status_code == 200
+    assert again.json()["order_id"] == first["order_id"]
+    assert again.json()["status"] == "confirmed"
+    buy_until_definite(server, sale, "bob")
+    check_rest(services, server, sale, ["alice", "bob"])
+
+
+@pytest.mark.parametrize("step,way", faults(["http.direct.publish"]))
+def test_a_bypass_that_goes_wrong(services, step, way):
+    server, sale = open_and_arm(services, f"{step}={way}")
+    held = server.admin("POST", "/admin/mode", json={"mode": "bypass"})
+    assert held.status_code == 200, held.text
+    buy_until_definite(server, sale, "alice")
+    check_rest(services, server, sale, ["alice"])
+
+
+@pytest.mark.parametrize("step,way", faults(["control.store.next_epoch", "control.inventory.close",
+                                             "control.store.apply", "control.queue.fence",
+                                             "control.inventory.rebuild"]))
+def test_a_rebuild_that_goes_wrong(services, step, way):
+    server, sale = open_and_arm(services, f"{step}={way}")
+    buy_until_definite(server, sale, "alice")
+    try:
+        asked = server.admin("POST", f"/admin/sales/{sale}/rebuild", json={"force": False})
+        assert asked.status_code == 202, asked.text
+    except requests.RequestException:
+        pass  # the leader may die of the rebuild before it answers
+
+    def rebuilt():
+        start_again_if_dead(server)
+        try:
+            lane = server.admin("GET", f"/admin/sales/{sale}/audit").json()["lanes"][0]
+        except (requests.RequestException, KeyError):
+            return False
+        return lane["fence_epoch"] >= 2 and lane["stage"] == "ready"
+
+    until = time.monotonic() + 60
+    while not rebuilt():
+        assert time.monotonic() < until, f"not rebuilt\n{server.log_text()}"
+        time.sleep(0.05)
+    buy_until_definite(server, sale, "bob")
+    check_rest(services, server, sale, ["alice", "bob"])
