@@ -51,6 +51,20 @@ local function load_lane(epoch)
   return lane
 end
 
+-- The highest epoch that any of the lane's keys names, 0 without one. What pcall cannot read names
+-- none.
+local function newest_epoch()
+  local newest = 0
+  local sentinels = {
+    redis.pcall('HGET', KEYS[1], 'epoch'),
+    redis.pcall('HGET', KEYS[2], 'epoch'),
+    redis.pcall('HGET', KEYS[3], SENTINEL),
+    redis.pcall('ZSCORE', KEYS[4], SENTINEL),
+  }
+  for i = 1, 4 do newest = math.max(newest, integer(sentinels[i]) or 0) end
+  return newest
+end
+
 local function pending_count()
   return redis.call('ZCARD', KEYS[4]) - 1
 end

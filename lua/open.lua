@@ -11,18 +11,9 @@ local lane = load_lane(nil)
 if lane and lane.epoch >= epoch then return refuse() end
 
 -- Epochs never fall, not even over the ruins of a lane, and one that was closed never comes back.
--- What pcall cannot read names no epoch.
 local closed = redis.pcall('HGET', KEYS[1], 'replid') == CLOSED
-local sentinels = {
-  redis.pcall('HGET', KEYS[1], 'epoch'),
-  redis.pcall('HGET', KEYS[2], 'epoch'),
-  redis.pcall('HGET', KEYS[3], SENTINEL),
-  redis.pcall('ZSCORE', KEYS[4], SENTINEL),
-}
-for i = 1, 4 do
-  local stored = integer(sentinels[i])
-  if stored and (stored > epoch or closed and stored == epoch) then return refuse() end
-end
+local newest = newest_epoch()
+if newest > epoch or closed and newest == epoch then return refuse() end
 if redis.call('HLEN', KEYS[5]) ~= tonumber(ARGV[7]) then return 3 end
 
 redis.call('UNLINK', KEYS[1], KEYS[2], KEYS[3], KEYS[4])

@@ -126,8 +126,8 @@ class FaultyStore final : public OrderStore {
     };
     co_return co_await faulty<Epoch>(name_ + "next_epoch", std::move(work));
   }
-  Task<> raise_fence(Ticks deadline, Fence fence) override {
-    return inner_->raise_fence(deadline, fence);
+  Task<> raise_fence(Ticks deadline, Fence fence, std::optional<Epoch> seen) override {
+    return inner_->raise_fence(deadline, fence, seen);
   }
   Task<> suspect(Ticks deadline, LaneId lane) override { return inner_->suspect(deadline, lane); }
   Task<LaneImage> image(Ticks deadline, LaneId lane) override {

@@ -63,7 +63,7 @@ struct Node::Http {
         purchases(worker.executor(), node.settings_.purchase,
                   {*routes, *node.clock_, *random, node.seal_, gate, node.metrics_}),
         orders(worker.executor(), node.settings_.lookup,
-               {routes->inventory(), *ports.store, *node.clock_, node.seal_, watch}),
+               {*routes, *ports.store, *node.clock_, node.seal_, watch}),
         api(create_public_api(front, node.book_, purchases, orders, *node.clock_,
                               node.readiness_)) {
     auto settings = node.settings_.http;
@@ -82,7 +82,7 @@ struct Node::Http {
   std::unique_ptr<Random> random = system_random();
   HttpPorts ports;
   FrontGate front;
-  std::unique_ptr<HttpRoutes> routes;
+  std::unique_ptr<Routes> routes;
   SaleGate gate;
   OrderWatch watch;
   PurchaseDesk purchases;

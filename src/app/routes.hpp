@@ -31,13 +31,7 @@ struct Guards {
   Flow flow{std::make_shared<FlowState>()};
 };
 
-/// The ways of one HTTP thread, and the inventory for its look-ups. `ports` and `guards` outlive
-/// it.
-class HttpRoutes : public Routes {
- public:
-  virtual Inventory& inventory() = 0;
-};
-
-std::unique_ptr<HttpRoutes> create_http_routes(HttpPorts& ports, Guards& guards, Clock& clock);
+/// The ways of one HTTP thread. `ports` and `guards` outlive them.
+std::unique_ptr<Routes> create_http_routes(HttpPorts& ports, Guards& guards, Clock& clock);
 
 }  // namespace sluice

@@ -42,7 +42,7 @@ void add_direct(Rows& rows, AdaptiveRateSettings& direct) {
 }
 
 void add_backlog(Rows& rows, BacklogSettings& backlog) {
-  add(rows, "backlog_slow_wait_ms", millis(backlog.slow_wait, 1, kHour),
+  add(rows, "backlog_slow_wait_ms", millis(backlog.slow_wait, 1, 9 * kMinute),
       "Orders that would wait longer for their decision are answered as backlogged, and fewer are "
       "let in, until the wait is half of it.");
   add(rows, "backlog_stalled_after_ms", millis(backlog.stalled_after, 1, kHour),

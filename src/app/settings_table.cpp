@@ -84,7 +84,8 @@ void add_http(Rows& rows, Settings& s) {
   add(rows, "http.poll_after_ms", millis(s.http.poll_after, 10, kMinute),
       "When a client is told to ask again for an order that is not decided yet.");
   add(rows, "http.poll_after_backlogged_ms", millis(s.http.poll_after_backlogged, 10, kMinute),
-      "The same, while the queue has not acknowledged the order.");
+      "The least while the order is backlogged; it grows to a quarter of the estimated wait, at "
+      "most 30 s.");
   add(rows, "http.wait_max_ms", millis(s.http.wait_max, 0, 30'000),
       "The longest that a request may wait for news of an order (?wait=).");
 }
@@ -129,7 +130,8 @@ void add_orders(Rows& rows, Settings& s) {
       "Whoever "
       "changes it makes every earlier order unknown to its buyer.");
   add(rows, "orders.decide_within_ms", millis(s.http.decide_within, 1'000, kHour),
-      "From the purchase to the time (decide_by) by which a buyer is promised a decision.");
+      "From the purchase to the time (decide_by) by which a buyer is promised a decision; the "
+      "estimated wait behind a backlog comes on top.");
 }
 
 void add_bucket(Rows& rows, BucketSettings& bucket, const std::string& name,
@@ -174,8 +176,6 @@ void add_purchase(Rows& rows, Settings& s) {
 
 void add_lookup(Rows& rows, Settings& s) {
   add(rows, "lookup.timeout_ms", millis(s.lookup.timeout, 10, kMinute), "For one lookup.");
-  add(rows, "lookup.queued_fresh_ms", millis(s.lookup.queued_fresh, 0, kMinute),
-      "An order queued for longer is looked up in the store, too.");
   add(rows, "lookup.look_again_ms", millis(s.lookup.look_again, 50, kMinute),
       "How often a waiting request looks for itself, in case news was lost.");
   add(rows, "lookup.batch_max", whole(s.lookup.batch_max, 1, 1'024),

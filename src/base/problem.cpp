@@ -61,7 +61,7 @@ constexpr std::array kProblems = {
     Problem{Code::internal_error, "internal_error", 500, true, "Something went wrong on our side."},
     Problem{Code::invalid_sale, "invalid_sale", 422, false, "The sale is not valid."},
     Problem{Code::invalid_state, "invalid_state", 409, false,
-            "The sale cannot move to that state from the one it has."},
+            "What the sale or the server is now does not allow it."},
     Problem{Code::conflict, "conflict", 409, true, "Somebody else changed it at the same time."},
 };
 

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "sluice/base/log.hpp"
+#include "sluice/base/mutation.hpp"
 #include "sluice/fulfilment/make_known.hpp"
 
 namespace sluice {
@@ -66,7 +67,7 @@ asio::awaitable<void> Fulfilment::step() {
   }
   if (!delivery->range) co_return;
   // Kept before the position moves past it: a crash may keep it twice, never lose it.
-  if (!co_await keep_poison(*delivery)) {
+  if (!co_await keep_poison(*delivery) && !mutant("fulfilment.poison_lost")) {
     co_await pause();
     co_await rewind(*delivery->range);
     co_return;
@@ -88,6 +89,10 @@ asio::awaitable<void> Fulfilment::step() {
 Task<std::vector<Outcome>> Fulfilment::apply(const Delivery& delivery) {
   auto range = delivery.range;
   bool maybe_applied = false;
+  if (mutant("fulfilment.position_first")) {
+    const std::vector<OrderMessage> none;
+    co_await ports_.store.apply(in(settings_.apply_timeout), none, range);
+  }
   while (!stopped_ || maybe_applied) {
     auto outcomes =
         co_await ports_.store.apply(in(settings_.apply_timeout), delivery.messages, range);
@@ -110,6 +115,7 @@ Task<std::vector<Outcome>> Fulfilment::apply(const Delivery& delivery) {
 }
 
 asio::awaitable<void> Fulfilment::rewind(const OffsetRange& range) {
+  if (mutant("fulfilment.no_rewind")) co_return;
   const auto rewound = co_await ports_.feed.rewind(in(settings_.apply_timeout), range);
   if (!rewound) {
     log().warn("{}/{} cannot be read again: {}", range.topic, range.partition,

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "sluice/base/mutation.hpp"
+
 namespace sluice {
 
 void SoldOutView::said_sold_out(Epoch epoch, std::uint64_t version, bool may_return, Ticks now) {
@@ -20,7 +22,7 @@ void SoldOutView::said_sold_out(Epoch epoch, std::uint64_t version, bool may_ret
 
 void SoldOutView::winners(Epoch epoch, Winners winners, Ticks now) {
   if (state_ != State::incomplete || epoch < epoch_) return;
-  if (epoch != epoch_ || winners.version != version_) {
+  if ((epoch != epoch_ || winners.version != version_) && !mutant("sold_out.other_winners")) {
     state_ = State::open;
     return;
   }
@@ -37,7 +39,7 @@ void SoldOutView::seen(const LaneView& lane, Ticks now) {
     winners_.clear();
     return;
   }
-  may_return_ = lane.pending > 0;
+  may_return_ = lane.pending > 0 && !mutant("sold_out.view_final");
   checked_at_ = now;
 }
 

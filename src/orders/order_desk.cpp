@@ -2,12 +2,15 @@
 
 #include <utility>
 
+#include "sluice/base/mutation.hpp"
+
 namespace sluice {
 namespace {
 
 namespace asio = boost::asio;
 
 constexpr Millis kRetryWait{500};
+constexpr std::size_t kHeadsMax = 4096;
 
 Refusal unknown_order() { return {Code::unknown_order, {}}; }
 Refusal busy() { return {Code::busy, kRetryWait}; }
@@ -21,9 +24,12 @@ OrderState state_of(const Order& order) {
 OrderDesk::OrderDesk(asio::any_io_executor executor, LookupSettings settings, Ports ports)
     : settings_(settings),
       ports_(ports),
-      store_look_ups_(std::move(executor), {settings.batch_max, 2, 65536},
+      store_look_ups_(executor, {settings.batch_max, 2, 65536},
                       boost::system::error_code(Errc::internal),
-                      [this](StoreLookUps::Batch& batch) { return store_batch(batch); }) {}
+                      [this](StoreLookUps::Batch& batch) { return store_batch(batch); }),
+      head_look_ups_(std::move(executor), {kHeadsMax, 1, 65536},
+                     boost::system::error_code(Errc::internal),
+                     [this](HeadLookUps::Batch& batch) { return head_batch(batch); }) {}
 
 asio::awaitable<LookUp> OrderDesk::find(const Sale& sale, OrderId id, UserId user) {
   const SaleId sale_id = sale.id;
@@ -31,23 +37,35 @@ asio::awaitable<LookUp> OrderDesk::find(const Sale& sale, OrderId id, UserId use
   if (!ports_.seal.authentic(id, sale_id, user)) co_return unknown_order();
 
   const auto projected = co_await this->projected(lane, user);
-  if (projected && projected->id == id) co_return co_await present(lane, *projected, user);
+  if (projected && projected->order && projected->order->id == id) {
+    co_return co_await present(lane, *projected->order, user);
+  }
   co_return co_await stored(lane, id, user);
 }
 
 asio::awaitable<LookUp> OrderDesk::mine(const Sale& sale, UserId user) {
   const SaleId sale_id = sale.id;
   const LaneId lane{sale_id, lane_of(user, sale.terms.lanes)};
-  if (const auto projected = co_await this->projected(lane, user)) {
-    co_return co_await present(lane, *projected, user);
-  }
-  if (epochs_[lane] != 0) co_return unknown_order();
+  const auto projected = co_await this->projected(lane, user);
+  if (projected && projected->order) co_return co_await present(lane, *projected->order, user);
+  if (!projected) co_return co_await mine_in_store(lane, std::move(user));
 
-  // No projection to ask: the store knows the decided ones.
-  const auto found = co_await ports_.store.find_live(deadline(), sale_id, user);
+  // That there is none counts only while the row still has that epoch sold by the projection.
+  const auto row = co_await head(lane);
+  if (!row) co_return busy();
+  if (row->fence == projected->epoch || mutant("mine.of_old_times")) co_return unknown_order();
+  co_return co_await mine_in_store(lane, std::move(user));
+}
+
+asio::awaitable<LookUp> OrderDesk::mine_in_store(LaneId lane, UserId user) {
+  const auto row = co_await head(lane);
+  if (!row) co_return busy();
+  const auto found = co_await ports_.store.find_live(deadline(), lane.sale, std::move(user));
   if (!found) co_return busy();
-  if (!*found) co_return unknown_order();
-  co_return state_of(**found);
+  if (*found) co_return state_of(**found);
+  // The store knows the decided ones; while it does not sell itself there may be others.
+  const bool all = row->seller() == Seller::store || mutant("mine.decided_only");
+  co_return all ? unknown_order() : busy();
 }
 
 asio::awaitable<LookUp> OrderDesk::wait(const Sale& sale, OrderId id, UserId user,
@@ -64,8 +82,9 @@ asio::awaitable<LookUp> OrderDesk::wait(const Sale& sale, OrderId id, UserId use
 }
 
 asio::awaitable<LookUp> OrderDesk::present(LaneId lane, OrderView projected, UserId user) {
-  const bool fresh = ports_.clock.now() - projected.id.created_at() < settings_.queued_fresh;
-  if (projected.status != OrderStatus::queued || fresh) co_return OrderState{projected, {}};
+  if (projected.status != OrderStatus::queued || mutant("find.as_projected")) {
+    co_return OrderState{projected, {}};
+  }
   auto state = co_await stored(lane, projected.id, std::move(user));
   // No store knows its size yet.
   if (state && state->order.status == OrderStatus::queued) {
@@ -74,19 +93,22 @@ asio::awaitable<LookUp> OrderDesk::present(LaneId lane, OrderView projected, Use
   co_return state;
 }
 
-asio::awaitable<std::optional<OrderView>> OrderDesk::projected(LaneId lane, UserId user) {
+asio::awaitable<std::optional<OrderDesk::Projected>> OrderDesk::projected(LaneId lane,
+                                                                          UserId user) {
   auto& epoch = epochs_[lane];
+  const auto route = ports_.routes.route(lane);
   const std::vector<UserId> users{std::move(user)};
   for (int attempt = 0; attempt < 2; ++attempt) {
-    if (epoch == 0) {
+    if (epoch == 0 || epoch < route.fence) {
       const Call any_epoch{lane, 0, deadline()};
-      const auto view = co_await ports_.inventory.view(any_epoch);
-      if (!view || !view->ready) co_return std::nullopt;
+      const auto view = co_await route.inventory->view(any_epoch);
+      // Behind the fence it is a picture of old times.
+      if (!view || !view->ready || view->epoch < route.fence) co_return std::nullopt;
       epoch = view->epoch;
     }
     const Call call{lane, epoch, deadline()};
-    const auto found = co_await ports_.inventory.find(call, users);
-    if (found) co_return found->front();
+    const auto found = co_await route.inventory->find(call, users);
+    if (found) co_return Projected{epoch, found->front()};
     epoch = 0;
     if (found.error() != Errc::not_ready) break;
   }
@@ -100,14 +122,16 @@ asio::awaitable<LookUp> OrderDesk::stored(LaneId lane, OrderId id, UserId user) 
   if (!found) co_return busy();
   if (*found) co_return state_of(**found);
 
-  const auto head = co_await ports_.store.head(deadline(), lane);
-  if (!head) co_return busy();
-  if (id.epoch() >= head->fence) co_return OrderState{{id, OrderStatus::queued, 0}, {}};
+  const auto row = co_await head(lane);
+  if (!row) co_return busy();
+  if (id.epoch() >= row->fence && !mutant("find.fenced_early")) {
+    co_return OrderState{{id, OrderStatus::queued, 0}, {}};
+  }
 
   // It may have been applied between the first look and the fence; behind the fence nothing is.
   found = co_await store_look_ups_.submit(key);
   if (!found) co_return busy();
-  if (*found) co_return state_of(**found);
+  if (*found && !mutant("find.one_look")) co_return state_of(**found);
   co_return OrderState{{id, OrderStatus::rejected, 0}, RejectReason::fenced};
 }
 
@@ -122,6 +146,23 @@ asio::awaitable<void> OrderDesk::store_batch(StoreLookUps::Batch& batch) {
     } else {
       batch.items[i].answer(found.error());
     }
+  }
+}
+
+Task<LaneHead> OrderDesk::head(LaneId lane) {
+  if (head_look_ups_.full()) co_return Errc::overloaded;
+  co_return co_await head_look_ups_.submit(lane);
+}
+
+asio::awaitable<void> OrderDesk::head_batch(HeadLookUps::Batch& batch) {
+  std::unordered_map<LaneId, Result<LaneHead>> heads;
+  for (auto& item : batch.items) {
+    auto known = heads.find(item.request);
+    if (known == heads.end()) {
+      const auto head = co_await ports_.store.head(deadline(), item.request);
+      known = heads.emplace(item.request, head).first;
+    }
+    item.answer(known->second);
   }
 }
 

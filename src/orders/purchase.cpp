@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "sluice/base/log.hpp"
+#include "sluice/base/mutation.hpp"
 #include "sluice/gate/front_gate.hpp"
 
 namespace sluice {
@@ -21,14 +22,16 @@ PurchaseAnswer refused(Refusal refusal) {
   return answer;
 }
 
-PurchaseAnswer existing(const OrderView& order) {
+PurchaseAnswer existing(const OrderView& order, bool promised) {
   PurchaseAnswer answer;
   answer.kind = PurchaseAnswer::Kind::existing;
   answer.order = order;
+  answer.promised = promised;
   return answer;
 }
 
 Code code_of(const boost::system::error_code& error) {
+  if (error == Errc::not_ready && mutant("purchase.zero_for_not_ready")) return Code::sold_out;
   if (error == Errc::not_ready) return Code::not_ready;
   if (error == Errc::unknown) return Code::outcome_unknown;
   return Code::busy;
@@ -96,7 +99,7 @@ asio::awaitable<PurchaseAnswer> PurchaseDesk::buy(const Sale& sale, UserId user,
 asio::awaitable<void> PurchaseDesk::purchase_batch(Lane& lane, Purchases::Batch& batch) {
   const auto route = ports_.routes.route(lane.id);
   std::vector<Attempt> attempts;
-  const auto reserved = co_await reserve(lane, *route.inventory, batch, attempts);
+  const auto reserved = co_await reserve(lane, route, batch, attempts);
   batch.release();
   if (!reserved) {
     const auto code = code_of(reserved.error());
@@ -119,7 +122,7 @@ asio::awaitable<void> PurchaseDesk::purchase_batch(Lane& lane, Purchases::Batch&
     sold_out |= reservation.verdict == Verdict::sold_out;
     auto& item = batch.items[i];
     item.answer(reservation.verdict == Verdict::already
-                    ? existing(reservation.existing)
+                    ? existing(reservation.existing, !route.queue->decides())
                     : refused(refuse(item.request, reservation.verdict, reserved->may_return)));
   }
   counters_->batch_size.Observe(static_cast<double>(batch.items.size()));
@@ -142,7 +145,7 @@ asio::awaitable<void> PurchaseDesk::purchase_batch(Lane& lane, Purchases::Batch&
   }
 }
 
-Task<ReserveReply> PurchaseDesk::reserve(Lane& lane, Inventory& inventory,
+Task<ReserveReply> PurchaseDesk::reserve(Lane& lane, const Route& route,
                                          const Purchases::Batch& batch,
                                          std::vector<Attempt>& attempts) {
   const auto give_up = ports_.clock.ticks() + settings_.answer_timeout - settings_.publish_timeout;
@@ -152,13 +155,13 @@ Task<ReserveReply> PurchaseDesk::reserve(Lane& lane, Inventory& inventory,
   for (;;) {
     if (lane.epoch == 0) {
       learned = true;
-      const auto known = co_await learn_epoch(lane, inventory);
+      const auto known = co_await learn_epoch(lane, route);
       if (!known) co_return maybe_reserved ? open : known.error();
       attempts.clear();
     }
-    if (attempts.empty()) attempts = make_attempts(lane, batch);
+    if (attempts.empty() || mutant("purchase.new_ids")) attempts = make_attempts(lane, batch);
 
-    auto reply = co_await inventory.reserve(call(lane, settings_.reserve_timeout), attempts);
+    auto reply = co_await route.inventory->reserve(call(lane, settings_.reserve_timeout), attempts);
     if (reply) co_return reply;
     bool again = false;
     if (reply.error() == Errc::not_ready) {
@@ -169,16 +172,19 @@ Task<ReserveReply> PurchaseDesk::reserve(Lane& lane, Inventory& inventory,
       again = ports_.clock.ticks() < give_up;
     }
     // A later "not done" says nothing about the call whose answer was lost.
-    if (!again) co_return maybe_reserved ? open : reply.error();
+    const bool doubt = maybe_reserved && !mutant("purchase.doubt_forgotten");
+    if (!again) co_return doubt ? open : reply.error();
     // Asked again with the same ids, whatever was reserved finds itself.
   }
 }
 
-Task<> PurchaseDesk::learn_epoch(Lane& lane, Inventory& inventory) {
-  const auto view = co_await inventory.view(call(lane, settings_.reserve_timeout));
+Task<> PurchaseDesk::learn_epoch(Lane& lane, const Route& route) {
+  const auto view = co_await route.inventory->view(call(lane, settings_.reserve_timeout));
   // Looking reserves nothing, whatever became of it.
   if (!view) co_return Errc::unavailable;
-  if (!view->ready) co_return Errc::not_ready;
+  // What an inventory behind the fence grants would be refused.
+  const bool behind = view->epoch < route.fence && !mutant("purchase.behind_the_fence");
+  if (!view->ready || behind) co_return Errc::not_ready;
   lane.epoch = view->epoch;
   co_return boost::system::in_place_value;
 }
@@ -200,7 +206,8 @@ Refusal PurchaseDesk::refuse(const Wish& wish, Verdict verdict, bool may_return)
   const auto wait = jittered(kSoldOutForNowWait, ports_.random);
   switch (verdict) {
     case Verdict::sold_out:
-      return may_return ? Refusal{Code::sold_out_for_now, wait} : Refusal{Code::sold_out, {}};
+      return may_return && !mutant("sold_out.too_early") ? Refusal{Code::sold_out_for_now, wait}
+                                                         : Refusal{Code::sold_out, {}};
     case Verdict::insufficient:
       return {Code::insufficient_stock, wait};
     case Verdict::not_open:
@@ -210,6 +217,14 @@ Refusal PurchaseDesk::refuse(const Wish& wish, Verdict verdict, bool may_return)
       break;
   }
   return {Code::internal_error, {}};
+}
+
+Refusal PurchaseDesk::refuse_phantom(std::uint32_t quantity, RejectReason reason) const {
+  const auto wait = jittered(kRetryWait, ports_.random);
+  if (reason != RejectReason::stock) return {Code::busy, wait};
+  // Fewer may be left for somebody else.
+  if (quantity > 1 && !mutant("sold_out.for_one_order")) return {Code::insufficient_stock, wait};
+  return {Code::sold_out, {}};
 }
 
 PurchaseAnswer PurchaseDesk::answer_winner(const Route& route, const OrderMessage& message,
@@ -229,12 +244,11 @@ PurchaseAnswer PurchaseDesk::answer_winner(const Route& route, const OrderMessag
         return answer;
       }
       // The projection promised what the store does not have.
-      return refused({receipt.outcome.reason == RejectReason::stock ? Code::sold_out : Code::busy,
-                      jittered(kRetryWait, ports_.random)});
+      return refused(refuse_phantom(message.quantity, receipt.outcome.reason));
     case Receipt::Kind::unknown:
       break;
   }
-  if (route.queue->decides()) {
+  if (route.queue->decides() && !mutant("purchase.unknown_promised")) {
     return refused({Code::outcome_unknown, jittered(kRetryWait, ports_.random)});
   }
   counters_->backlogged.Increment();
@@ -249,7 +263,7 @@ asio::awaitable<void> PurchaseDesk::settle(Lane& lane, Inventory& inventory,
                                            const std::vector<Receipt>& receipts) {
   std::vector<Settlement> settlements;
   for (std::size_t i = 0; i < messages.size(); ++i) {
-    if (receipts[i].kind != Receipt::Kind::decided) continue;
+    if (receipts[i].kind != Receipt::Kind::decided && !mutant("settle.unknown")) continue;
     const auto& message = messages[i];
     settlements.push_back(
         {message.id, message.user, message.quantity, settle_action(receipts[i].outcome)});

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "sluice/base/log.hpp"
+#include "sluice/base/mutation.hpp"
 
 namespace sluice {
 namespace {
@@ -55,7 +56,7 @@ asio::awaitable<void> Control::round() {
     leading_ = false;
     checks.push_back({"sales", "they are as they were when the store answered last", false});
   }
-  co_await ports_.flow.update(held_, up(Role::store), store_lanes_);
+  co_await ports_.flow.update(held_, up(Role::store), store_lanes_, fences_);
   if (leading_) co_await audit_one();
   publish(std::move(checks));
 }
@@ -159,6 +160,7 @@ Task<> Control::keep_lane(LaneId lane, const Sale& sale, bool& settled) {
     co_return state.error();
   }
   busy_ |= state->stage() != LaneStage::ready;
+  fences_[lane] = state->head.fence;
   if (state->head.seller() == Seller::store) {
     busy_ = true;
     settled = false;
@@ -167,7 +169,7 @@ Task<> Control::keep_lane(LaneId lane, const Sale& sale, bool& settled) {
   }
   store_lanes_.erase(lane);
   settled &= state->view.pending == 0;
-  if (!leading_) co_return boost::system::in_place_value;
+  if (!leading_ || mutant("recovery.overdue_left")) co_return boost::system::in_place_value;
   // A long queue of them is worked off for at most one round's time: other sales wait.
   const auto enough = ports_.clock.ticks() + settings_.tick;
   for (std::size_t more = settings_.overdue_max; more >= settings_.overdue_max;) {

@@ -29,8 +29,10 @@ FlowKeeper::FlowKeeper(FlowSettings settings, Millis call_timeout, std::optional
                                      "The rate to which the node throttles; -1: not at all.")) {}
 
 boost::asio::awaitable<void> FlowKeeper::update(std::optional<FlowMode> held, bool store_up,
-                                                std::unordered_set<LaneId> store_lanes) {
+                                                std::unordered_set<LaneId> store_lanes,
+                                                std::unordered_map<LaneId, Epoch> fences) {
   state_.held = held;
+  state_.fences = std::move(fences);
   state_.store_lanes = std::move(store_lanes);
   obey(held);
   co_await measure_backlog(store_up);

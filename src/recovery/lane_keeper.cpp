@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "sluice/base/log.hpp"
+#include "sluice/base/mutation.hpp"
 #include "sluice/fulfilment/make_known.hpp"
 
 namespace sluice {
@@ -28,7 +29,8 @@ std::string_view name(LaneStage stage) noexcept {
 LaneStage LaneState::stage() const {
   if (head.newest > head.fence) return LaneStage::fencing;
   if (!sells()) return LaneStage::opening;
-  const bool asked = head.seller() == Seller::inventory && head.suspected();
+  const bool asked = head.seller() == Seller::inventory && head.suspected() &&
+                     !mutant("rebuild.suspicion_ignored");
   return asked ? LaneStage::asked : LaneStage::ready;
 }
 
@@ -64,10 +66,18 @@ Task<LaneState> LaneKeeper::keep(LaneId lane, LaneWindow window, Duty duty) {
     state = co_await look(lane, duty.inventory_up);
     if (!state) co_return state;
   }
+  if (duty.leads && state->head.seller() == Seller::store && state->view.ready &&
+      !mutant("database.old_lane_open")) {
+    // An inventory that came back as it was would grant what the fence refuses.
+    const Call old{lane, state->head.fence - 1, deadline()};
+    const auto closed = co_await ports_.inventory.close(old);
+    if (!closed) co_return closed.error();
+  }
   if (!state->sells()) co_return Errc::not_ready;
 
   auto& view = state->view;
-  if (state->head.seller() == Seller::inventory && view.window != window) {
+  if (state->head.seller() == Seller::inventory && view.window != window &&
+      !mutant("window.not_carried")) {
     const Call call{lane, view.epoch, deadline()};
     const auto set = co_await ports_.inventory.set_window(call, window);
     if (!set) co_return set.error();
@@ -81,7 +91,8 @@ bool LaneKeeper::right(const LaneState& state, const Duty& duty) const {
   if (duty.seller == Seller::inventory && !duty.inventory_up) return true;
   const bool may_wait = state.sells() && state.head.seller() == Seller::inventory;
   if (may_wait && !duty.queue_up) return true;
-  return state.stage() == LaneStage::ready && state.head.seller() == duty.seller;
+  return state.stage() == LaneStage::ready &&
+         (state.head.seller() == duty.seller || mutant("database.never_left"));
 }
 
 Task<> LaneKeeper::rebuild(LaneId lane, LaneState state, Duty duty) {
@@ -93,8 +104,8 @@ Task<> LaneKeeper::rebuild(LaneId lane, LaneState state, Duty duty) {
     if (!allotted) co_return allotted;
   }
   if (state.head.fence < openings_[lane].epoch) {
-    if (duty.inventory_up && !openings_[lane].emptied) {
-      const auto emptied = co_await empty_the_old(lane, state.view);
+    if (duty.inventory_up && !openings_[lane].emptied && !mutant("rebuild.not_emptied")) {
+      const auto emptied = co_await empty_the_old(lane);
       if (!emptied) co_return emptied;
       openings_[lane].emptied = true;
     }
@@ -119,14 +130,15 @@ Task<> LaneKeeper::allot(LaneId lane, const LaneState& state, Seller seller) {
   co_return boost::system::in_place_value;
 }
 
-Task<> LaneKeeper::empty_the_old(LaneId lane, const LaneView& view) {
-  if (view.ready) {
-    const Call call{lane, view.epoch, deadline()};
-    const auto closed = co_await ports_.inventory.close(call);
-    if (!closed) co_return closed;
-  }
+Task<> LaneKeeper::empty_the_old(LaneId lane) {
+  // Also where nothing is ready: a late opening under an earlier epoch may still be on its way.
+  const Epoch last = mutant("rebuild.not_closed") ? 0 : openings_[lane].epoch - 1;
+  const Call earlier{lane, last, deadline()};
+  const auto closed = co_await ports_.inventory.close(earlier);
+  if (!closed) co_return closed;
   // What the old projection still remembers was promised to somebody: decide it while it counts.
-  const auto decided = co_await decide(lane, Millis{0}, kPendingMax);
+  const auto decided =
+      co_await decide(lane, Millis{0}, mutant("rebuild.pending_left") ? 0 : kPendingMax);
   if (!decided) co_return decided.error();
   co_return boost::system::in_place_value;
 }
@@ -135,9 +147,10 @@ Task<> LaneKeeper::fence(LaneId lane, const LaneHead& head) {
   auto& opening = openings_[lane];
   const Fence fence{lane, opening.epoch};
   const auto now = ports_.clock.ticks();
-  if (head.fence == 0 || head.seller() == Seller::store) {
+  if (head.fence == 0 || head.seller() == Seller::store || mutant("fence.past_the_log")) {
     // What the store sold, or nobody, has nothing on its way in a log.
-    const auto raised = co_await ports_.store.raise_fence(deadline(), fence);
+    const auto seen = mutant("fence.over_anothers") ? std::nullopt : std::optional(head.fence);
+    const auto raised = co_await ports_.store.raise_fence(deadline(), fence, seen);
     if (!raised) co_return raised;
   } else if (!opening.fenced || now - *opening.fenced >= settings_.fence_again) {
     const auto sent = co_await ports_.queue.fence(deadline(), fence);
@@ -161,12 +174,16 @@ Task<> LaneKeeper::open(LaneId lane) {
       co_return image.error();
     }
     // Somebody newer has fenced: the next round sees how far he is.
-    if (image->epoch != opening.epoch) co_return Errc::not_ready;
+    if (image->epoch != opening.epoch && !mutant("rebuild.opens_anothers")) {
+      co_return Errc::not_ready;
+    }
     const Call call{lane, image->epoch, deadline() + settings_.call_timeout};
     const auto rebuilt = co_await ports_.inventory.rebuild(call, *image);
     if (!rebuilt) {
       // Only if nothing was done for sure, the epoch has its one opening before it.
-      if (rebuilt.error() == Errc::unavailable) openings_.try_emplace(lane, opening);
+      if (rebuilt.error() == Errc::unavailable || mutant("rebuild.opens_twice")) {
+        openings_.try_emplace(lane, opening);
+      }
       co_return rebuilt;
     }
     log().info("sale {} lane {}: open under epoch {} with {} units and {} orders", lane.sale,

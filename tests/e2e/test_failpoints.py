@@ -11,7 +11,8 @@ from sluice import FAILPOINT_BINARY
 STOCK = 5
 QUICK = {"SLUICE_PURCHASE_PUBLISH_TIMEOUT_MS": "500", "SLUICE_PURCHASE_ANSWER_TIMEOUT_MS": "1500",
          "SLUICE_RECOVERY_OVERDUE_AGE_MS": "1500", "SLUICE_RECOVERY_TICK_MS": "200"}
-WAYS = ["error", "lost", "duplicate", "stall", "kill"]
+QUICK_WAYS = ["error", "lost", "duplicate", "kill"]
+WAYS = [*QUICK_WAYS, "stall"]
 
 
 def faults(steps, ways=WAYS):
@@ -88,7 +89,7 @@ def test_a_purchase_that_goes_wrong(services, step, way):
     check_rest(services, server, sale, ["alice", "bob"])
 
 
-@pytest.mark.parametrize("step,way", faults(["http.direct.publish"]))
+@pytest.mark.parametrize("step,way", faults(["http.direct.publish"], QUICK_WAYS))
 def test_a_bypass_that_goes_wrong(services, step, way):
     server, sale = open_and_arm(services, f"{step}={way}")
     held = server.admin("POST", "/admin/mode", json={"mode": "bypass"})
@@ -99,7 +100,7 @@ def test_a_bypass_that_goes_wrong(services, step, way):
 
 @pytest.mark.parametrize("step,way", faults(["control.store.next_epoch", "control.inventory.close",
                                              "control.store.apply", "control.queue.fence",
-                                             "control.inventory.rebuild"]))
+                                             "control.inventory.rebuild"], QUICK_WAYS))
 def test_a_rebuild_that_goes_wrong(services, step, way):
     server, sale = open_and_arm(services, f"{step}={way}")
     buy_until_definite(server, sale, "alice")

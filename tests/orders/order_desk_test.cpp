@@ -11,6 +11,8 @@
 #include "support/event_loop.hpp"
 #include "support/fake_clock.hpp"
 #include "support/fake_inventory.hpp"
+#include "support/fake_queue.hpp"
+#include "support/fake_routes.hpp"
 #include "support/fake_store.hpp"
 #include "support/store_values.hpp"
 
@@ -27,7 +29,7 @@ class OrderDeskTest : public testing::Test {
     sale_.state = SaleState::open;
     store_.lanes[kLane].stock = 100;
     inventory_.open_lane(kLane, 100);
-    OrderDesk::Ports ports{inventory_, store_, clock_, seal_, watch_};
+    OrderDesk::Ports ports{routes_, store_, clock_, seal_, watch_};
     desk_.emplace(loop_.executor(), settings_, ports);
   }
 
@@ -79,6 +81,8 @@ class OrderDeskTest : public testing::Test {
   test::EventLoop loop_;
   test::FakeClock clock_;
   test::FakeInventory inventory_{clock_};
+  test::FakeQueue queue_;
+  test::FakeRoutes routes_{inventory_, queue_};
   test::FakeOrderStore store_;
   OrderIdSeal seal_{"a secret for tests"};
   OrderWatch watch_{2};
@@ -115,23 +119,27 @@ TEST_F(OrderDeskTest, WhatTheProjectionHasDecidedNeedsNoStore) {
   EXPECT_EQ(store_.on_find.calls(), 0U);
 }
 
-TEST_F(OrderDeskTest, AFreshQueuedOrderIsNotLookedUpInTheStore) {
+TEST_F(OrderDeskTest, AnOrderQueuedInTheProjectionIsLookedUpInTheStore) {
   const auto order = message(1);
   project(order, OrderStatus::queued);
-  EXPECT_EQ(find(order), "queued 2");
-  clock_.advance(settings_.queued_fresh - Millis{1});
-  EXPECT_EQ(find(order), "queued 2");
-  EXPECT_EQ(store_.on_find.calls(), 0U);
-}
-
-TEST_F(OrderDeskTest, AnOrderQueuedForLongerIsLookedUpInTheStore) {
-  const auto order = message(1);
-  project(order, OrderStatus::queued);
-  clock_.advance(settings_.queued_fresh);
   EXPECT_EQ(find(order), "queued 2") << "not decided yet; its size is known";
   EXPECT_EQ(store_.on_find.calls(), 1U);
   store_.decide(order);
   EXPECT_EQ(find(order), "confirmed 2") << "decided, and the projection does not know";
+  store_.on_find.fail(Errc::unavailable);
+  EXPECT_EQ(find(order), "busy") << "whoever saw it confirmed must not see it queued";
+}
+
+TEST_F(OrderDeskTest, AProjectionBehindTheFenceIsNotBelieved) {
+  const auto order = message(1, 2);
+  store_.lanes[kLane].fence = 2;
+  store_.decide(order);
+  EXPECT_EQ(mine(1), "unknown_order") << "under epoch 1 there is none";
+  routes_.now.fence = 2;
+  EXPECT_EQ(mine(1), "confirmed 2");
+  EXPECT_EQ(mine(2), "busy") << "nobody can tell now";
+  inventory_.open_lane(kLane, 10, 2);
+  EXPECT_EQ(mine(2), "unknown_order");
 }
 
 TEST_F(OrderDeskTest, ARejectedOrderIsFoundInTheStoreWithItsReason) {
@@ -220,15 +228,13 @@ TEST_F(OrderDeskTest, MineIsTheLiveOrderOfTheProjection) {
   project(order, OrderStatus::queued);
   EXPECT_EQ(mine(1), "queued 2");
   EXPECT_EQ(mine(2), "unknown_order");
-  EXPECT_EQ(store_.on_find_live.calls(), 0U);
+  EXPECT_EQ(store_.on_find_live.calls(), 0U) << "a crowd without orders costs the store nothing";
 }
 
-TEST_F(OrderDeskTest, MineAsksTheStoreAboutAnOrderQueuedForLong) {
+TEST_F(OrderDeskTest, MineAsksTheStoreAboutAQueuedOrder) {
   const auto order = message(1);
   project(order, OrderStatus::queued);
   store_.decide(order);
-  EXPECT_EQ(mine(1), "queued 2");
-  clock_.advance(settings_.queued_fresh);
   EXPECT_EQ(mine(1), "confirmed 2");
 }
 
@@ -236,7 +242,7 @@ TEST_F(OrderDeskTest, MineAsksTheStoreWithoutAProjection) {
   store_.decide(message(1));
   inventory_.lane(kLane).ready = false;
   EXPECT_EQ(mine(1), "confirmed 2");
-  EXPECT_EQ(mine(2), "unknown_order");
+  EXPECT_EQ(mine(2), "busy") << "there may be one that only the projection knew";
   store_.on_find_live.fail(Errc::unavailable);
   EXPECT_EQ(mine(1), "busy");
 }

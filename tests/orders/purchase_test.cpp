@@ -10,6 +10,7 @@
 #include "support/fake_clock.hpp"
 #include "support/fake_inventory.hpp"
 #include "support/fake_queue.hpp"
+#include "support/fake_routes.hpp"
 #include "support/store_values.hpp"
 
 namespace sluice {
@@ -20,13 +21,6 @@ using Kind = PurchaseAnswer::Kind;
 const LaneId kLane{7, 0};
 
 BucketSettings unlimited() { return {}; }
-
-/// One route, which a test may change between two batches.
-struct FakeRoutes final : Routes {
-  FakeRoutes(Inventory& inventory, OrderQueue& queue) : now{&inventory, &queue, false, {}} {}
-  Route route(LaneId) override { return now; }
-  Route now;
-};
 
 class PurchaseTest : public testing::Test {
  protected:
@@ -91,7 +85,7 @@ class PurchaseTest : public testing::Test {
   test::FakeClock clock_;
   test::FakeInventory inventory_{clock_};
   test::FakeQueue queue_;
-  FakeRoutes routes_{inventory_, queue_};
+  test::FakeRoutes routes_{inventory_, queue_};
   Metrics metrics_;
   std::unique_ptr<Random> random_ = seeded_random(5);
   OrderIdSeal seal_{"a secret for tests"};
@@ -191,6 +185,18 @@ TEST_F(PurchaseTest, ARejectedPhantomIsDroppedAndADuplicateGivenBack) {
   EXPECT_EQ(said(buy(2)), "busy");
   EXPECT_EQ(inventory_.lane(kLane).stock, 4) << "the unit is back";
   EXPECT_FALSE(inventory_.lane(kLane).records.contains(test::user_of(2)));
+}
+
+TEST_F(PurchaseTest, APhantomOfSeveralUnitsMeansThatSoManyAreNotLeft) {
+  inventory_.open_lane(kLane, 5);
+  direct(OrderStatus::rejected, RejectReason::stock);
+  const auto answer = buy(1, 2);
+  EXPECT_EQ(said(answer), "insufficient_stock") << "one may be left for a smaller wish";
+  EXPECT_GT(answer.refusal.retry_after, Millis{0});
+  EXPECT_EQ(inventory_.lane(kLane).stock, 3) << "the units never were";
+  const auto last = buy(2, 1);
+  EXPECT_EQ(said(last), "sold_out");
+  EXPECT_EQ(last.refusal.retry_after, Millis{0});
 }
 
 TEST_F(PurchaseTest, SettlesUnderTheEpochOfTheReservationAlsoAfterARebuild) {
@@ -533,11 +539,13 @@ TEST_F(PurchaseTest, TheRouteIsChosenAnewForEachBatch) {
     return test::decided(message, OrderStatus::confirmed);
   };
   other.open_lane(kLane, 10, 2);
-  routes_.now = {&other, &direct, false, {}};
+  routes_.now.inventory = &other;
+  routes_.now.queue = &direct;
   const auto answer = buy(2);
   EXPECT_EQ(said(answer), "confirmed") << "under the other one's epoch, learned anew";
   EXPECT_EQ(answer.order.id.epoch(), 2U);
-  routes_.now = {&inventory_, &queue_, false, {}};
+  routes_.now.inventory = &inventory_;
+  routes_.now.queue = &queue_;
   EXPECT_EQ(said(buy(3)), "queued");
   EXPECT_EQ(queue_.published.size(), 2U);
 }
@@ -548,7 +556,7 @@ TEST_F(PurchaseTest, ABatchEndsOnTheRouteItBeganWith) {
   const auto running = start(1);
   loop_.turn();
   test::FakeQueue direct;
-  routes_.now = {&inventory_, &direct, false, {}};
+  routes_.now.queue = &direct;
   queue_.on_publish.let_go();
   loop_.turn();
   EXPECT_EQ(said(running.value()), "queued");
@@ -562,6 +570,29 @@ TEST_F(PurchaseTest, BehindABacklogBuyersAreToldHowLongTheyWait) {
   const auto answer = buy(1);
   EXPECT_EQ(said(answer), "backlogged");
   EXPECT_EQ(answer.wait, Millis{42'000});
+}
+
+TEST_F(PurchaseTest, ALaneBehindTheFenceIsNotReady) {
+  inventory_.open_lane(kLane, 10, 2);
+  routes_.now.fence = 3;
+  EXPECT_EQ(said(buy(1)), "not_ready") << "what it grants would be refused";
+  EXPECT_EQ(inventory_.on_reserve.calls(), 0U);
+  inventory_.open_lane(kLane, 10, 3);
+  EXPECT_EQ(said(buy(1)), "queued");
+}
+
+TEST_F(PurchaseTest, AnOrderThatNoLogHoldsIsNotPromisedAgain) {
+  inventory_.open_lane(kLane, 10);
+  direct(OrderStatus::confirmed);
+  queue_.receipt = [](const OrderMessage&) {
+    return test::unacknowledged();
+  };
+  EXPECT_EQ(said(buy(1)), "outcome_unknown");
+  const auto again = buy(1);
+  EXPECT_EQ(said(again), "existing");
+  EXPECT_FALSE(again.promised);
+  queue_.decides_at_once = false;
+  EXPECT_TRUE(buy(1).promised);
 }
 
 }  // namespace

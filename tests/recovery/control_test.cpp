@@ -451,6 +451,8 @@ TEST_F(ControlTest, AnOperatorsRebuildGivesEveryLaneANewEpoch) {
   EXPECT_EQ(loop_.finish(control_->audit(sale.id))->lanes[0].stage, LaneStage::ready);
   const auto draft = add_sale(SaleState::draft);
   EXPECT_EQ(said(loop_.finish(control_->rebuild(draft.id, false))), "invalid_state");
+  const auto closed = add_sale(SaleState::closed);
+  EXPECT_EQ(said(loop_.finish(control_->rebuild(closed.id, false))), "invalid_state");
   EXPECT_EQ(said(loop_.finish(control_->rebuild(99, false))), "unknown_sale");
   EXPECT_EQ(said(loop_.finish(control_->audit(99))), "unknown_sale");
 }

@@ -24,7 +24,7 @@ class FlowKeeperTest : public testing::Test {
   }
 
   void update(std::optional<FlowMode> held = {}, std::unordered_set<LaneId> store_lanes = {}) {
-    loop_.finish(keeper_->update(held, store_up_, std::move(store_lanes)));
+    loop_.finish(keeper_->update(held, store_up_, std::move(store_lanes), {{kLane, 3}}));
   }
 
   /// Rounds of a second each, in which so many messages come and are applied.
@@ -57,6 +57,7 @@ TEST_F(FlowKeeperTest, ALogThatIsAppliedAsItComesLetsEverybodyIn) {
   EXPECT_FALSE(flow_.get()->backlogged);
   EXPECT_FALSE(throttle_.rate());
   EXPECT_EQ(keeper_->mode(), FlowMode::normal);
+  EXPECT_EQ(flow_.get()->fences.at(kLane), 3U);
 }
 
 TEST_F(FlowKeeperTest, ABacklogIsToldAndThrottledUntilItIsWorkedOff) {

@@ -177,6 +177,86 @@ TEST_F(LaneKeeperTest, ASuspectLaneIsClosedBeforeWhatItHoldsIsDecided) {
   EXPECT_EQ(store_.orders.at(promised.id).status, OrderStatus::confirmed);
 }
 
+TEST_F(LaneKeeperTest, EveryEpochBeforeTheNewOneIsEndedAlsoWhereNothingIsReady) {
+  const auto expect_closed = [this](Epoch floor) {
+    inventory_.on_rebuild.before([this, floor] {
+      EXPECT_TRUE(inventory_.lane(kLane).closed);
+      EXPECT_EQ(inventory_.lane(kLane).epoch, floor);
+    });
+  };
+  expect_closed(1);
+  ASSERT_EQ(keep()->view.epoch, 2U) << "there was no lane";
+  inventory_.lane(kLane).ready = false;
+  expect_closed(2);
+  ASSERT_EQ(keep()->view.epoch, 3U) << "there were ruins";
+  store_.lanes[kLane].newest = 7;
+  expect_closed(7);
+  ASSERT_EQ(keep()->view.epoch, 8U) << "another keeper may still open one of 4 to 7";
+  EXPECT_EQ(inventory_.on_close.calls(), 3U);
+  EXPECT_EQ(inventory_.on_rebuild.calls(), 3U);
+}
+
+TEST_F(LaneKeeperTest, AFreshLaneIsClosedBelowItsFirstEpoch) {
+  store_.lanes[kLane].fence = 0;
+  store_.lanes[kLane].newest = 0;
+  inventory_.on_rebuild.before([this] { EXPECT_EQ(inventory_.lane(kLane).epoch, 0U); });
+  ASSERT_EQ(keep()->view.epoch, 1U);
+  EXPECT_EQ(inventory_.on_close.calls(), 1U);
+}
+
+TEST_F(LaneKeeperTest, WithoutAClosingNothingIsFenced) {
+  inventory_.on_close.fail(Errc::unknown);
+  EXPECT_EQ(error_of(keep()), text_of(Errc::unknown));
+  EXPECT_EQ(queue_.on_fence.calls(), 0U);
+  EXPECT_EQ(store_.on_raise_fence.calls(), 0U);
+  EXPECT_EQ(inventory_.on_rebuild.calls(), 0U);
+  EXPECT_EQ(keep()->view.epoch, 2U) << "the same rebuild goes on";
+}
+
+TEST_F(LaneKeeperTest, AFenceRaisedSinceItWasSeenIsNotRaisedPastTheLog) {
+  store_.lanes[kLane].fence = 0;
+  store_.lanes[kLane].newest = 0;
+  std::optional<OrderMessage> sold;
+  // Another keeper opens the first epoch and sells under it, after this one has looked.
+  store_.on_next_epoch.before([&] {
+    make_ready(1);
+    sold = reserve(1);
+  });
+  EXPECT_EQ(error_of(keep()), text_of(Errc::stale));
+  EXPECT_EQ(store_.lanes[kLane].fence, 1U);
+  EXPECT_EQ(inventory_.on_rebuild.calls(), 0U);
+  EXPECT_FALSE(inventory_.lane(kLane).ready);
+  const auto state = keep();
+  ASSERT_EQ(error_of(state), "ok");
+  EXPECT_EQ(queue_.fences, (std::vector<Fence>{{kLane, 2}})) << "behind what the log holds";
+  EXPECT_EQ(state->view.epoch, 2U);
+  EXPECT_EQ(store_.orders.at(sold->id).status, OrderStatus::confirmed);
+}
+
+TEST_F(LaneKeeperTest, OfTwoKeepersThatSawNoFenceOneRaisesItAndNeitherOpensTwice) {
+  store_.lanes[kLane].fence = 0;
+  store_.lanes[kLane].newest = 0;
+  Metrics metrics;
+  LaneKeeper::Ports ports{inventory_, queue_, store_, results_, clock_, metrics};
+  LaneKeeper other(settings_, {}, ports);
+  store_.on_raise_fence.hold();
+  const auto first = loop_.start(keeper_->keep(kLane, window_of(sale_), leader()));
+  loop_.turn();
+  const auto second = loop_.start(other.keep(kLane, window_of(sale_), leader()));
+  loop_.turn();
+  ASSERT_EQ(store_.on_raise_fence.waiting(), 2U);
+  store_.on_raise_fence.let_go();
+  loop_.turn();
+  EXPECT_EQ(store_.lanes[kLane].fence, 1U);
+  EXPECT_EQ(error_of(second.value()), text_of(Errc::stale)) << "it was raised by the first";
+  EXPECT_EQ(error_of(first.value()), text_of(Errc::stale)) << "the second has ended epoch 1";
+  EXPECT_FALSE(inventory_.lane(kLane).ready);
+  const auto state = loop_.finish(other.keep(kLane, window_of(sale_), leader()));
+  ASSERT_EQ(error_of(state), "ok");
+  EXPECT_EQ(state->view.epoch, 2U);
+  EXPECT_EQ(queue_.fences, (std::vector<Fence>{{kLane, 2}})) << "no longer past the log";
+}
+
 TEST_F(LaneKeeperTest, ASuspectLaneSellsUntilItsRebuildBegins) {
   make_ready();
   store_.lanes[kLane].suspect = 1;

@@ -164,9 +164,12 @@ Task<std::vector<Pending>> FakeInventory::overdue(Call call, Millis age, std::si
 Task<> FakeInventory::close(Call call) {
   const auto fault = co_await on_close.enter();
   if (fault && !fault->done) co_return fault->error;
-  if (auto* lane = valid_lane(call)) {
-    lane->ready = false;
-    lane->closed = true;
+  const bool known = lanes_.contains(call.lane);
+  auto& lane = lanes_[call.lane];
+  if (!known || lane.epoch <= call.epoch) {
+    lane.epoch = call.epoch;
+    lane.ready = false;
+    lane.closed = true;
   }
   if (fault) co_return fault->error;
   co_return boost::system::in_place_value;

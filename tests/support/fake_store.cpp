@@ -121,9 +121,12 @@ Task<Epoch> FakeOrderStore::next_epoch(Ticks /*deadline*/, LaneId lane, Seller s
   co_return row.newest;
 }
 
-Task<> FakeOrderStore::raise_fence(Ticks /*deadline*/, Fence fence) {
+Task<> FakeOrderStore::raise_fence(Ticks /*deadline*/, Fence fence, std::optional<Epoch> seen) {
   const auto fault = co_await on_raise_fence.enter();
   if (fault && !fault->done) co_return fault->error;
+  if (seen && (!lanes.contains(fence.lane) || lanes[fence.lane].fence != *seen)) {
+    co_return Errc::stale;
+  }
   raise(fence);
   if (fault) co_return fault->error;
   co_return boost::system::in_place_value;

@@ -39,7 +39,7 @@ class FakeOrderStore final : public OrderStore {
   Task<std::optional<Order>> find_live(Ticks deadline, SaleId sale, UserId user) override;
   Task<LaneHead> head(Ticks deadline, LaneId lane) override;
   Task<Epoch> next_epoch(Ticks deadline, LaneId lane, Seller seller) override;
-  Task<> raise_fence(Ticks deadline, Fence fence) override;
+  Task<> raise_fence(Ticks deadline, Fence fence, std::optional<Epoch> seen) override;
   Task<> suspect(Ticks deadline, LaneId lane) override;
   Task<LaneImage> image(Ticks deadline, LaneId lane) override;
   Task<Standing> standing(Ticks deadline, LaneId lane, In<UserId> users) override;

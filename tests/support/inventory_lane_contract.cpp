@@ -27,7 +27,6 @@ class InventoryLaneSuite : public testing::TestWithParam<InventoryContract> {
     EXPECT_EQ(lane_.try_winners().error(), Errc::not_ready);
     EXPECT_EQ(lane_.set_window(open_window()).error(), Errc::not_ready);
     EXPECT_EQ(error_of(lane_.try_settle({settlement_of(attempt, SettleAction::give_back)})), "ok");
-    EXPECT_EQ(error_of(lane_.close()), "ok");
     const auto view = lane_.view();
     EXPECT_FALSE(view.ready);
     EXPECT_EQ(view.epoch, 0U);
@@ -36,6 +35,25 @@ class InventoryLaneSuite : public testing::TestWithParam<InventoryContract> {
     EXPECT_EQ(view.pending, 0U);
     EXPECT_EQ(view.held, 0);
     EXPECT_EQ(view.window, LaneWindow{});
+  }
+
+  void close_up_to(Epoch epoch) {
+    const auto before = std::exchange(lane_.epoch, epoch);
+    ASSERT_EQ(error_of(lane_.close()), "ok");
+    lane_.epoch = before;
+  }
+
+  /// Every epoch up to `floor` was ended, and the next one opens the lane.
+  void expect_floor(Epoch floor) {
+    EXPECT_FALSE(lane_.view().ready);
+    for (Epoch ended = 1; ended <= floor; ++ended) {
+      EXPECT_EQ(lane_.rebuild(lane_.image(99, ended)).error(), Errc::stale) << ended;
+    }
+    EXPECT_FALSE(lane_.view().ready);
+    ASSERT_EQ(error_of(lane_.rebuild(lane_.image(20, floor + 1))), "ok");
+    lane_.epoch = floor + 1;
+    EXPECT_EQ(lane_.view().stock, 20);
+    EXPECT_EQ(lane_.reserve_one(lane_.attempt("first")).verdict, Verdict::granted);
   }
 
   std::unique_ptr<InventoryWorld> world_ = GetParam().make();
@@ -311,16 +329,66 @@ TEST_P(InventoryLaneSuite, AClosedLaneIsOpenedByAHigherEpochAlone) {
   EXPECT_EQ(lane_.reserve_one(lane_.attempt("ann")).verdict, Verdict::granted);
 }
 
-TEST_P(InventoryLaneSuite, ClosesExactlyTheEpochThatItIsTold) {
+TEST_P(InventoryLaneSuite, ClosesNoLaneOfANewerEpoch) {
   lane_.epoch = 5;
   lane_.open(10);
-  for (const Epoch other : {Epoch{0}, Epoch{4}, Epoch{6}, kEpochMax}) {
-    lane_.epoch = other;
-    EXPECT_EQ(error_of(lane_.close()), "ok");
+  for (const Epoch older : {0U, 1U, 4U}) {
+    close_up_to(older);
     EXPECT_TRUE(lane_.view().ready);
   }
-  lane_.epoch = 5;
   EXPECT_EQ(lane_.reserve_one(lane_.attempt("ann")).verdict, Verdict::granted);
+}
+
+TEST_P(InventoryLaneSuite, ClosesAlsoALaneOfAnOlderEpochAndKeepsWhatIsUndecided) {
+  lane_.epoch = 5;
+  lane_.open(10);
+  const auto pending = lane_.attempt("ann", 2);
+  lane_.reserve_one(pending);
+  close_up_to(8);
+  expect_not_ready(pending);
+  const auto overdue = lane_.overdue();
+  ASSERT_EQ(overdue.size(), 1U);
+  EXPECT_EQ(overdue[0].id, pending.id);
+  EXPECT_EQ(overdue[0].epoch, 5U);
+  EXPECT_EQ(overdue[0].quantity, 2U);
+  lane_.epoch = 8;
+  expect_not_ready(pending);
+  expect_floor(8);
+  EXPECT_EQ(lane_.overdue().size(), 1U) << "those of the new lane alone";
+  EXPECT_NE(lane_.overdue()[0].id, pending.id);
+}
+
+TEST_P(InventoryLaneSuite, ALaneThatNeverWasCanBeClosedBeforeItsLateRebuild) {
+  close_up_to(4);
+  expect_not_ready(lane_.attempt("ann"));
+  EXPECT_TRUE(lane_.overdue().empty());
+  expect_floor(4);
+}
+
+TEST_P(InventoryLaneSuite, ALaneThatNeverWasIsOpenedByTheFirstEpochAfterAClosingOfNone) {
+  close_up_to(0);
+  expect_floor(0);
+}
+
+TEST_P(InventoryLaneSuite, ALostLaneCanBeClosed) {
+  lane_.epoch = 3;
+  lane_.open(5);
+  lane_.reserve_one(lane_.attempt("ann"));
+  world_->lose(lane_.lane);
+  close_up_to(3);
+  expect_not_ready(lane_.attempt("ann"));
+  EXPECT_TRUE(lane_.overdue().empty());
+  expect_floor(3);
+}
+
+TEST_P(InventoryLaneSuite, WhatWasClosedStaysClosedWhateverIsClosedLater) {
+  close_up_to(4);
+  close_up_to(2);
+  close_up_to(6);
+  close_up_to(5);
+  expect_floor(6);
+  close_up_to(6);
+  EXPECT_TRUE(lane_.view().ready) << "it is newer";
 }
 
 TEST_P(InventoryLaneSuite, ClosesOneLaneAlone) {

@@ -17,7 +17,7 @@ namespace {
 struct Model {
   Epoch epoch = 0;
   bool ready = false;
-  bool known = false;         ///< It was not lost: no epoch up to `epoch` opens it again.
+  bool known = false;         ///< Opened or closed, not lost: no epoch up to `epoch` opens it.
   std::uint64_t returns = 0;  ///< Units came back so often since the rebuild.
   std::int64_t stock = 0;
   LaneWindow window;
@@ -68,6 +68,13 @@ struct Model {
     for (const auto& [user, order] : image.winners) orders[user] = order;
     pending.clear();
     return true;
+  }
+
+  void close(Epoch up_to) {
+    if (known && up_to < epoch) return;
+    epoch = up_to;
+    ready = false;
+    known = true;
   }
 
   std::int64_t held() const {
@@ -234,9 +241,10 @@ class History {
       model_.ready = model_.known = false;
       model_.pending.clear();
     } else if (below(8) == 0) {
-      choose_epoch();
+      // From one below to two above the lane's.
+      lane_.epoch = static_cast<Epoch>(std::max<std::uint64_t>(1, model_.epoch + below(4)) - 1);
       ASSERT_EQ(error_of(lane_.close()), "ok");
-      if (epoch_is_right()) model_.ready = false;
+      model_.close(lane_.epoch);
     }
   }
 

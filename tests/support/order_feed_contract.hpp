@@ -38,7 +38,7 @@ class PositionStore final : public OrderStore {
   Task<std::optional<Order>> find_live(Ticks, SaleId, UserId) override;
   Task<LaneHead> head(Ticks, LaneId) override;
   Task<Epoch> next_epoch(Ticks, LaneId, Seller) override;
-  Task<> raise_fence(Ticks, Fence) override;
+  Task<> raise_fence(Ticks, Fence, std::optional<Epoch>) override;
   Task<> suspect(Ticks, LaneId) override;
   Task<LaneImage> image(Ticks, LaneId) override;
   Task<Standing> standing(Ticks, LaneId, In<UserId>) override;

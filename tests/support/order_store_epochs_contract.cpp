@@ -26,6 +26,11 @@ class OrderStoreEpochs : public OrderStoreSuite {
     return run_awaitable(orders().standing(soon(), lane, users)).value();
   }
 
+  /// Raises the fence if it is still the one that was seen: "ok", or the error.
+  std::string raise_from(Epoch seen, LaneId lane, Epoch epoch) {
+    return error_of(run_awaitable(orders().raise_fence(soon(), Fence{lane, epoch}, seen)));
+  }
+
   std::vector<LaneFigures> lanes_of(SaleId sale) {
     return run_awaitable(orders().audit(soon(), sale)).value();
   }
@@ -114,6 +119,71 @@ TEST_P(OrderStoreEpochs, a_fence_never_falls_nor_passes_what_was_allotted) {
   EXPECT_EQ(head(lane), (LaneHead{2, 3, 0, 0}));
   raise_fence({lane.sale, 1}, 1);
   raise_fence({lane.sale + 1000, 0}, 1);
+}
+
+TEST_P(OrderStoreEpochs, a_fence_is_raised_only_from_the_one_that_was_seen) {
+  const auto stale = make_error_code(Errc::stale).message();
+  const auto lane = create_lane(10);
+  for (int i = 0; i < 4; ++i) next_epoch(lane);
+  EXPECT_EQ(raise_from(1, lane, 2), stale) << "it is not that far yet";
+  EXPECT_EQ(head(lane).fence, 0u);
+  EXPECT_EQ(raise_from(0, lane, 2), "ok");
+  EXPECT_EQ(head(lane).fence, 2u);
+  EXPECT_EQ(raise_from(0, lane, 3), stale) << "somebody was quicker";
+  EXPECT_EQ(raise_from(1, lane, 3), stale);
+  EXPECT_EQ(raise_from(4'000'000'000u, lane, 3), stale);
+  EXPECT_EQ(head(lane).fence, 2u);
+  EXPECT_EQ(raise_from(2, lane, 4), "ok");
+  EXPECT_EQ(head(lane), (LaneHead{4, 4, 0, 0}));
+}
+
+TEST_P(OrderStoreEpochs, a_fence_that_was_seen_does_not_fall_nor_pass_what_was_allotted) {
+  const auto lane = create_lane(10);
+  for (int i = 0; i < 3; ++i) next_epoch(lane);
+  raise_fence(lane, 2);
+  EXPECT_EQ(raise_from(2, lane, 1), "ok");
+  EXPECT_EQ(raise_from(2, lane, 4), "ok");
+  EXPECT_EQ(raise_from(2, lane, 4'000'000'000u), "ok");
+  EXPECT_EQ(head(lane), (LaneHead{2, 3, 0, 0}));
+}
+
+TEST_P(OrderStoreEpochs, no_fence_was_seen_of_an_unknown_lane) {
+  const auto stale = make_error_code(Errc::stale).message();
+  const auto sale = create_sale(10, 2);
+  next_epoch({sale.id, 1});
+  for (const auto lane : {LaneId{sale.id, 2}, LaneId{sale.id + 1000, 0}}) {
+    EXPECT_EQ(raise_from(0, lane, 1), stale);
+    EXPECT_EQ(raise_from(1, lane, 1), stale);
+  }
+  fence({sale.id, 0});
+  EXPECT_EQ(raise_from(0, {sale.id, 1}, 1), "ok") << "the other lane's fence does not count";
+}
+
+TEST_P(OrderStoreEpochs, of_all_who_saw_the_same_fence_one_raises_it) {
+  if (!world_->concurrent()) GTEST_SKIP() << "this adapter has one instance at a time";
+  constexpr std::size_t kRacers = 4;
+  constexpr Epoch kRounds = 20;
+  const auto lane = create_lane(10);
+  for (Epoch i = 0; i < kRounds * kRacers; ++i) next_epoch(lane);
+  std::vector<StoreSet> stores;
+  for (std::size_t i = 0; i < kRacers; ++i) stores.push_back(world_->open());
+  for (Epoch round = 0; round < kRounds; ++round) {
+    const auto seen = head(lane).fence;
+    std::vector<std::string> said(kRacers);
+    std::vector<std::thread> threads;
+    for (std::size_t i = 0; i < kRacers; ++i) {
+      threads.emplace_back([&, i] {
+        const Fence fence{lane, static_cast<Epoch>(seen + i + 1)};
+        said[i] = error_of(run_awaitable(stores[i].orders->raise_fence(soon(), fence, seen)));
+      });
+    }
+    for (auto& thread : threads) thread.join();
+    ASSERT_EQ(std::ranges::count(said, "ok"), 1) << "round " << round;
+    const auto winner = std::ranges::find(said, "ok") - said.begin();
+    ASSERT_EQ(head(lane).fence, seen + static_cast<Epoch>(winner) + 1);
+    said.erase(said.begin() + winner);
+    for (const auto& error : said) ASSERT_EQ(error, make_error_code(Errc::stale).message());
+  }
 }
 
 TEST_P(OrderStoreEpochs, lanes_have_their_own_epochs) {

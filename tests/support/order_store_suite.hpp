@@ -51,7 +51,7 @@ class OrderStoreSuite : public testing::TestWithParam<StoreContract> {
   }
 
   void raise_fence(LaneId lane, Epoch epoch) {
-    run_awaitable(orders().raise_fence(soon(), Fence{lane, epoch})).value();
+    run_awaitable(orders().raise_fence(soon(), Fence{lane, epoch}, std::nullopt)).value();
   }
 
   /// Allots an epoch and raises the fence to it.

@@ -24,13 +24,9 @@ void set_mutant(std::string name);
 /// Whether somebody asked for the chosen mistake: a misspelt one never is.
 bool mutant_reached();
 
-inline constexpr bool kMutations = true;
-
 #else
 
 constexpr bool mutant(std::string_view) { return false; }
-
-inline constexpr bool kMutations = false;
 
 #endif
 

@@ -118,9 +118,9 @@ class Inventory {
   /// Works on a lane that is not ready, with what is still there; `call.epoch` is ignored.
   virtual Task<std::vector<Pending>> overdue(Call call, Millis age, std::size_t max) = 0;
 
-  /// Ends the lane under exactly `call.epoch`: it grants nothing more and is not ready until its
-  /// rebuild. Its undecided reservations stay where `overdue` finds them. A lane that is not ready,
-  /// or newer, is no error: nothing was done.
+  /// Ends every epoch of the lane up to `call.epoch`: none of them grants anything from now on, and
+  /// a rebuild under one of them is `Errc::stale`, also where there is no lane yet. Undecided
+  /// reservations stay where `overdue` finds them. A newer lane is left alone.
   virtual Task<> close(Call call) = 0;
 
   /// Replaces the lane by `image` in one step, if `image.epoch` is higher than the stored one or

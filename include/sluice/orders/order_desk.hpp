@@ -13,12 +13,12 @@
 #include "sluice/inventory/inventory.hpp"
 #include "sluice/orders/order_store.hpp"
 #include "sluice/orders/order_watch.hpp"
+#include "sluice/orders/route.hpp"
 
 namespace sluice {
 
 struct LookupSettings {
   Millis timeout{1000};         ///< For one lookup.
-  Millis queued_fresh{2000};    ///< An order queued for longer is looked up in the store, too.
   Millis look_again{1000};      ///< While waiting for an order, in case news of it was lost.
   std::size_t batch_max = 256;  ///< Lookups in one call to the store.
 };
@@ -36,7 +36,7 @@ using LookUp = boost::system::result<OrderState, Refusal>;
 class OrderDesk {
  public:
   struct Ports {
-    Inventory& inventory;
+    Routes& routes;
     OrderStore& store;  ///< Callable from this executor (see `create_remote_order_store`).
     Clock& clock;
     const OrderIdSeal& seal;
@@ -58,17 +58,30 @@ class OrderDesk {
 
  private:
   using StoreLookUps = Batcher<OrderKey, Result<std::optional<Order>>>;
+  using HeadLookUps = Batcher<LaneId, Result<LaneHead>>;
 
-  boost::asio::awaitable<std::optional<OrderView>> projected(LaneId lane, UserId user);
-  /// What is projected, unless it is queued for so long that the store may know better.
+  /// What the projection knows of a user: the live order, or that there is none under that epoch.
+  struct Projected {
+    Epoch epoch = 0;
+    std::optional<OrderView> order;
+  };
+
+  /// Empty when no projection can tell.
+  boost::asio::awaitable<std::optional<Projected>> projected(LaneId lane, UserId user);
+  /// What is projected; of a queued order the store may know better, and said so to somebody.
   boost::asio::awaitable<LookUp> present(LaneId lane, OrderView projected, UserId user);
   boost::asio::awaitable<LookUp> stored(LaneId lane, OrderId id, UserId user);
+  boost::asio::awaitable<LookUp> mine_in_store(LaneId lane, UserId user);
+  /// The lane's row as of now. Those who ask at once share one look.
+  Task<LaneHead> head(LaneId lane);
   boost::asio::awaitable<void> store_batch(StoreLookUps::Batch& batch);
+  boost::asio::awaitable<void> head_batch(HeadLookUps::Batch& batch);
   Ticks deadline() const;
 
   LookupSettings settings_;
   Ports ports_;
   StoreLookUps store_look_ups_;
+  HeadLookUps head_look_ups_;
   std::unordered_map<LaneId, Epoch> epochs_;
 };
 

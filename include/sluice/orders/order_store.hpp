@@ -99,7 +99,8 @@ class OrderStore {
   /// Raises the fence now, for a lane whose log is empty or given up: granted orders that only the
   /// log knows will be refused. A fence never falls; one above the last epoch allotted, or of an
   /// unknown lane, is ignored, also in `apply`.
-  virtual Task<> raise_fence(Ticks deadline, Fence fence) = 0;
+  /// With `seen` only while the fence is still that one, else `Errc::stale`.
+  virtual Task<> raise_fence(Ticks deadline, Fence fence, std::optional<Epoch> seen) = 0;
 
   /// Asks for a rebuild: the epoch under the fence is suspect from now on.
   virtual Task<> suspect(Ticks deadline, LaneId lane) = 0;

@@ -43,6 +43,8 @@ struct PurchaseAnswer {
   };
   Kind kind = Kind::refused;
   OrderView order;  ///< Unless refused.
+  /// With `existing` and queued: false when only the inventory may know of the order, and no log.
+  bool promised = true;
   /// With `queued`: the queue has not acknowledged it yet, or works off a backlog.
   bool backlogged = false;
   Millis wait{0};  ///< With `queued`: the estimated time to the decision.
@@ -88,11 +90,12 @@ class PurchaseDesk {
   Lane& lane(LaneId id);
   std::optional<Refusal> ask_sold_out_view(const Lane& lane, const UserId& user) const;
   boost::asio::awaitable<void> purchase_batch(Lane& lane, Purchases::Batch& batch);
-  Task<ReserveReply> reserve(Lane& lane, Inventory& inventory, const Purchases::Batch& batch,
+  Task<ReserveReply> reserve(Lane& lane, const Route& route, const Purchases::Batch& batch,
                              std::vector<Attempt>& attempts);
-  Task<> learn_epoch(Lane& lane, Inventory& inventory);
+  Task<> learn_epoch(Lane& lane, const Route& route);
   std::vector<Attempt> make_attempts(const Lane& lane, const Purchases::Batch& batch) const;
   Refusal refuse(const Wish& wish, Verdict verdict, bool may_return) const;
+  Refusal refuse_phantom(std::uint32_t quantity, RejectReason reason) const;
   PurchaseAnswer answer_winner(const Route& route, const OrderMessage& message,
                                const Receipt& receipt) const;
   boost::asio::awaitable<void> settle(Lane& lane, Inventory& inventory,

@@ -11,6 +11,9 @@ namespace sluice {
 struct Route {
   Inventory* inventory = nullptr;
   OrderQueue* queue = nullptr;
+  /// The lane's fence when this node looked last, 0 when it does not know: an inventory that has
+  /// the lane under an older epoch is not to be believed.
+  Epoch fence = 0;
   /// Orders wait so long behind the queue's backlog that buyers are told.
   bool backlogged = false;
   /// The estimated wait from the queue's acknowledgement to the decision.
@@ -27,7 +30,10 @@ class Routes {
 /// Always the same route: a node with one mode.
 class OneRoute final : public Routes {
  public:
-  OneRoute(Inventory& inventory, OrderQueue& queue) : route_{&inventory, &queue} {}
+  OneRoute(Inventory& inventory, OrderQueue& queue) {
+    route_.inventory = &inventory;
+    route_.queue = &queue;
+  }
   Route route(LaneId) override { return route_; }
 
  private:

@@ -98,6 +98,7 @@ class Control final : public SaleDesk {
   std::unordered_map<SaleId, Sale> sales_;
   std::unordered_set<SaleId> finished_;  ///< Closed, and nothing of them is undecided.
   std::unordered_set<LaneId> store_lanes_;
+  std::unordered_map<LaneId, Epoch> fences_;
   std::unordered_map<SaleId, Ticks> audited_;
   std::unordered_set<Dependency::Role> down_;
   SellerPolicy seller_;

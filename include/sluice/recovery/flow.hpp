@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string_view>
+#include <unordered_map>
 #include <unordered_set>
 
 #include "sluice/base/published.hpp"
@@ -24,12 +25,13 @@ std::optional<FlowMode> parse_flow_mode(std::string_view text) noexcept;
 
 /// What one node's control thread says about the way behind the gate. Replaced whole.
 struct FlowState {
-  std::optional<FlowMode> held;            ///< By an operator, on all nodes.
-  std::unordered_set<LaneId> store_lanes;  ///< Lanes that the store sells.
-  bool backlogged = false;                 ///< Buyers are told that they wait.
-  Millis wait{0};                          ///< Estimated, from acknowledgement to decision.
-  std::int64_t behind = 0;                 ///< Messages in the log and not applied.
-  std::optional<double> admitted_per_s;    ///< The rate to which this node is throttled.
+  std::optional<FlowMode> held;              ///< By an operator, on all nodes.
+  std::unordered_set<LaneId> store_lanes;    ///< Lanes that the store sells.
+  std::unordered_map<LaneId, Epoch> fences;  ///< Of every lane, as of the last look.
+  bool backlogged = false;                   ///< Buyers are told that they wait.
+  Millis wait{0};                            ///< Estimated, from acknowledgement to decision.
+  std::int64_t behind = 0;                   ///< Messages in the log and not applied.
+  std::optional<double> admitted_per_s;      ///< The rate to which this node is throttled.
 };
 
 using Flow = Published<FlowState>;

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <unordered_map>
 #include <unordered_set>
 
 #include "sluice/base/metrics.hpp"
@@ -45,7 +46,8 @@ class FlowKeeper {
 
   /// Call it once a round. `held`: by an operator.
   boost::asio::awaitable<void> update(std::optional<FlowMode> held, bool store_up,
-                                      std::unordered_set<LaneId> store_lanes);
+                                      std::unordered_set<LaneId> store_lanes,
+                                      std::unordered_map<LaneId, Epoch> fences);
 
   /// The log did not answer a question about its health.
   void queue_failed();

@@ -98,7 +98,7 @@ class LaneKeeper {
   bool right(const LaneState& state, const Duty& duty) const;
   Task<> rebuild(LaneId lane, LaneState state, Duty duty);
   Task<> allot(LaneId lane, const LaneState& state, Seller seller);
-  Task<> empty_the_old(LaneId lane, const LaneView& view);
+  Task<> empty_the_old(LaneId lane);
   Task<> fence(LaneId lane, const LaneHead& head);
   Task<> open(LaneId lane);
   Task<std::size_t> decide(LaneId lane, Millis age, std::size_t max);

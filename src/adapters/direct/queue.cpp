@@ -7,6 +7,7 @@
 
 #include "sluice/base/batcher.hpp"
 #include "sluice/base/log.hpp"
+#include "sluice/base/mutation.hpp"
 
 #include "adapters/direct/crossing.hpp"
 
@@ -57,7 +58,7 @@ class Committer {
                                      Fence fence) {
     if (!ticket->begin()) co_return;
     try {
-      auto raised = co_await store_.raise_fence(deadline, fence);
+      auto raised = co_await store_.raise_fence(deadline, fence, std::nullopt);
       ticket->answer(std::move(raised));
     } catch (const std::exception& e) {
       log().critical("a store failed: {}", e.what());
@@ -132,7 +133,7 @@ class Committer {
       if (outcomes.has_value()) co_return outcomes;
       doubt = doubt || outcomes.error() == Errc::unknown;
       // After one doubtful answer, a definite "not done" speaks of the repetition alone.
-      if (!doubt) co_return outcomes;
+      if (!doubt || mutant("direct.doubt_forgotten")) co_return outcomes;
       const auto now = clock_->ticks();
       if (now >= deadline) co_return Errc::unknown;
       co_await clock_->sleep_until(std::min<Ticks>(now + pause, deadline));

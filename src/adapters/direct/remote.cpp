@@ -75,9 +75,9 @@ class RemoteOrderStore final : public OrderStore {
     });
   }
 
-  Task<> raise_fence(Ticks deadline, Fence fence) override {
-    return way_.go(deadline, [&inner = inner_, deadline, fence] {
-      return inner.raise_fence(deadline, fence);
+  Task<> raise_fence(Ticks deadline, Fence fence, std::optional<Epoch> seen) override {
+    return way_.go(deadline, [&inner = inner_, deadline, fence, seen] {
+      return inner.raise_fence(deadline, fence, seen);
     });
   }
 

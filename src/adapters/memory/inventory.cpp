@@ -61,7 +61,7 @@ class MemoryInventory final : public Inventory {
   }
 
   Task<> close(Call call) override {
-    if (const auto lane = lanes_->get(call.lane)) lane->close(call.epoch);
+    lanes_->get_or_create(call.lane)->close(call.epoch);
     co_return Result<void>{};
   }
 

@@ -1,5 +1,7 @@
 #include "adapters/memory/lanes.hpp"
 
+#include "sluice/base/mutation.hpp"
+
 namespace sluice::memory {
 
 Result<void> Lane::rebuild(const LaneImage& image) {
@@ -10,7 +12,7 @@ Result<void> Lane::rebuild(const LaneImage& image) {
     if (!valid || !records.emplace(user, Record{order, {}}).second) return Errc::invalid;
   }
   std::lock_guard lock(mutex_);
-  if (image.epoch <= epoch_) return Errc::stale;
+  if (image.epoch <= epoch_ && !mutant("memory.old_epoch_opens")) return Errc::stale;
   epoch_ = image.epoch;
   closed_ = false;
   version_ = 1;
@@ -63,7 +65,8 @@ void Lane::settle(Epoch epoch, In<Settlement> settlements) {
 
 void Lane::settle_one(const Settlement& settlement) {
   const auto found = records_.find(settlement.user);
-  if (found == records_.end() || found->second.order.id != settlement.id) return;
+  if (found == records_.end()) return;
+  if (found->second.order.id != settlement.id && !mutant("memory.settle_without_name")) return;
   Record& record = found->second;
   if (pending_.erase(PendingKey{record.reserved_at, record.order.id}) > 0) {
     held_ -= record.order.quantity;
@@ -112,7 +115,9 @@ Result<Winners> Lane::winners(Epoch epoch) const {
 
 void Lane::close(Epoch epoch) {
   std::lock_guard lock(mutex_);
-  if (serves(epoch)) closed_ = true;
+  if (epoch < epoch_) return;
+  epoch_ = epoch;
+  closed_ = true;
 }
 
 std::vector<Pending> Lane::overdue(LaneId lane, TimePoint not_after, std::size_t max) const {
@@ -130,7 +135,7 @@ std::vector<Pending> Lane::overdue(LaneId lane, TimePoint not_after, std::size_t
 Result<void> Lane::set_window(Epoch epoch, const LaneWindow& window) {
   std::lock_guard lock(mutex_);
   if (!serves(epoch)) return Errc::not_ready;
-  if (window.revision >= window_.revision) window_ = window;
+  if (window.revision >= window_.revision || mutant("memory.older_window")) window_ = window;
   return {};
 }
 

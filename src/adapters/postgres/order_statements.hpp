@@ -42,7 +42,10 @@ inline constexpr Statement kNextEpoch{
 
 inline constexpr Statement kRaiseFence{
     "raise_fence",
-    "SELECT sluice_raise_fences(ARRAY[$1::bigint], ARRAY[$2::integer], ARRAY[$3::integer])"};
+    "UPDATE product_stock k SET fence_epoch = greatest(fence_epoch, $3::integer)"
+    " WHERE " SLUICE_THE_LANE
+    " AND newest_epoch >= $3::integer"
+    "   AND ($4::integer < 0 OR fence_epoch = $4::integer) RETURNING fence_epoch"};
 
 inline constexpr Statement kSuspect{"suspect",
                                     "UPDATE product_stock k SET suspect_epoch = fence_epoch"

@@ -113,8 +113,8 @@ class PostgresOrderStore final : public OrderStore {
     co_return next_epoch_now(deadline, lane, seller);
   }
 
-  Task<> raise_fence(Ticks deadline, Fence fence) override {
-    co_return raise_fence_now(deadline, fence);
+  Task<> raise_fence(Ticks deadline, Fence fence, std::optional<Epoch> seen) override {
+    co_return raise_fence_now(deadline, fence, seen);
   }
 
   Task<> suspect(Ticks deadline, LaneId lane) override { co_return suspect_now(deadline, lane); }
@@ -211,11 +211,12 @@ class PostgresOrderStore final : public OrderStore {
     return present.has_error() ? present.error() : make_error_code(Errc::overloaded);
   }
 
-  Result<void> raise_fence_now(Ticks deadline, const Fence& fence) {
+  Result<void> raise_fence_now(Ticks deadline, const Fence& fence, std::optional<Epoch> seen) {
     auto params = lane_params(fence.lane);
-    params.int4(to_int4(fence.epoch));
+    params.int4(to_int4(fence.epoch)).int4(seen ? to_int4(*seen) : -1);
     const auto rows = connection_->run(deadline, kRaiseFence, params);
     if (rows.has_error()) return rows.error();
+    if (seen && rows->size() == 0) return Errc::stale;
     return {};
   }
 

@@ -121,6 +121,11 @@ void configure(Database& database) {
   database.execute("PRAGMA journal_size_limit = 134217728");
 }
 
+/// Whoever held a lease in this file is dead: the lock is ours.
+void end_leases(Database& database) {
+  database.execute("UPDATE leases SET holder = '', until_ms = 0 WHERE holder <> ''");
+}
+
 void migrate(Database& database) {
   auto version = database.integer("PRAGMA user_version");
   for (const auto name : sluice_sql_sqlite::names()) {
@@ -156,6 +161,7 @@ std::shared_ptr<Database> open_database(const SqliteSettings& settings,
     check_ours(*database, path);
     configure(*database);
     migrate(*database);
+    end_leases(*database);
     return database;
   } catch (const Failure& failure) {
     refuse(failure, path);

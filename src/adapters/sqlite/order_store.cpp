@@ -97,9 +97,13 @@ class OrderStoreImpl final : public OrderStore {
     co_return database_->answer(deadline, work);
   }
 
-  Task<> raise_fence(Ticks deadline, Fence fence) override {
+  Task<> raise_fence(Ticks deadline, Fence fence, std::optional<Epoch> seen) override {
     const auto work = [&]() -> Result<void> {
       Transaction transaction(*database_);
+      if (seen) {
+        auto row = head_.run(fence.lane.sale, fence.lane.index);
+        if (!row.next() || head_of(row).fence != *seen) return Errc::stale;
+      }
       apply_.raise(fence);
       transaction.commit();
       return {};

@@ -139,7 +139,7 @@ class FakeStore final : public OrderStore {
     co_return lane.index + (seller == Seller::store ? 200u : 100u);
   }
 
-  Task<> raise_fence(Ticks, Fence fence) override {
+  Task<> raise_fence(Ticks, Fence fence, std::optional<Epoch>) override {
     enter();
     if (fence.epoch == 0) co_return Errc::invalid;
     if (fence.lane.sale < 0) throw std::runtime_error("as the test asked");

@@ -103,8 +103,10 @@ TEST_F(RemoteStores, every_call_of_the_order_store_arrives_with_its_arguments) {
   EXPECT_EQ(run_awaitable(orders->head(soon(), kLane)).value().fence, 4u);
   EXPECT_EQ(run_awaitable(orders->next_epoch(soon(), kLane, Seller::store)).value(), 203u);
   EXPECT_EQ(run_awaitable(orders->next_epoch(soon(), kLane, Seller::inventory)).value(), 103u);
-  EXPECT_EQ(error_of(run_awaitable(orders->raise_fence(soon(), Fence{kLane, 2}))), "ok");
-  EXPECT_EQ(run_awaitable(orders->raise_fence(soon(), Fence{kLane, 0})).error(), Errc::invalid);
+  EXPECT_EQ(error_of(run_awaitable(orders->raise_fence(soon(), Fence{kLane, 2}, std::nullopt))),
+            "ok");
+  EXPECT_EQ(run_awaitable(orders->raise_fence(soon(), Fence{kLane, 0}, std::nullopt)).error(),
+            Errc::invalid);
   EXPECT_EQ(error_of(run_awaitable(orders->suspect(soon(), kLane))), "ok");
   EXPECT_EQ(run_awaitable(orders->suspect(soon(), LaneId{0, 0})).error(), Errc::not_found);
   EXPECT_EQ(run_awaitable(orders->image(soon(), kLane)).value().lane, kLane);

@@ -38,7 +38,7 @@ class StoreInventoryTest : public testing::Test {
   void sells_from_now_on(Seller seller) {
     const auto epoch = loop_.finish(store_.next_epoch(test::soon(), kLane, seller));
     ASSERT_TRUE(epoch);
-    ASSERT_TRUE(loop_.finish(store_.raise_fence(test::soon(), Fence{kLane, *epoch})));
+    ASSERT_TRUE(loop_.finish(store_.raise_fence(test::soon(), Fence{kLane, *epoch}, std::nullopt)));
     call_ = Call{kLane, *epoch, test::soon()};
   }
   void store_sells() { sells_from_now_on(Seller::store); }

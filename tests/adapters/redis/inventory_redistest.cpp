@@ -1,6 +1,7 @@
 #include <chrono>
 #include <gtest/gtest.h>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "redis_support.hpp"
@@ -29,8 +30,13 @@ class RedisInventory : public testing::Test {
     EXPECT_EQ(lane_.set_window(open_window()).error(), Errc::not_ready);
     EXPECT_FALSE(lane_.view().ready);
     lane_.settle(winner, SettleAction::give_back);
-    EXPECT_EQ(error_of(lane_.close()), "ok");
     EXPECT_FALSE(lane_.view().ready);
+  }
+
+  void close_up_to(Epoch epoch) {
+    const auto before = std::exchange(lane_.epoch, epoch);
+    ASSERT_EQ(error_of(lane_.close()), "ok");
+    lane_.epoch = before;
   }
 
   RedisWorld world_{settings_of(shared_redis_url())};
@@ -220,6 +226,55 @@ TEST_F(RedisInventory, OpensNoLowerEpochOverTheRuinsOfALane) {
     EXPECT_EQ(error_of(lane_.rebuild(lane_.image(1, lane_.epoch))), "ok");
     EXPECT_TRUE(lane_.view().ready);
   }
+}
+
+TEST_F(RedisInventory, AClosingOfRuinsLetsNoLateRebuildThrough) {
+  for (std::size_t lost = 0; lost < 4; ++lost) {
+    const auto key = keys_of(lane_.lane)[lost];
+    const std::vector<std::vector<std::string>> damages = {
+        {"DEL", key}, {"SET", key, "something else"}, {"SADD", key, "something else"}};
+    for (const auto& damage : damages) {
+      SCOPED_TRACE(damage[0] + ' ' + key);
+      const auto pending = lane_.attempt("ann");
+      lane_.reserve_one(pending);
+      ask({"DEL", key});
+      ask(damage);
+      close_up_to(lane_.epoch + 1);
+      expect_not_ready(pending);
+      EXPECT_EQ(lane_.overdue().size(), lost == 3 ? 0U : 1U);
+      EXPECT_EQ(lane_.rebuild(lane_.image(1, lane_.epoch)).error(), Errc::stale);
+      EXPECT_EQ(lane_.rebuild(lane_.image(1, lane_.epoch + 1)).error(), Errc::stale);
+      lane_.epoch += 2;
+      lane_.open(5);
+      EXPECT_TRUE(lane_.view().ready);
+    }
+  }
+}
+
+TEST_F(RedisInventory, AClosingBelowTheEpochOfTheRuinsDoesNothing) {
+  lane_.epoch = 7;
+  lane_.open(5);
+  for (const std::size_t kept : {0U, 1U, 2U, 3U}) {
+    SCOPED_TRACE(keys_of(lane_.lane)[kept]);
+    for (std::size_t i = 0; i < 4; ++i) {
+      if (i != kept) ask({"DEL", keys_of(lane_.lane)[i]});
+    }
+    close_up_to(6);
+    for (std::size_t i = 0; i < 4; ++i) {
+      EXPECT_EQ(ask({"EXISTS", keys_of(lane_.lane)[i]}), i == kept ? "1" : "0");
+    }
+    EXPECT_EQ(lane_.rebuild(lane_.image(1, 6)).error(), Errc::stale);
+    EXPECT_EQ(error_of(lane_.rebuild(lane_.image(1, 7))), "ok");
+  }
+}
+
+TEST_F(RedisInventory, TheFloorOfALaneThatNeverWasStaysInRedisForEver) {
+  world_.lose(lane_.lane);
+  close_up_to(4);
+  const auto keys = keys_of(lane_.lane);
+  EXPECT_EQ(ask({"HGET", keys[0], "epoch"}), "4");
+  EXPECT_EQ(ask({"PTTL", keys[0]}), "-1");
+  for (std::size_t i = 1; i < 4; ++i) EXPECT_EQ(ask({"EXISTS", keys[i]}), "0");
 }
 
 TEST_F(RedisInventory, KeepsItsKeysForEverAndLeavesNoOthers) {

@@ -145,8 +145,9 @@ class TwinHistory {
 
   template <class Ask>
   void compare(const std::string& step, Ask ask) {
-    // Mostly the epoch that the lane has.
-    const auto epoch = below(15) == 0 ? static_cast<Epoch>(epoch_ + below(4)) : epoch_;
+    // Mostly the epoch that the lane has, else from one below to three above it.
+    const auto other = static_cast<Epoch>(std::max<std::uint64_t>(1, epoch_ + below(5)) - 1);
+    const auto epoch = below(15) == 0 ? other : epoch_;
     redis_.epoch = memory_.epoch = epoch;
     const std::string expected = ask(memory_);
     story_.push_back(step + " under " + std::to_string(epoch) + ": " + expected);
@@ -221,6 +222,8 @@ class TwinHistory {
   void close() {
     if (below(3) != 0) return;
     compare("close", [](LaneDriver& lane) { return error_of(lane.close()); });
+    epoch_ = std::max(epoch_, redis_.epoch);
+    highest_ = std::max(highest_, redis_.epoch);
     look();
     overdue();
   }
@@ -322,8 +325,8 @@ class TwinHistory {
   LaneDriver redis_;
   LaneDriver memory_;
   std::unique_ptr<Random> random_;
-  Epoch epoch_ = 0;            // Of the last rebuild.
-  Epoch highest_ = 0;          // Of all rebuilds.
+  Epoch epoch_ = 0;            // Of the last rebuild, or the higher one of a closing since.
+  Epoch highest_ = 0;          // Of all rebuilds and closings.
   bool ruins_ = false;         // Something is left of a lane that is not ready any more.
   bool pending_lost_ = false;  // The pending records are not part of it.
   std::vector<Attempt> attempts_;

@@ -284,17 +284,19 @@ TEST(SqliteDurability, an_epoch_whose_commit_failed_is_never_used_twice) {
   EXPECT_EQ(next().value(), 1u);
   disk.full = true;
   EXPECT_EQ(next().error(), Errc::unavailable);
-  EXPECT_EQ(run_awaitable(stores.orders->raise_fence(soon(), Fence{lane, 1})).error(),
+  EXPECT_EQ(run_awaitable(stores.orders->raise_fence(soon(), Fence{lane, 1}, std::nullopt)).error(),
             Errc::unavailable);
   EXPECT_EQ(head(stores, lane), (LaneHead{0, 1, 0, 0}));
   disk.full = false;
   disk.syncs_fail = true;
   EXPECT_EQ(next().error(), Errc::unknown);
-  EXPECT_EQ(run_awaitable(stores.orders->raise_fence(soon(), Fence{lane, 1})).error(),
+  EXPECT_EQ(run_awaitable(stores.orders->raise_fence(soon(), Fence{lane, 1}, std::nullopt)).error(),
             Errc::unknown);
   disk.syncs_fail = false;
   EXPECT_GT(next().value(), 1u);
-  EXPECT_EQ(error_of(run_awaitable(stores.orders->raise_fence(soon(), Fence{lane, 1}))), "ok");
+  EXPECT_EQ(
+      error_of(run_awaitable(stores.orders->raise_fence(soon(), Fence{lane, 1}, std::nullopt))),
+      "ok");
   EXPECT_EQ(head(stores, lane).fence, 1u);
 }
 

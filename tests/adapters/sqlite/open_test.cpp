@@ -266,5 +266,47 @@ TEST(SqliteOpen, an_empty_file_becomes_a_database) {
   EXPECT_TRUE(run_awaitable(stores.sales->create(soon(), draft_of(1))).has_value());
 }
 
+TEST(SqliteOpen, the_lease_of_a_dead_process_is_free_at_once) {
+  TempFolder folder;
+  const auto path = folder.path("sluice.db");
+  const Millis long_time{3'600'000};
+  const auto acquire = [&](SqliteStores& stores, const std::string& name,
+                           const std::string& holder) {
+    return run_awaitable(stores.control->acquire(soon(), name, holder, long_time)).value();
+  };
+  const auto dies_with_leases = [&] {
+    auto stores = open(path);
+    const bool held =
+        acquire(stores, "leader", "first").held && acquire(stores, "other", "first").held;
+    ::_exit(held ? 0 : 1);
+    return 2;
+  };
+  ASSERT_EQ(in_child(dies_with_leases), 0);
+
+  auto stores = open(path);
+  for (const auto* const name : {"leader", "other"}) {
+    const auto lease = acquire(stores, name, "second");
+    EXPECT_TRUE(lease.held) << name;
+    EXPECT_EQ(lease.term, 2u) << "the holder changed";
+  }
+  EXPECT_FALSE(acquire(stores, "leader", "third").held) << "its holder lives";
+}
+
+TEST(SqliteOpen, reopening_keeps_the_terms_of_leases_that_nobody_held) {
+  TempFolder folder;
+  const auto path = folder.path("sluice.db");
+  std::uint64_t term = 0;
+  for (int i = 0; i < 3; ++i) {
+    auto stores = open(path);
+    const std::string holder = "process " + std::to_string(i);
+    const auto lease =
+        run_awaitable(stores.control->acquire(soon(), "leader", holder, Millis{60'000})).value();
+    ASSERT_TRUE(lease.held);
+    EXPECT_GT(lease.term, term);
+    term = lease.term;
+    run_awaitable(stores.control->release(soon(), "leader", holder)).value();
+  }
+}
+
 }  // namespace
 }  // namespace sluice::test

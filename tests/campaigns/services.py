@@ -1,0 +1,225 @@
+"""A private set of Redis, Postgres and Kafka that may be stopped, frozen, killed and emptied.
+
+Postgres and Kafka are scripts/services' own, in another folder and on other ports: the script keeps
+its data beside the folder that it is called in, so a link to it makes a set of one's own. Redis is
+started here, because campaigns change how it keeps its data.
+"""
+
+import os
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+import redis
+
+from . import ROOT
+
+# Below the range from which the kernel takes ports of outgoing connections.
+PORTS = range(20_000, 32_000)
+START_TIMEOUT_S = 90
+
+DURABILITY = {
+    "aof": ["--appendonly", "yes", "--appendfsync", "everysec", "--save", ""],
+    "aof-always": ["--appendonly", "yes", "--appendfsync", "always", "--save", ""],
+    "rdb": ["--appendonly", "no", "--save", "1", "1"],
+    "none": ["--appendonly", "no", "--save", ""],
+}
+
+
+def free_ports(count):
+    """Ports that nobody listens on now, at random, so that two campaigns hardly ever meet."""
+    found = []
+    while len(found) < count:
+        port = random.SystemRandom().choice(PORTS)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        if port not in found:
+            found.append(port)
+    return found
+
+
+def wait_until(holds, timeout_s, what):
+    """Asks until `holds()`; what it raises meanwhile counts as no."""
+    until = time.monotonic() + timeout_s
+    while True:
+        try:
+            if holds():
+                return
+        except (OSError, redis.RedisError):
+            pass
+        if time.monotonic() > until:
+            raise TimeoutError(f"{what} not within {timeout_s} s")
+        time.sleep(0.02)
+
+
+def descendants(pid):
+    """The processes that `pid` started, and theirs."""
+    try:
+        listed = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except OSError:
+        return []
+    children = [int(child) for child in listed]
+    return children + [one for child in children for one in descendants(child)]
+
+
+def signal_all(pids, number):
+    for pid in pids:
+        try:
+            os.kill(pid, number)
+        except ProcessLookupError:
+            pass
+
+
+class Redis:
+    """One redis-server. `durability` names a row of DURABILITY and holds from the next start on."""
+
+    def __init__(self, folder, port):
+        self.folder = Path(folder)
+        self.port = port
+        self.url = f"redis://127.0.0.1:{port}"
+        self.durability = "aof"
+        self.process = None
+        self.client = redis.Redis(port=port, socket_timeout=3, socket_connect_timeout=3)
+
+    def start(self, **changes):
+        durability = changes.get("durability", self.durability)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with open(self.folder.parent / "redis.log", "ab") as log:
+            self.process = subprocess.Popen(
+                ["redis-server", "--bind", "127.0.0.1", "--port", str(self.port), "--dir",
+                 str(self.folder), "--maxmemory-policy", "noeviction", *DURABILITY[durability]],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        wait_until(self.client.ping, START_TIMEOUT_S, "redis answers")
+
+    def pause(self):
+        self.process.send_signal(signal.SIGSTOP)
+
+    def resume(self):
+        self.process.send_signal(signal.SIGCONT)
+
+    def kill(self):
+        if self.process and self.process.poll() is None:
+            self.process.kill()
+        if self.process:
+            self.process.wait(30)
+
+    def flush(self):
+        self.client.flushall()
+
+    def snapshot(self):
+        """Keeps what is stored now, for `roll_back`."""
+        self.client.save()
+        shutil.copyfile(self.folder / "dump.rdb", self.folder.parent / "old.rdb")
+
+    def forget(self):
+        """Not while it runs: the next start finds nothing."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def start_empty(self):
+        """Not while it runs: its data is lost."""
+        self.forget()
+        self.start()
+
+    def roll_back(self):
+        """Not while it runs: starts from the last snapshot, then keeps its data as before."""
+        self.forget()
+        self.folder.mkdir(parents=True)
+        old = self.folder.parent / "old.rdb"
+        if old.exists():
+            shutil.copyfile(old, self.folder / "dump.rdb")
+        self.start(durability="none")
+        if self.durability.startswith("aof"):
+            self.client.config_set("appendonly", "yes")
+
+
+class Scripted:
+    """A service that scripts/services looks after, in a folder (and under a lock) of its own."""
+
+    def __init__(self, name, folder, **ports):
+        self.name = name
+        self.script = self._link_script(folder / name)
+        self.environment = {**os.environ, **{f"SLUICE_TEST_{service.upper()}_PORT": str(port)
+                                             for service, port in ports.items()}}
+        self.pid = None
+
+    @staticmethod
+    def _link_script(folder):
+        scripts = folder / "scripts"
+        scripts.mkdir(parents=True, exist_ok=True)
+        for name in ("services", "packages"):
+            if not (scripts / name).is_symlink():
+                (scripts / name).symlink_to(ROOT / "scripts" / name)
+        return str(scripts / "services")
+
+    def _run(self, *arguments):
+        done = subprocess.run([self.script, *arguments], env=self.environment, text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=600)
+        if done.returncode != 0:
+            raise RuntimeError(f"scripts/services {' '.join(arguments)}: {done.stdout}")
+        return done.stdout
+
+    def start(self):
+        """Also after a kill. Returns when it answers."""
+        self._run("up", self.name)
+        wanted = f"export SLUICE_TEST_{self.name.upper()}_PID="
+        lines = self._run("env").splitlines()
+        self.pid = next(int(line[len(wanted):]) for line in lines if line.startswith(wanted))
+
+    def _family(self):
+        # The parent first: once it stands still nobody joins the family.
+        return [self.pid, *descendants(self.pid)]
+
+    def pause(self):
+        signal_all([self.pid], signal.SIGSTOP)
+        signal_all(descendants(self.pid), signal.SIGSTOP)
+
+    def resume(self):
+        signal_all(self._family(), signal.SIGCONT)
+
+    def kill(self):
+        if self.pid is None:
+            return
+        self.pause()
+        signal_all(self._family(), signal.SIGKILL)
+        self.pid = None
+
+    def wipe(self):
+        self._run("wipe", self.name)
+
+
+class Services:
+    """All three, with their data under `folder`; a context manager that leaves no process."""
+
+    def __init__(self, folder):
+        self.folder = Path(folder)
+        self.redis_port, self.postgres_port, self.kafka_port, controller = free_ports(4)
+        self.redis = Redis(self.folder / "redis", self.redis_port)
+        self.postgres = Scripted("postgres", self.folder, postgres=self.postgres_port)
+        self.kafka = Scripted("kafka", self.folder, kafka=self.kafka_port,
+                              kafka_controller=controller)
+        self.postgres_url = f"postgresql://sluice@127.0.0.1:{self.postgres_port}/sluice"
+        self.brokers = f"127.0.0.1:{self.kafka_port}"
+
+    def __enter__(self):
+        try:
+            self.redis.start()
+            self.postgres.start()
+            self.kafka.start()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        for service in (self.redis, self.postgres, self.kafka):
+            service.kill()
+        for service in (self.postgres, self.kafka):
+            service.wipe()
+        self.redis.forget()

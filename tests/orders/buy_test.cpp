@@ -1,0 +1,161 @@
+#include "sluice/orders/buy.hpp"
+
+#include <gtest/gtest.h>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "support/event_loop.hpp"
+#include "support/fake_clock.hpp"
+#include "support/fake_inventory.hpp"
+#include "support/fake_queue.hpp"
+#include "support/fake_routes.hpp"
+#include "support/fake_store.hpp"
+#include "support/store_values.hpp"
+
+namespace sluice {
+namespace {
+
+using Kind = PurchaseAnswer::Kind;
+
+const LaneId kLane{7, 0};
+
+/// Both desks on one projection, one log and one store, which applies nothing by itself.
+class BuyTest : public testing::Test {
+ protected:
+  BuyTest() {
+    sale_.id = kLane.sale;
+    sale_.terms = test::draft_of(100);
+    sale_.terms.starts_at = test::FakeClock::kStart - std::chrono::hours(1);
+    sale_.terms.ends_at = test::FakeClock::kStart + std::chrono::hours(1);
+    sale_.state = SaleState::open;
+    store_.lanes[kLane].stock = 100;
+    inventory_.open_lane(kLane, 100);
+    PurchaseDesk::Ports purchase_ports{routes_, clock_, *random_, seal_, gate_, metrics_};
+    purchases_.emplace(loop_.executor(), PurchaseSettings{}, purchase_ports);
+    OrderDesk::Ports order_ports{routes_, store_, clock_, seal_, watch_};
+    orders_.emplace(loop_.executor(), LookupSettings{}, order_ports);
+  }
+
+  PurchaseAnswer buy(std::uint64_t user, std::uint32_t quantity = 1) {
+    return loop_.finish(sluice::buy(*purchases_, *orders_, sale_, test::user_of(user), quantity));
+  }
+
+  /// "existing confirmed 2", or the code of a refusal.
+  static std::string said(const PurchaseAnswer& answer) {
+    constexpr std::string_view kKinds[] = {"queued", "confirmed", "existing"};
+    if (answer.kind == Kind::refused) return std::string(problem(answer.refusal.code).name);
+    const auto kind = static_cast<std::size_t>(answer.kind);
+    return std::string(kKinds[kind]) + ' ' + std::string(name(answer.order.status)) + ' ' +
+           std::to_string(answer.order.quantity);
+  }
+
+  /// The last order that went to the queue.
+  const OrderMessage& sent() const { return queue_.published.back().back(); }
+
+  /// Nothing but the inventory and the store, and no word of what the store did.
+  void bypass_in_doubt() {
+    queue_.decides_at_once = true;
+    queue_.receipt = [](const OrderMessage&) {
+      return test::unacknowledged();
+    };
+  }
+
+  std::size_t look_ups() const { return store_.on_find.calls() + store_.on_head.calls(); }
+
+  Credits credits_{100};
+  test::EventLoop loop_;
+  test::FakeClock clock_;
+  test::FakeInventory inventory_{clock_};
+  test::FakeQueue queue_;
+  test::FakeRoutes routes_{inventory_, queue_};
+  test::FakeOrderStore store_;
+  Metrics metrics_;
+  std::unique_ptr<Random> random_ = seeded_random(5);
+  OrderIdSeal seal_{"a secret for tests"};
+  OrderWatch watch_{2};
+  TokenBuckets buckets_{BucketSettings{}};
+  Throttle throttle_;
+  SaleGate gate_{buckets_, credits_, throttle_, *random_};
+  Sale sale_;
+  std::optional<PurchaseDesk> purchases_;
+  std::optional<OrderDesk> orders_;
+};
+
+TEST_F(BuyTest, ANewOrderAndARefusalCostNoLookUp) {
+  EXPECT_EQ(said(buy(1, 2)), "queued queued 2");
+  inventory_.lane(kLane).stock = 0;
+  EXPECT_EQ(said(buy(2)), "sold_out_for_now");
+  queue_.decides_at_once = true;
+  queue_.receipt = [](const OrderMessage& message) {
+    return test::decided(message, OrderStatus::confirmed);
+  };
+  inventory_.lane(kLane).stock = 1;
+  EXPECT_EQ(said(buy(3)), "confirmed confirmed 1");
+  EXPECT_EQ(look_ups(), 0U);
+}
+
+TEST_F(BuyTest, AnEarlierOrderThatIsDecidedCostsNoLookUp) {
+  buy(1, 2);
+  inventory_.lane(kLane).records.at(test::user_of(1)).order.status = OrderStatus::paid;
+  EXPECT_EQ(said(buy(1)), "existing paid 2");
+  EXPECT_EQ(look_ups(), 0U);
+}
+
+TEST_F(BuyTest, AnEarlierOrderIsAnsweredAsTheStoreDecidedIt) {
+  const auto first = buy(1, 2);
+  EXPECT_EQ(said(buy(1)), "existing queued 2") << "not decided yet";
+  store_.decide(sent());
+  const auto again = buy(1);
+  EXPECT_EQ(said(again), "existing confirmed 2") << "decided, and the projection does not know";
+  EXPECT_EQ(again.order.id, first.order.id);
+  EXPECT_EQ(queue_.published.size(), 1U);
+}
+
+TEST_F(BuyTest, WhileTheStoreIsSilentNobodyIsToldLessThanBefore) {
+  buy(1);
+  store_.decide(sent());
+  store_.on_find.fail(Errc::unavailable);
+  const auto silent = buy(1);
+  EXPECT_EQ(said(silent), "busy") << "somebody may have seen it confirmed";
+  EXPECT_GT(silent.refusal.retry_after, Millis{0});
+  EXPECT_EQ(said(buy(1)), "existing confirmed 1");
+
+  buy(2);
+  store_.on_head.fail(Errc::unknown);
+  EXPECT_EQ(said(buy(2)), "busy") << "without the fence nobody knows whether it still counts";
+  EXPECT_EQ(said(buy(2)), "existing queued 1");
+}
+
+TEST_F(BuyTest, WhatNoLogHoldsIsPromisedOnlyOnceTheStoreHasIt) {
+  bypass_in_doubt();
+  EXPECT_EQ(said(buy(1, 2)), "outcome_unknown");
+  const auto again = buy(1);
+  EXPECT_EQ(said(again), "outcome_unknown");
+  EXPECT_GT(again.refusal.retry_after, Millis{0});
+  EXPECT_EQ(store_.on_find.calls(), 1U) << "it was looked for";
+  store_.decide(sent());
+  EXPECT_EQ(said(buy(1)), "existing confirmed 2");
+}
+
+TEST_F(BuyTest, ARejectedOrderThatIsNotSettledYetMayBeTriedAgain) {
+  const auto first = buy(1);
+  store_.lanes[kLane].stock = 0;
+  store_.decide(sent());
+  const auto unsettled = buy(1);
+  EXPECT_EQ(said(unsettled), "busy");
+  EXPECT_GT(unsettled.refusal.retry_after, Millis{0});
+  inventory_.lane(kLane).records.clear();
+  const auto second = buy(1);
+  EXPECT_EQ(said(second), "queued queued 1");
+  EXPECT_NE(second.order.id, first.order.id);
+}
+
+TEST_F(BuyTest, AnOrderThatTheFenceRefusesIsNotPromisedAgain) {
+  buy(1);
+  store_.lanes[kLane].fence = 2;
+  EXPECT_EQ(said(buy(1)), "busy");
+}
+
+}  // namespace
+}  // namespace sluice

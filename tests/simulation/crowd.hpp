@@ -1,0 +1,98 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "simulation/ledger.hpp"
+#include "simulation/node.hpp"
+
+namespace sluice::simulation {
+
+/// The nodes as clients see them: some of them dead.
+using Cluster = std::vector<std::unique_ptr<Node>>;
+
+/// The users: they buy, click twice, ask again when refused, look their orders up, remember every
+/// answer and notice every contradiction.
+class Crowd {
+ public:
+  Crowd(Services services, Cluster& nodes, Ledger& ledger);
+
+  /// One more user, who comes at `at` and asks until `until`.
+  void add(SaleId sale, UserId user, std::uint32_t quantity, Ticks at, Ticks until);
+
+  /// Who still has a request to make, or an order whose end he does not know; empty: nobody.
+  std::string missing() const;
+
+  /// At rest: every acknowledged order must have come to the end that its row says, and every order
+  /// must be known to its user.
+  void settle_accounts();
+
+  std::uint64_t requests() const { return requests_; }
+
+ private:
+  enum class Seen : std::uint8_t { nothing, queued, confirmed, rejected };
+
+  struct Known {
+    OrderId id;
+    Seen seen = Seen::nothing;
+    RejectReason reason = RejectReason::none;
+  };
+
+  struct User {
+    UserId id;
+    SaleId sale = 0;
+    std::uint32_t quantity = 1;
+    Ticks until;
+    std::vector<Known> orders;
+    unsigned under_way = 0;
+    unsigned revisits = 0;
+    bool acting = false;
+    bool doubt = false;  ///< An answer never came, or left open what happened.
+    bool content = false;
+  };
+
+  /// One request, from the click to its answer or the client's patience.
+  struct Request {
+    std::size_t user = 0;
+    std::vector<Known> known;  ///< When it was sent: what comes back must not contradict it.
+    OrderId id;                ///< Of a look-up.
+    bool over = false;
+  };
+  using RequestPtr = std::shared_ptr<Request>;
+
+  void act_later(std::size_t user, Millis first, Millis last);
+  void act(std::size_t user);
+  void buy(std::size_t user);
+  void look(std::size_t user, const Known& order);
+  void mine(std::size_t user);
+  void send(const RequestPtr& request, std::function<void(Node&)> work);
+  RequestPtr request(std::size_t user);
+  /// Carries an answer back, unless it is lost.
+  void carry(const RequestPtr& request, std::function<void()> receive);
+  bool end(const RequestPtr& request);
+
+  void bought(const RequestPtr& request, const PurchaseAnswer& answer);
+  void looked(const RequestPtr& request, const LookUp& answer);
+  void was_mine(const RequestPtr& request, const LookUp& answer);
+  void refused(std::size_t user, Code code);
+  void learn(const RequestPtr& request, const OrderId& id, OrderStatus status, RejectReason reason);
+  const Known* open_order(const User& user) const;
+
+  Who who(std::size_t user) const { return kUsers + static_cast<Who>(user); }
+
+  Services services_;
+  Cluster& nodes_;
+  Ledger& ledger_;
+  std::vector<User> users_;
+  std::uint64_t requests_ = 0;
+
+ public:
+  std::uint32_t lose = 0;  ///< Answers lost on the way to the client, in a million.
+};
+
+}  // namespace sluice::simulation

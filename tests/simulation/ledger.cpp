@@ -1,0 +1,175 @@
+#include "simulation/ledger.hpp"
+
+#include <algorithm>
+
+#include "simulation/clock.hpp"
+
+namespace sluice::simulation {
+namespace {
+
+std::string text(LaneId lane) {
+  return "lane " + std::to_string(lane.sale) + ":" + std::to_string(lane.index);
+}
+
+std::int64_t number(LaneId lane) { return lane.sale * 10 + lane.index; }
+
+}  // namespace
+
+Ledger::Ledger(const Scheduler& scheduler, Story& story, Store& store, Redis& redis, Log& log)
+    : scheduler_(scheduler), story_(story), store_(store), redis_(redis) {
+  store.on_commit = [this](LaneId lane) {
+    committed(lane);
+  };
+  store.on_fence = [this](Fence fence) {
+    story_.note(kWorld, "lane {}: the fence is raised to {}", number(fence.lane), fence.epoch);
+  };
+  redis.on_grant = [this](LaneId lane, const Attempt& attempt) {
+    granted(lane, attempt);
+  };
+  redis.on_open = [this](LaneId lane, Epoch epoch) {
+    opened(lane, epoch);
+  };
+  redis.on_loss = [this](const OrderId& id) {
+    ++figures.lost;
+    story_.note(kWorld, "reservation {} is lost", brief(id));
+  };
+  log.on_append = [this](const Log::Record& record) {
+    appended(record);
+  };
+}
+
+void Ledger::committed(LaneId id) {
+  const auto& lane = store_.lanes().at(id);
+  auto& before = heads_[id];
+  const auto& now = lane.head;
+  if (now.fence < before.fence || now.newest < before.newest || now.by_store < before.by_store) {
+    story_.violate(text(id) + ": an epoch went back");
+  }
+  if (now.seller() == Seller::store && before.seller() != Seller::store) {
+    ++figures.by_store;
+    store_sold_.insert(id);
+  }
+  before = now;
+
+  std::int64_t live = 0;
+  std::map<UserId, int> orders;
+  for (const auto& [order, row] : store_.rows()) {
+    const auto& message = row.message;
+    if (message.lane.sale != id.sale || !is_live(row.status)) continue;
+    if (message.lane == id) live += message.quantity;
+    if (++orders[message.user] > 1) {
+      story_.violate("user " + message.user.text() + " has two live orders in one sale");
+    }
+  }
+  if (lane.stock < 0 || lane.stock + live != lane.initial) {
+    story_.violate(text(id) + ": began with " + std::to_string(lane.initial) + " units, has " +
+                   std::to_string(lane.stock) + " left and sold " + std::to_string(live));
+  }
+}
+
+void Ledger::granted(LaneId lane, const Attempt& attempt) {
+  ++figures.grants;
+  story_.note(kWorld, "redis grants {} of lane {} under epoch {}: {}", attempt.quantity,
+              number(lane), attempt.id.epoch(), brief(attempt.id));
+  const auto& terms = store_.sales().at(lane.sale).terms;
+  const auto now = wall_time(scheduler_);
+  if (now < terms.starts_at || now >= terms.ends_at) {
+    story_.violate(text(lane) + ": a grant outside the sale's window");
+  }
+  // What is granted below the fence will never be an order: a Redis that was away comes back.
+  if (attempt.id.epoch() < store_.lanes().at(lane).head.fence) return;
+  const auto enforced = enforced_.find(lane.sale);
+  // Another operator's older command may have taken effect after this one's.
+  const bool undone = store_.sales().at(lane.sale).state == SaleState::open;
+  if (enforced != enforced_.end() && enforced->second != SaleState::open && !undone) {
+    story_.violate(text(lane) + ": a grant after an operator was told that the sale is " +
+                   std::string(name(enforced->second)));
+  }
+}
+
+void Ledger::opened(LaneId lane, Epoch epoch) {
+  ++figures.openings;
+  story_.note(kWorld, "redis opens lane {} under epoch {} with {} units", number(lane), epoch,
+              redis_.lanes().at(lane).stock);
+  auto& before = opened_[lane];
+  if (epoch <= before) {
+    story_.violate(text(lane) + ": epoch " + std::to_string(epoch) + " was opened though epoch " +
+                   std::to_string(before) + " had been");
+  }
+  before = epoch;
+}
+
+void Ledger::appended(const Log::Record& record) {
+  if (const auto* fence = std::get_if<Fence>(&record)) {
+    auto& highest = fence_logged_[fence->lane];
+    highest = std::max(highest, fence->epoch);
+    story_.note(kWorld, "the log has fence {} of lane {}", fence->epoch, number(fence->lane));
+    return;
+  }
+  const auto* message = std::get_if<OrderMessage>(&record);
+  if (message == nullptr) return;
+  const bool in_time = message->epoch >= fence_logged_[message->lane];
+  if (in_time) logged_in_time_.insert(message->id);
+  if (!in_time) ++figures.late;
+  story_.note(kWorld,
+              in_time ? "the log has order {} of lane {}" : "too late, the log has {} of {}",
+              brief(message->id), number(message->lane));
+}
+
+std::uint64_t Ledger::asked(SaleId sale) {
+  // Until he is told, nothing is promised.
+  enforced_.erase(sale);
+  return ++last_asked_;
+}
+
+void Ledger::enforced(SaleId sale, SaleState state, std::uint64_t ticket) {
+  if (ticket == last_asked_) enforced_[sale] = state;
+}
+
+std::string Ledger::judge(const OrderId& id, LaneId lane, OrderStatus status,
+                          RejectReason reason) const {
+  const auto what = "order " + std::to_string(brief(id));
+  const auto row = store_.rows().find(id);
+  if (row != store_.rows().end()) {
+    const bool same = row->second.status == status && row->second.reason == reason;
+    if (!same) return what + ": its owner was not told what its row says";
+  } else if (status != OrderStatus::rejected || reason != RejectReason::fenced) {
+    return what + ": its owner was told of an outcome that no row has";
+  }
+  if (status != OrderStatus::rejected) return "";
+  if (forced_.contains(lane.sale)) return "";
+  if (reason != RejectReason::fenced) {
+    return what + " was acknowledged and then rejected: " + std::string(name(reason));
+  }
+  if (logged_in_time_.contains(id))
+    return what + " was in the log before the fence that refused it";
+  // Whoever took the lane from Redis could not ask it what it held.
+  if (store_sold_.contains(lane)) return "";
+  if (!redis_trouble_) return what + " was fenced though Redis had it all the time";
+  return "";
+}
+
+std::string Ledger::unrest() const {
+  for (const auto& [id, lane] : store_.lanes()) {
+    const auto& sale = store_.sales().at(id.sale);
+    // Nobody keeps the lanes of a closed sale any more.
+    if (sale.state == SaleState::draft || sale.state == SaleState::closed) continue;
+    const auto where = text(id) + ": ";
+    const auto view = redis_.view(id).value();
+    if (lane.head.seller() != Seller::inventory) return where + "the store still sells it";
+    if (lane.head.newest > lane.head.fence) return where + "a fence is on its way";
+    if (!view.ready || view.epoch != lane.head.fence) return where + "it is not ready";
+    if (lane.head.suspected()) return where + "a rebuild is asked for";
+    if (view.window != window_of(sale)) return where + "its window is not the sale's";
+    if (view.pending != 0) return where + "reservations are undecided";
+    if (view.stock != lane.stock) {
+      return where + "Redis has " + std::to_string(view.stock) + " units, the store " +
+             std::to_string(lane.stock);
+    }
+  }
+  return "";
+}
+
+bool Ledger::sold_out(LaneId lane) const { return store_.lanes().at(lane).stock == 0; }
+
+}  // namespace sluice::simulation

@@ -1,0 +1,328 @@
+#include "simulation/node.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <utility>
+
+#include "sluice/adapters/direct/store_inventory.hpp"
+#include "sluice/fulfilment/fulfilment.hpp"
+#include "sluice/orders/buy.hpp"
+#include "sluice/orders/failover_queue.hpp"
+#include "sluice/orders/guarded.hpp"
+#include "sluice/recovery/control.hpp"
+#include "sluice/recovery/flow_routes.hpp"
+
+#include "simulation/clock.hpp"
+#include "simulation/direct.hpp"
+
+namespace sluice::simulation {
+namespace {
+
+namespace asio = boost::asio;
+
+// The upkeep of real threads comes every 50 ms; here it comes late, to save steps.
+constexpr Millis kUpkeepSloth{1500};
+constexpr Millis kSweepEvery{500};
+
+BreakerSettings eager(BreakerSettings settings) {
+  settings.calls_min = 5;
+  return settings;
+}
+
+asio::awaitable<void> sweep(OrderWatch& watch, Clock& clock) {
+  for (;;) {
+    watch.sweep(clock.ticks());
+    co_await clock.sleep_until(clock.ticks() + kSweepEvery);
+  }
+}
+
+/// Runs a coroutine on a thread; what it throws is a defect.
+void spawn(Thread& thread, Story& story, asio::awaitable<void> work) {
+  thread.wake();
+  asio::co_spawn(thread.context(), std::move(work), [&story](std::exception_ptr thrown) {
+    if (!thrown) return;
+    try {
+      std::rethrow_exception(thrown);
+    } catch (const std::exception& e) {
+      story.violate(std::string("an exception left a coroutine: ") + e.what());
+    }
+  });
+}
+
+}  // namespace
+
+/// What the threads of the node share.
+struct Node::Shared {
+  Shared(std::uint64_t seed, const RecoverySettings& recovery) : random(seed), settings(recovery) {}
+
+  NodeRandom random;
+  RecoverySettings settings;
+  FulfilmentSettings fulfilment;
+  Skew skew;
+  SaleBook book{std::make_shared<SaleSnapshot>()};
+  Readiness readiness{std::make_shared<ReadyState>()};
+  TokenBuckets sale_buckets{BucketSettings{0, 1, 4}};
+  Credits credits{1000};
+  Breaker inventory_breaker{eager({})};
+  Breaker queue_breaker{eager({})};
+  CallMeter direct;
+  Throttle throttle;
+  Flow flow{std::make_shared<FlowState>()};
+};
+
+struct Node::Http {
+  Http(const Services& services, Who number, Shared& shared)
+      : thread(services.scheduler),
+        clock(thread, shared.skew, Millis{20}),
+        lazy_clock(thread, shared.skew, kUpkeepSloth),
+        caller{thread, number},
+        inventory(create_inventory(services.network, caller, services.redis)),
+        log(create_queue(services.network, caller, services.log)),
+        store(create_order_store(services.network, caller, services.store)),
+        results(create_result_feed(services.network, caller, services.results)),
+        store_inventory(create_store_inventory(*store)),
+        applying(create_direct(*store, clock)),
+        guarded(create_guarded_inventory(*inventory, shared.inventory_breaker, clock)),
+        direct(create_guarded_queue(*applying, nullptr, &shared.direct, clock)),
+        failover(create_failover_queue(*log, *direct, shared.queue_breaker, clock)),
+        routes(shared.flow, {*guarded, *failover, *store_inventory, *direct}),
+        gate(shared.sale_buckets, shared.credits, shared.throttle, shared.random),
+        watch(1000),
+        purchases(thread.executor(), {},
+                  {routes, lazy_clock, shared.random, services.seal, gate, services.metrics}),
+        orders(thread.executor(), {}, {routes, *store, clock, services.seal, watch}) {
+    results->listen([this](const std::vector<Outcome>& news) { watch.news(news); });
+    spawn(thread, services.story, purchases.upkeep());
+    spawn(thread, services.story, sweep(watch, lazy_clock));
+  }
+
+  Thread thread;
+  NodeClock clock;
+  NodeClock lazy_clock;
+  Caller caller;
+  std::unique_ptr<Inventory> inventory;
+  std::unique_ptr<OrderQueue> log;
+  std::unique_ptr<OrderStore> store;
+  std::unique_ptr<ResultFeed> results;
+  std::unique_ptr<Inventory> store_inventory;
+  std::unique_ptr<OrderQueue> applying;
+  std::unique_ptr<Inventory> guarded;
+  std::unique_ptr<OrderQueue> direct;
+  std::unique_ptr<OrderQueue> failover;
+  FlowRoutes routes;
+  SaleGate gate;
+  OrderWatch watch;
+  PurchaseDesk purchases;
+  OrderDesk orders;
+};
+
+struct Node::Fulfilment {
+  Fulfilment(const Services& services, Who number, Shared& shared)
+      : thread(services.scheduler),
+        clock(thread, shared.skew, Millis{20}),
+        caller{thread, number},
+        inventory(create_inventory(services.network, caller, services.redis)),
+        store(create_order_store(services.network, caller, services.store)),
+        results(create_result_feed(services.network, caller, services.results)),
+        feed(create_feed(services.network, caller, services.log, *store, clock)),
+        fulfilment(shared.fulfilment,
+                   {*feed, *store, *inventory, *results, clock, services.metrics}) {
+    spawn(thread, services.story, fulfilment.run());
+  }
+
+  Thread thread;
+  NodeClock clock;
+  Caller caller;
+  std::unique_ptr<Inventory> inventory;
+  std::unique_ptr<OrderStore> store;
+  std::unique_ptr<ResultFeed> results;
+  std::unique_ptr<OrderFeed> feed;
+  sluice::Fulfilment fulfilment;
+};
+
+struct Node::Control {
+  Control(const Services& services, Who number, unsigned life, Shared& shared)
+      : thread(services.scheduler),
+        clock(thread, shared.skew, Millis{20}),
+        caller{thread, number},
+        inventory(create_inventory(services.network, caller, services.redis)),
+        queue(create_queue(services.network, caller, services.log)),
+        orders(create_order_store(services.network, caller, services.store)),
+        sales(create_sale_store(services.network, caller, services.store)),
+        lease(create_control_store(services.network, caller, services.store)),
+        results(create_result_feed(services.network, caller, services.results)),
+        lanes(shared.settings, order_log(services),
+              {*inventory, *queue, *orders, *results, clock, services.metrics}),
+        auditor(shared.settings.call_timeout, {*inventory, *orders, clock, services.metrics}),
+        flow({}, shared.settings.call_timeout, order_log(services),
+             {*orders, shared.flow, shared.throttle, shared.direct, shared.queue_breaker,
+              [this] { return log_end(); }, clock, services.metrics}),
+        network(services.network),
+        log(services.log),
+        control(
+            shared.settings, "node " + std::to_string(number) + "/" + std::to_string(life),
+            dependencies(),
+            {*sales, *orders, *lease, lanes, auditor, flow, shared.book, shared.readiness, clock}) {
+    spawn(thread, services.story, control.run());
+  }
+
+  static OrderLog order_log(const Services& services) {
+    return {kTopic, services.log.partitions()};
+  }
+
+  std::optional<std::int64_t> log_end() const {
+    if (network.is_down(Service::log)) return std::nullopt;
+    return log.end();
+  }
+
+  Task<> ping(Service service, Ticks deadline) {
+    auto work = []() -> Result<void> {
+      return {};
+    };
+    return network.call<void>(caller, service, deadline, std::move(work));
+  }
+
+  std::vector<Dependency> dependencies() {
+    using Role = Dependency::Role;
+    const auto of = [this](Role role, Service service) {
+      return Dependency{role, [this, service](Ticks deadline) { return ping(service, deadline); },
+                        "wait"};
+    };
+    return {of(Role::store, Service::store), of(Role::inventory, Service::redis),
+            of(Role::queue, Service::log)};
+  }
+
+  Thread thread;
+  NodeClock clock;
+  Caller caller;
+  std::unique_ptr<Inventory> inventory;
+  std::unique_ptr<OrderQueue> queue;
+  std::unique_ptr<OrderStore> orders;
+  std::unique_ptr<SaleStore> sales;
+  std::unique_ptr<ControlStore> lease;
+  std::unique_ptr<ResultFeed> results;
+  LaneKeeper lanes;
+  Auditor auditor;
+  FlowKeeper flow;
+  Network& network;
+  Log& log;
+  sluice::Control control;
+};
+
+namespace {
+
+RecoverySettings recovery_settings() {
+  RecoverySettings settings;
+  settings.busy_tick = Millis{300};
+  return settings;
+}
+
+using Book = std::shared_ptr<const SaleSnapshot>;
+
+// The snapshot stays alive for as long as the request.
+asio::awaitable<void> serve_buy(PurchaseDesk& desk, OrderDesk& orders, Book book, SaleId id,
+                                UserId user, std::uint32_t quantity, Node::Bought answer) {
+  PurchaseAnswer given;
+  if (const auto* sale = book->find(id)) {
+    given = co_await sluice::buy(desk, orders, *sale, std::move(user), quantity);
+  } else {
+    given.refusal = {book->loaded ? Code::unknown_sale : Code::busy, {}};
+  }
+  answer(std::move(given));
+}
+
+LookUp without_sale(const Book& book) {
+  return Refusal{book->loaded ? Code::unknown_sale : Code::busy, {}};
+}
+
+asio::awaitable<void> serve_find(OrderDesk& desk, Book book, SaleId sale_id, OrderId id,
+                                 UserId user, Millis patience, Node::Looked answer) {
+  const auto* sale = book->find(sale_id);
+  if (sale == nullptr) {
+    answer(without_sale(book));
+    co_return;
+  }
+  auto looked = co_await desk.wait(*sale, id, std::move(user), patience);
+  answer(std::move(looked));
+}
+
+asio::awaitable<void> serve_mine(OrderDesk& desk, Book book, SaleId sale_id, UserId user,
+                                 Node::Looked answer) {
+  const auto* sale = book->find(sale_id);
+  if (sale == nullptr) {
+    answer(without_sale(book));
+    co_return;
+  }
+  auto looked = co_await desk.mine(*sale, std::move(user));
+  answer(std::move(looked));
+}
+
+asio::awaitable<void> command_state(SaleDesk& desk, SaleId sale, SaleState state,
+                                    std::function<void(bool)> answer) {
+  const auto done = co_await desk.set_state(sale, state);
+  answer(done.has_value());
+}
+
+asio::awaitable<void> command_rebuild(SaleDesk& desk, SaleId sale, bool force) {
+  co_await desk.rebuild(sale, force);
+}
+
+asio::awaitable<void> command_hold(SaleDesk& desk, std::optional<FlowMode> mode,
+                                   std::function<void(bool)> answer) {
+  const auto done = co_await desk.hold(mode);
+  answer(done.has_value());
+}
+
+}  // namespace
+
+Node::Node(Services services, Who number, unsigned life) : services_(services), number_(number) {
+  shared_ = std::make_unique<Shared>(services_.scheduler.rng().next(), recovery_settings());
+  shared_->fulfilment.poll = Millis{1000};
+  http_ = std::make_unique<Http>(services_, number, *shared_);
+  fulfilment_ = std::make_unique<Fulfilment>(services_, number, *shared_);
+  control_ = std::make_unique<Control>(services_, number, life, *shared_);
+}
+
+Node::~Node() = default;
+
+void Node::buy(SaleId sale, UserId user, std::uint32_t quantity, Bought answer) {
+  spawn(http_->thread, services_.story,
+        serve_buy(http_->purchases, http_->orders, shared_->book.get(), sale, std::move(user),
+                  quantity, std::move(answer)));
+}
+
+void Node::find(SaleId sale, OrderId id, UserId user, Millis patience, Looked answer) {
+  spawn(http_->thread, services_.story,
+        serve_find(http_->orders, shared_->book.get(), sale, id, std::move(user), patience,
+                   std::move(answer)));
+}
+
+void Node::mine(SaleId sale, UserId user, Looked answer) {
+  spawn(http_->thread, services_.story,
+        serve_mine(http_->orders, shared_->book.get(), sale, std::move(user), std::move(answer)));
+}
+
+void Node::set_state(SaleId sale, SaleState state, std::function<void(bool)> answer) {
+  spawn(control_->thread, services_.story,
+        command_state(control_->control, sale, state, std::move(answer)));
+}
+
+void Node::rebuild(SaleId sale, bool force) {
+  spawn(control_->thread, services_.story, command_rebuild(control_->control, sale, force));
+}
+
+void Node::hold(std::optional<FlowMode> mode, std::function<void(bool)> answer) {
+  spawn(control_->thread, services_.story,
+        command_hold(control_->control, mode, std::move(answer)));
+}
+
+void Node::freeze(bool frozen) {
+  http_->thread.freeze(frozen);
+  fulfilment_->thread.freeze(frozen);
+  control_->thread.freeze(frozen);
+}
+
+void Node::jump(Millis by) { shared_->skew.by += by; }
+
+void Node::set_clock() { shared_->skew.by = Millis{0}; }
+
+}  // namespace sluice::simulation

@@ -1,0 +1,256 @@
+#include "simulation/store.hpp"
+
+#include <algorithm>
+
+#include "sluice/base/mutation.hpp"
+
+namespace sluice::simulation {
+namespace {
+
+constexpr std::size_t kMessagesMax = 4'096;
+constexpr std::size_t kUsersMax = 1'024;
+
+Outcome outcome_of(const OrderMessage& message, OrderStatus status, RejectReason reason) {
+  return {message.id, status, reason};
+}
+
+Outcome rejected(const OrderMessage& message, RejectReason reason) {
+  return outcome_of(message, OrderStatus::rejected, reason);
+}
+
+bool valid(const OffsetRange& range) {
+  return !range.topic.empty() && range.partition >= 0 && range.begin >= 0 &&
+         range.next >= range.begin;
+}
+
+}  // namespace
+
+Result<std::vector<Outcome>> Store::apply(const std::vector<OrderMessage>& messages,
+                                          const std::optional<OffsetRange>& range) {
+  if (messages.size() > kMessagesMax) return Errc::overloaded;
+  if (range && !valid(*range)) return Errc::invalid;
+  if (range) {
+    auto& position = positions_[{range->topic, range->partition}];
+    if (position.next != range->begin && !mutant("store.position_unchecked")) return Errc::stale;
+    position.next = range->next;
+    position.log_time = std::max(position.log_time, range->log_time);
+  }
+  if (range && mutant("store.fence_before_messages")) {
+    for (const auto& fence : range->fences) (void)raise_fence(fence, std::nullopt);
+  }
+  std::vector<Outcome> outcomes;
+  outcomes.reserve(messages.size());
+  for (const auto& message : messages) outcomes.push_back(decide(message));
+  if (range) {
+    for (const auto& fence : range->fences) (void)raise_fence(fence, std::nullopt);
+  }
+  for (std::size_t i = 0; i < messages.size(); ++i) {
+    if (i == 0 || messages[i].lane != messages[i - 1].lane) on_commit(messages[i].lane);
+  }
+  return outcomes;
+}
+
+Outcome Store::decide(const OrderMessage& message) {
+  const auto found = lanes_.find(message.lane);
+  const bool sane =
+      message.quantity > 0 && !message.user.text().empty() && message.epoch <= kEpochMax;
+  if (found == lanes_.end() || !sane ||
+      message.quantity > sales_.at(message.lane.sale).terms.limit_per_order) {
+    return rejected(message, RejectReason::invalid);
+  }
+  auto& lane = found->second;
+  if (mutant("store.user_before_order") && live_.contains({message.lane.sale, message.user})) {
+    return rejected(message, RejectReason::duplicate);
+  }
+  if (const auto row = rows_.find(message.id); row != rows_.end()) {
+    const auto& known = row->second;
+    const bool same =
+        known.message.lane.sale == message.lane.sale && known.message.user == message.user;
+    if (!same) return rejected(message, RejectReason::invalid);
+    return outcome_of(message, known.status, known.reason);
+  }
+  if (message.epoch < lane.head.fence && !mutant("store.no_fence")) {
+    return rejected(message, RejectReason::fenced);
+  }
+  if (live_.contains({message.lane.sale, message.user}) && !mutant("store.two_live_orders")) {
+    note_divergence(lane, message);
+    return insert(message, OrderStatus::rejected, RejectReason::duplicate);
+  }
+  if (message.quantity > lane.stock) {
+    note_divergence(lane, message);
+    return insert(message, OrderStatus::rejected, RejectReason::stock);
+  }
+  lane.stock -= message.quantity;
+  live_[{message.lane.sale, message.user}] = message.id;
+  return insert(message, OrderStatus::confirmed, RejectReason::none);
+}
+
+Outcome Store::insert(const OrderMessage& message, OrderStatus status, RejectReason reason) {
+  rows_.emplace(message.id, Row{message, status, reason});
+  return outcome_of(message, status, reason);
+}
+
+void Store::note_divergence(Lane& lane, const OrderMessage& message) {
+  const bool current = message.epoch == lane.head.fence;
+  if (current && lane.head.seller() == Seller::inventory) lane.head.suspect = lane.head.fence;
+}
+
+Order Store::order_of(const Row& row) const {
+  const auto& terms = sales_.at(row.message.lane.sale).terms;
+  Order order;
+  order.id = row.message.id;
+  order.lane = row.message.lane;
+  order.user = row.message.user;
+  order.quantity = row.message.quantity;
+  order.status = row.status;
+  order.reason = row.reason;
+  order.unit_price_minor = terms.unit_price_minor;
+  order.currency = terms.currency;
+  order.created_at = row.message.reserved_at;
+  return order;
+}
+
+std::optional<OrderView> Store::live_view(SaleId sale, const UserId& user) const {
+  const auto found = live_.find({sale, user});
+  if (found == live_.end()) return std::nullopt;
+  const auto& row = rows_.at(found->second);
+  return OrderView{row.message.id, row.status, row.message.quantity};
+}
+
+Result<std::vector<std::optional<Order>>> Store::find(const std::vector<OrderKey>& keys) const {
+  if (keys.size() > kMessagesMax) return Errc::overloaded;
+  std::vector<std::optional<Order>> orders(keys.size());
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    const auto row = rows_.find(keys[i].id);
+    if (row == rows_.end()) continue;
+    const auto& message = row->second.message;
+    if (message.lane.sale != keys[i].sale || message.user != keys[i].user) continue;
+    orders[i] = order_of(row->second);
+  }
+  return orders;
+}
+
+Result<std::optional<Order>> Store::find_live(SaleId sale, const UserId& user) const {
+  std::optional<Order> order;
+  const auto found = live_.find({sale, user});
+  if (found != live_.end()) order = order_of(rows_.at(found->second));
+  return order;
+}
+
+Result<LaneHead> Store::head(LaneId lane) const {
+  const auto found = lanes_.find(lane);
+  if (found == lanes_.end()) return Errc::not_found;
+  return found->second.head;
+}
+
+Result<Epoch> Store::next_epoch(LaneId lane, Seller seller) {
+  const auto found = lanes_.find(lane);
+  if (found == lanes_.end()) return Errc::not_found;
+  auto& head = found->second.head;
+  if (head.newest >= kEpochMax) return Errc::overloaded;
+  ++head.newest;
+  if (seller == Seller::store) head.by_store = head.newest;
+  on_commit(lane);
+  return head.newest;
+}
+
+Result<void> Store::raise_fence(Fence fence, std::optional<Epoch> seen) {
+  const auto found = lanes_.find(fence.lane);
+  if (found == lanes_.end()) return {};
+  auto& head = found->second.head;
+  if (seen && head.fence != *seen) return Errc::stale;
+  if (fence.epoch > head.newest || fence.epoch <= head.fence) return {};
+  head.fence = fence.epoch;
+  on_fence(fence);
+  on_commit(fence.lane);
+  return {};
+}
+
+Result<void> Store::suspect(LaneId lane) {
+  const auto found = lanes_.find(lane);
+  if (found == lanes_.end()) return Errc::not_found;
+  found->second.head.suspect = found->second.head.fence;
+  return {};
+}
+
+Result<LaneImage> Store::image(LaneId id) const {
+  const auto found = lanes_.find(id);
+  if (found == lanes_.end()) return Errc::not_found;
+  const auto& sale = sales_.at(id.sale);
+  LaneImage image;
+  image.lane = id;
+  image.epoch = found->second.head.fence;
+  image.window = window_of(sale);
+  image.stock = found->second.stock;
+  image.limit_per_order = sale.terms.limit_per_order;
+  for (const auto& [buyer, order] : live_) {
+    const auto& row = rows_.at(order);
+    if (row.message.lane != id) continue;
+    image.winners.emplace_back(buyer.second,
+                               OrderView{row.message.id, row.status, row.message.quantity});
+  }
+  return image;
+}
+
+Result<Standing> Store::standing(LaneId id, const std::vector<UserId>& users) const {
+  if (users.size() > kUsersMax) return Errc::overloaded;
+  const auto found = lanes_.find(id);
+  if (found == lanes_.end()) return Errc::not_found;
+  const auto& sale = sales_.at(id.sale);
+  Standing standing;
+  standing.head = found->second.head;
+  standing.stock = found->second.stock;
+  standing.window = window_of(sale);
+  standing.open = phase(sale, clock_.now()) == WindowPhase::open;
+  for (const auto& user : users) standing.orders.push_back(live_view(id.sale, user));
+  return standing;
+}
+
+Result<std::int64_t> Store::position(const std::string& topic, std::int32_t partition) const {
+  const auto found = positions_.find({topic, partition});
+  return found == positions_.end() ? 0 : found->second.next;
+}
+
+Result<LogProgress> Store::progress(const std::string& topic, std::int32_t partitions) const {
+  LogProgress progress;
+  std::optional<TimePoint> through;
+  bool complete = partitions > 0;
+  for (std::int32_t partition = 0; partition < partitions; ++partition) {
+    const auto found = positions_.find({topic, partition});
+    if (found == positions_.end()) {
+      complete = false;
+      continue;
+    }
+    progress.applied += found->second.next;
+    through = through ? std::min(*through, found->second.log_time) : found->second.log_time;
+  }
+  if (complete) progress.through = through;
+  return progress;
+}
+
+Result<std::vector<LaneFigures>> Store::audit(SaleId sale) const {
+  std::vector<LaneFigures> figures;
+  for (auto it = lanes_.lower_bound({sale, 0}); it != lanes_.end() && it->first.sale == sale;
+       ++it) {
+    LaneFigures lane;
+    lane.lane = it->first;
+    lane.head = it->second.head;
+    lane.initial = it->second.initial;
+    lane.stock = it->second.stock;
+    figures.push_back(lane);
+  }
+  if (figures.empty()) return figures;
+  for (const auto& [id, row] : rows_) {
+    if (row.message.lane.sale != sale) continue;
+    auto& lane = figures.at(row.message.lane.index);
+    if (is_live(row.status)) {
+      lane.live_units += row.message.quantity;
+      ++lane.live_orders;
+    }
+    lane.rejected_stock += row.reason == RejectReason::stock;
+    lane.rejected_duplicate += row.reason == RejectReason::duplicate;
+  }
+  return figures;
+}
+
+}  // namespace sluice::simulation

@@ -1,0 +1,105 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "sluice/catalog/sale_store.hpp"
+#include "sluice/orders/order_store.hpp"
+#include "sluice/recovery/control_store.hpp"
+
+#include "simulation/network.hpp"
+
+namespace sluice::simulation {
+
+/// The truth, as a database would keep it. Each function is one transaction.
+class Store {
+ public:
+  struct Row {
+    OrderMessage message;
+    OrderStatus status = OrderStatus::queued;
+    RejectReason reason = RejectReason::none;
+  };
+
+  struct Lane {
+    std::int64_t initial = 0;
+    std::int64_t stock = 0;
+    LaneHead head;
+  };
+
+  explicit Store(const Clock& clock) : clock_(clock) {}
+
+  /// Called after a transaction that touched the lane.
+  std::function<void(LaneId)> on_commit = [](LaneId) {
+  };
+  /// Called when a fence was raised, within the transaction.
+  std::function<void(Fence)> on_fence = [](Fence) {
+  };
+
+  Result<std::vector<Outcome>> apply(const std::vector<OrderMessage>& messages,
+                                     const std::optional<OffsetRange>& range);
+  Result<std::vector<std::optional<Order>>> find(const std::vector<OrderKey>& keys) const;
+  Result<std::optional<Order>> find_live(SaleId sale, const UserId& user) const;
+  Result<LaneHead> head(LaneId lane) const;
+  Result<Epoch> next_epoch(LaneId lane, Seller seller);
+  Result<void> raise_fence(Fence fence, std::optional<Epoch> seen);
+  Result<void> suspect(LaneId lane);
+  Result<LaneImage> image(LaneId lane) const;
+  Result<Standing> standing(LaneId lane, const std::vector<UserId>& users) const;
+  Result<std::int64_t> position(const std::string& topic, std::int32_t partition) const;
+  Result<LogProgress> progress(const std::string& topic, std::int32_t partitions) const;
+  Result<std::vector<LaneFigures>> audit(SaleId sale) const;
+
+  Result<Sale> create(const SaleDraft& draft);
+  Result<std::vector<Sale>> list(std::size_t max) const;
+  Result<std::optional<Sale>> get(SaleId sale) const;
+  Result<Sale> set_state(SaleId sale, SaleState state);
+
+  Result<Lease> acquire(const std::string& name, const std::string& holder, Millis ttl);
+  Result<void> release(const std::string& name, const std::string& holder);
+  Result<std::string> wish(const std::string& name) const;
+  Result<void> set_wish(const std::string& name, const std::string& value);
+
+  // What the checks read past the ports.
+  const std::map<SaleId, Sale>& sales() const { return sales_; }
+  const std::map<LaneId, Lane>& lanes() const { return lanes_; }
+  const std::unordered_map<OrderId, Row>& rows() const { return rows_; }
+
+ private:
+  using Buyer = std::pair<SaleId, UserId>;
+  struct Position {
+    std::int64_t next = 0;
+    TimePoint log_time{};
+  };
+  struct Holder {
+    std::string name;
+    std::uint64_t term = 0;
+    TimePoint until{};
+  };
+
+  Outcome decide(const OrderMessage& message);
+  Outcome insert(const OrderMessage& message, OrderStatus status, RejectReason reason);
+  void note_divergence(Lane& lane, const OrderMessage& message);
+  Order order_of(const Row& row) const;
+  std::optional<OrderView> live_view(SaleId sale, const UserId& user) const;
+
+  const Clock& clock_;
+  std::map<SaleId, Sale> sales_;
+  std::map<LaneId, Lane> lanes_;
+  std::unordered_map<OrderId, Row> rows_;
+  std::map<Buyer, OrderId> live_;
+  std::map<std::pair<std::string, std::int32_t>, Position> positions_;
+  std::map<std::string, Holder> leases_;
+  std::map<std::string, std::string> wishes_;
+};
+
+// The ports of one thread of a node to the store.
+std::unique_ptr<OrderStore> create_order_store(Network& network, Caller caller, Store& store);
+std::unique_ptr<SaleStore> create_sale_store(Network& network, Caller caller, Store& store);
+std::unique_ptr<ControlStore> create_control_store(Network& network, Caller caller, Store& store);
+
+}  // namespace sluice::simulation

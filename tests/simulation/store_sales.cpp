@@ -1,0 +1,80 @@
+#include <algorithm>
+
+#include "simulation/store.hpp"
+
+namespace sluice::simulation {
+namespace {
+
+constexpr std::size_t kWishMax = 128;
+
+}  // namespace
+
+Result<Sale> Store::create(const SaleDraft& draft) {
+  if (check(draft)) return Errc::invalid;
+  Sale sale;
+  sale.id = static_cast<SaleId>(sales_.size()) + 1;
+  sale.terms = draft;
+  for (std::uint32_t index = 0; index < draft.lanes; ++index) {
+    const auto stock = lane_stock(draft.stock, draft.lanes, index);
+    lanes_[{sale.id, index}] = {stock, stock, {}};
+  }
+  sales_[sale.id] = sale;
+  return sale;
+}
+
+Result<std::vector<Sale>> Store::list(std::size_t max) const {
+  std::vector<Sale> sales;
+  for (auto it = sales_.rbegin(); it != sales_.rend() && sales.size() < max; ++it) {
+    sales.push_back(it->second);
+  }
+  return sales;
+}
+
+Result<std::optional<Sale>> Store::get(SaleId sale) const {
+  const auto found = sales_.find(sale);
+  return found == sales_.end() ? std::optional<Sale>() : std::optional<Sale>(found->second);
+}
+
+Result<Sale> Store::set_state(SaleId id, SaleState state) {
+  const auto found = sales_.find(id);
+  if (found == sales_.end()) return Errc::not_found;
+  auto& sale = found->second;
+  if (sale.state == state) return sale;
+  if (!may_become(sale.state, state)) return Errc::stale;
+  sale.state = state;
+  ++sale.revision;
+  return sale;
+}
+
+Result<Lease> Store::acquire(const std::string& name, const std::string& holder, Millis ttl) {
+  if (name.empty() || holder.empty() || ttl <= Millis{0}) return Errc::invalid;
+  auto& lease = leases_[name];
+  const auto now = clock_.now();
+  const bool free = lease.name.empty() || lease.until <= now;
+  if (lease.name != holder && !free) return Lease{lease.term, false};
+  if (lease.name != holder) ++lease.term;
+  lease.name = holder;
+  lease.until = now + ttl;
+  return Lease{lease.term, true};
+}
+
+Result<void> Store::release(const std::string& name, const std::string& holder) {
+  const auto found = leases_.find(name);
+  if (found == leases_.end() || found->second.name != holder) return {};
+  found->second.name.clear();
+  found->second.until = {};
+  return {};
+}
+
+Result<std::string> Store::wish(const std::string& name) const {
+  const auto found = wishes_.find(name);
+  return found == wishes_.end() ? std::string() : found->second;
+}
+
+Result<void> Store::set_wish(const std::string& name, const std::string& value) {
+  if (name.empty() || name.size() > kWishMax || value.size() > kWishMax) return Errc::invalid;
+  wishes_[name] = value;
+  return {};
+}
+
+}  // namespace sluice::simulation
