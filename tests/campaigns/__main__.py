@@ -15,7 +15,7 @@ CAMPAIGNS = {
     "modes": ("modes", 10, 500, "switches"),
     "disk": ("disk", 50, 1000, "kills"),
     "simulator": ("simulator", 5000, 100_000, "seeds"),
-    "mutations": ("mutations", 400, 20_000, "seeds for each mutant"),
+    "mutations": ("mutations", 20_000, 200_000, "seeds at most for each mutant"),
 }
 
 
@@ -33,6 +33,8 @@ def parse(arguments):
     parser.add_argument("--rate", type=float, default=150, help="new buyers a second")
     parser.add_argument("--keep-going", action="store_true", help="also after a breach")
     parser.add_argument("--preset", help="the build whose simulator is run")
+    parser.add_argument("--tests-preset", default="asan",
+                        help="the build whose tests catch the mutants that the simulator does not")
     choices = parser.parse_args(arguments)
     _, ci, long, _ = CAMPAIGNS[choices.campaign]
     if choices.count is None:
@@ -70,8 +72,8 @@ def main(arguments):
     if name in ("chaos", "modes"):
         from . import chaos, modes
         return on_services({"chaos": chaos, "modes": modes}[name], choices)
-    from . import disk, simulator
-    runs = {"disk": disk.run, "simulator": simulator.run, "mutations": simulator.run_mutations}
+    from . import disk, mutations, simulator
+    runs = {"disk": disk.run, "simulator": simulator.run, "mutations": mutations.run}
     return runs[name](choices)
 
 

@@ -115,7 +115,15 @@ class Redis:
 
     def snapshot(self):
         """Keeps what is stored now, for `roll_back`."""
-        self.client.save()
+        until = time.monotonic() + 30
+        while True:
+            try:
+                self.client.save()
+                break
+            except redis.ResponseError:
+                # Redis saves by itself now and then, and not twice at once.
+                assert time.monotonic() < until
+                time.sleep(0.05)
         shutil.copyfile(self.folder / "dump.rdb", self.folder.parent / "old.rdb")
 
     def forget(self):

@@ -1,10 +1,8 @@
-"""The simulator and its mutants: the C++ program does the work, this asks it and reports."""
+"""The simulator: the C++ program does the work, this asks it and reports."""
 
 import json
-import re
 import subprocess
 import tempfile
-from collections import Counter
 from pathlib import Path
 
 from . import ROOT
@@ -17,7 +15,7 @@ def _program(preset):
     return ROOT / "build" / preset / "bin" / "simulation"
 
 
-def _simulate(preset, *arguments):
+def simulate(preset, *arguments):
     """(exit code, what it printed, its report or {})."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "report.json"
@@ -29,7 +27,7 @@ def _simulate(preset, *arguments):
 def run(choices):
     """Every seed from --seed on must hold."""
     report = Report("simulator", choices.seed, count=choices.count)
-    code, printed, found = _simulate(choices.preset, "--seeds", choices.count, "--first",
+    code, printed, found = simulate(choices.preset, "--seeds", choices.count, "--first",
                                      choices.seed, "--keep-going")
     for name, value in found.items():
         if name != "failures":
@@ -42,30 +40,4 @@ def run(choices):
         report.story("simulation", printed.splitlines()[-200:])
         if not failures:
             report.breach("simulation", [f"exit code {code}"])
-    return report.finish()
-
-
-def mutants(source):
-    """The deliberate mistakes that stand in the source."""
-    texts = [path.read_text(encoding="utf-8") for path in Path(source).rglob("*.[ch]pp")]
-    return sorted({name for text in texts for name in re.findall(r'\bmutant\("([^"]+)"\)', text)})
-
-
-def run_mutations(choices):
-    """Each mistake must make some seed fail."""
-    report = Report("mutations", choices.seed, count=choices.count)
-    names = mutants(ROOT / "src")
-    outcomes = Counter()
-    for name in names:
-        code, printed, found = _simulate(choices.preset, "--seeds", choices.count, "--first",
-                                         choices.seed, "--mutant", name)
-        caught = code == FOUND_A_BREACH and found.get("failures")
-        outcomes["caught" if caught else "survived"] += 1
-        if caught:
-            report.figure(name, found["failures"][0]["violation"][:80])
-        else:
-            report.breach("survivor", [f"{name}: exit code {code}: {printed[-200:].strip()}"])
-    report.count("mutants", outcomes)
-    if not names:
-        report.breach("survivor", ["the source has no mutants"])
     return report.finish()

@@ -9,8 +9,8 @@ from .__main__ import CAMPAIGNS, parse
 from .crowd import longest_silence
 from .ledger import Answer, Ledger
 from .modes import CAUSES, orders_a_second, planned
+from .mutations import Mutant, SOURCES, TABLE, differences, mutants, read_table
 from .report import Report
-from .simulator import mutants
 from .snapshot import LaneRow, Logged, _take
 
 
@@ -88,6 +88,19 @@ def test_mutants_are_found_in_the_source(tmp_path):
     (tmp_path / "a.cpp").write_text('if (mutant("b") || !mutant("a-c")) {}\n if (mutant("b")) {}')
     (tmp_path / "b.txt").write_text('mutant("d")')
     assert mutants(tmp_path) == ["a-c", "b"]
+
+
+def test_table_of_mutants():
+    table = read_table("# a remark\n\na | simulation | wrong\nb | x_test Some.*:-Other.* | worse\n")
+    assert table == [Mutant("a", "simulation", "", "wrong"),
+                     Mutant("b", "x_test", "Some.*:-Other.*", "worse")]
+    assert len(differences(table * 2, ["a", "c"])) == 4
+    with pytest.raises(AssertionError):
+        read_table("a | x_test | no filter")
+
+
+def test_every_mutant_has_its_place_in_the_table():
+    assert not differences(read_table(TABLE.read_text(encoding="utf-8")), mutants(*SOURCES))
 
 
 @pytest.mark.parametrize("name", CAMPAIGNS)

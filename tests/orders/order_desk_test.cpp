@@ -134,10 +134,14 @@ TEST_F(OrderDeskTest, AProjectionBehindTheFenceIsNotBelieved) {
   const auto order = message(1, 2);
   store_.lanes[kLane].fence = 2;
   store_.decide(order);
-  EXPECT_EQ(mine(1), "unknown_order") << "under epoch 1 there is none";
+  EXPECT_EQ(mine(1), "confirmed 2") << "that epoch 1 has none says nothing under epoch 2";
+  EXPECT_EQ(mine(2), "busy") << "nobody can tell now";
+  project(message(3), OrderStatus::confirmed);
+  EXPECT_EQ(mine(3), "confirmed 2") << "this node has not heard of epoch 2";
   routes_.now.fence = 2;
   EXPECT_EQ(mine(1), "confirmed 2");
-  EXPECT_EQ(mine(2), "busy") << "nobody can tell now";
+  EXPECT_EQ(mine(2), "busy");
+  EXPECT_EQ(mine(3), "busy") << "a phantom";
   inventory_.open_lane(kLane, 10, 2);
   EXPECT_EQ(mine(2), "unknown_order");
 }

@@ -432,6 +432,16 @@ TEST_F(LaneKeeperTest, TheStoreKeepsSellingWhileTheInventoryIsStillAway) {
   EXPECT_EQ(store_.on_next_epoch.calls(), 1U);
 }
 
+TEST_F(LaneKeeperTest, AnInventoryThatComesBackAsItWasIsClosedWhileTheStoreSells) {
+  make_ready();
+  ASSERT_EQ(keep(without_inventory())->head.seller(), Seller::store);
+  ASSERT_TRUE(inventory_.lane(kLane).ready);
+  const auto state = keep(leader(Seller::store));
+  ASSERT_EQ(error_of(state), "ok");
+  EXPECT_EQ(state->head.seller(), Seller::store);
+  EXPECT_TRUE(inventory_.lane(kLane).closed);
+}
+
 TEST_F(LaneKeeperTest, AnInventoryThatComesBackMidwayGetsAnEpochOfItsOwn) {
   make_ready();
   inventory_.lane(kLane).ready = false;

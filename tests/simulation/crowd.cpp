@@ -215,10 +215,12 @@ void Crowd::was_mine(const RequestPtr& request, const LookUp& answer) {
     const auto& order = answer->order;
     learn(request, order.id, order.status, answer->reason);
   } else if (answer.error().code == Code::unknown_order) {
+    const auto& user = users_[index];
+    const auto& terms = services_.store.sales().at(user.sale).terms;
+    const LaneId lane{user.sale, lane_of(user.id, terms.lanes)};
     for (const auto& known : request->known) {
-      if (known.seen != Seen::confirmed) continue;
-      services_.story.violate("user " + users_[index].id.text() +
-                              " has a confirmed order that `mine` did not find");
+      if (known.seen == Seen::rejected || !ledger_.may_live(known.id, lane)) continue;
+      services_.story.violate("user " + user.id.text() + " has an order that `mine` did not find");
     }
   }
   act_later(index, Millis{50}, Millis{1500});

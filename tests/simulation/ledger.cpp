@@ -149,6 +149,12 @@ std::string Ledger::judge(const OrderId& id, LaneId lane, OrderStatus status,
   return "";
 }
 
+bool Ledger::may_live(const OrderId& id, LaneId lane) const {
+  const auto row = store_.rows().find(id);
+  if (row != store_.rows().end()) return is_live(row->second.status);
+  return id.epoch() >= store_.lanes().at(lane).head.fence;
+}
+
 std::string Ledger::unrest() const {
   for (const auto& [id, lane] : store_.lanes()) {
     const auto& sale = store_.sales().at(id.sale);

@@ -32,6 +32,9 @@ class Ledger {
   /// What is wrong with an acknowledged order that ended in this way; empty: nothing.
   std::string judge(const OrderId& id, LaneId lane, OrderStatus status, RejectReason reason) const;
 
+  /// The order is a live one, or may still become one.
+  bool may_live(const OrderId& id, LaneId lane) const;
+
   /// What keeps the services from being at rest; empty: nothing.
   std::string unrest() const;
 

@@ -108,7 +108,9 @@ class Network {
     std::shared_ptr<Exchange<T, Work>> exchange;
     void operator()(Completion<Result<T>> completion) {
       exchange->begin(std::move(completion));
-      if (network->instant_) {
+      if (exchange->deadline <= network->scheduler_.now()) {
+        exchange->answer(Errc::unavailable);
+      } else if (network->instant_) {
         exchange->answer(exchange->work());
       } else {
         network->send(exchange);

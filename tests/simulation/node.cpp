@@ -213,6 +213,7 @@ namespace {
 RecoverySettings recovery_settings() {
   RecoverySettings settings;
   settings.busy_tick = Millis{300};
+  settings.audit_every = Millis{4000};
   return settings;
 }
 

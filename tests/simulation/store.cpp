@@ -18,9 +18,10 @@ Outcome rejected(const OrderMessage& message, RejectReason reason) {
   return outcome_of(message, OrderStatus::rejected, reason);
 }
 
-bool valid(const OffsetRange& range) {
-  return !range.topic.empty() && range.partition >= 0 && range.begin >= 0 &&
-         range.next >= range.begin;
+/// Only one without records may run backwards.
+bool valid(const OffsetRange& range, bool empty) {
+  return !range.topic.empty() && range.partition >= 0 && range.begin >= 0 && range.next >= 0 &&
+         (empty || range.next >= range.begin);
 }
 
 }  // namespace
@@ -28,7 +29,9 @@ bool valid(const OffsetRange& range) {
 Result<std::vector<Outcome>> Store::apply(const std::vector<OrderMessage>& messages,
                                           const std::optional<OffsetRange>& range) {
   if (messages.size() > kMessagesMax) return Errc::overloaded;
-  if (range && !valid(*range)) return Errc::invalid;
+  if (range && range->fences.size() > kMessagesMax) return Errc::overloaded;
+  const bool empty = messages.empty() && (!range || range->fences.empty());
+  if (range && !valid(*range, empty)) return Errc::invalid;
   if (range) {
     auto& position = positions_[{range->topic, range->partition}];
     if (position.next != range->begin && !mutant("store.position_unchecked")) return Errc::stale;
@@ -156,9 +159,10 @@ Result<Epoch> Store::next_epoch(LaneId lane, Seller seller) {
 
 Result<void> Store::raise_fence(Fence fence, std::optional<Epoch> seen) {
   const auto found = lanes_.find(fence.lane);
-  if (found == lanes_.end()) return {};
+  const bool known = found != lanes_.end();
+  if (seen && (!known || found->second.head.fence != *seen)) return Errc::stale;
+  if (!known) return {};
   auto& head = found->second.head;
-  if (seen && head.fence != *seen) return Errc::stale;
   if (fence.epoch > head.newest || fence.epoch <= head.fence) return {};
   head.fence = fence.epoch;
   on_fence(fence);

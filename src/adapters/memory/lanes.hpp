@@ -44,7 +44,7 @@ class Lane {
   bool serves(Epoch epoch) const { return epoch_ != 0 && !closed_ && epoch == epoch_; }
 
   mutable std::mutex mutex_;
-  Epoch epoch_ = 0;  ///< 0: never rebuilt.
+  Epoch epoch_ = 0;  ///< 0: neither rebuilt nor closed.
   bool closed_ = false;
   std::uint64_t version_ = 0;
   LaneWindow window_;
@@ -61,7 +61,7 @@ class Lanes {
 
   TimePoint now() const { return clock_->now(); }
 
-  /// Null when the lane was never rebuilt.
+  /// Null when the lane was neither rebuilt nor closed.
   std::shared_ptr<Lane> get(LaneId lane) const;
   std::shared_ptr<Lane> get_or_create(LaneId lane);
   void forget(LaneId lane);

@@ -42,9 +42,10 @@ inline constexpr Statement kNextEpoch{
 
 inline constexpr Statement kRaiseFence{
     "raise_fence",
-    "UPDATE product_stock k SET fence_epoch = greatest(fence_epoch, $3::integer)"
+    "UPDATE product_stock k SET fence_epoch ="
+    "   CASE WHEN newest_epoch >= $3::integer THEN greatest(fence_epoch, $3::integer)"
+    "        ELSE fence_epoch END"
     " WHERE " SLUICE_THE_LANE
-    " AND newest_epoch >= $3::integer"
     "   AND ($4::integer < 0 OR fence_epoch = $4::integer) RETURNING fence_epoch"};
 
 inline constexpr Statement kSuspect{"suspect",

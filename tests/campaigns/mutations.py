@@ -1,0 +1,110 @@
+"""The deliberate mistakes in the protocol: each must be caught by whom the table names."""
+
+import os
+import re
+import subprocess
+from collections import Counter
+from pathlib import Path
+from typing import NamedTuple
+
+from . import ROOT
+from .report import Report
+from .simulator import FOUND_A_BREACH, simulate
+
+TABLE = ROOT / "tests" / "simulation" / "mutants.txt"
+SOURCES = (ROOT / "src", ROOT / "tests" / "simulation")
+TEST_SECONDS_MAX = 600
+
+
+class Mutant(NamedTuple):
+    """`tests`: the filter of a test program, "" for the simulator."""
+
+    name: str
+    program: str
+    tests: str
+    what: str
+
+
+def read_table(text):
+    table = []
+    for line in text.splitlines():
+        if not line or line.startswith("#"):
+            continue
+        name, catcher, what = line.split(" | ")
+        program, _, tests = catcher.partition(" ")
+        assert bool(tests) == (program != "simulation"), line
+        table.append(Mutant(name, program, tests, what))
+    return table
+
+
+def mutants(*sources):
+    """The deliberate mistakes that stand in the sources."""
+    texts = [path.read_text(encoding="utf-8")
+             for source in sources for path in Path(source).rglob("*.[ch]pp")]
+    return sorted({name for text in texts for name in re.findall(r'\bmutant\("([^"]+)"\)', text)})
+
+
+def differences(table, names):
+    """What stands in the table or in the sources alone, or twice."""
+    counts = Counter(one.name for one in table)
+    return ([f"{name} is missing in {TABLE.name}" for name in names if name not in counts]
+            + [f"{name} is in {TABLE.name} alone" for name in counts if name not in names]
+            + [f"{name} is in {TABLE.name} twice" for name, count in counts.items() if count > 1])
+
+
+class Judge:
+    """Runs who should catch a mutant. An answer is (what was caught or "", what was printed)."""
+
+    def __init__(self, choices):
+        self.choices = choices
+        self.sound = {}  # (program, filter) -> whether the tests pass without a mutant
+
+    def _run_tests(self, program, tests, mutant):
+        path = ROOT / "build" / self.choices.tests_preset / "bin" / program
+        done = subprocess.run([path, f"--gtest_filter={tests}"], text=True, check=False,
+                              env={**os.environ, "SLUICE_MUTANT": mutant},
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              timeout=TEST_SECONDS_MAX)
+        return done.returncode, done.stdout
+
+    def tests(self, mutant):
+        key = mutant.program, mutant.tests
+        if key not in self.sound:
+            code, printed = self._run_tests(*key, "")
+            self.sound[key] = code == 0 and "[  PASSED  ] 0 tests" not in printed
+        if not self.sound[key]:
+            return "", f"{mutant.program} has no tests {mutant.tests} that pass without it"
+        try:
+            code, printed = self._run_tests(*key, mutant.name)
+        except subprocess.TimeoutExpired:
+            return "", f"{mutant.program} did not end"
+        failed = re.findall(r"^\[  FAILED  \] (\S+?),? ?(?:where.*)?\(\d+ ms\)$", printed, re.M)
+        return (failed[0] if code == 1 and failed else ""), f"exit code {code}"
+
+    def simulation(self, mutant):
+        code, printed, found = simulate(self.choices.preset, "--seeds", self.choices.count,
+                                        "--first", self.choices.seed, "--mutant", mutant.name)
+        failures = found.get("failures")
+        if code != FOUND_A_BREACH or not failures:
+            return "", f"exit code {code}: {printed[-200:].strip()}"
+        return f"run {found['runs']}: {failures[0]['violation'][:80]}", ""
+
+    def __call__(self, mutant):
+        return self.tests(mutant) if mutant.tests else self.simulation(mutant)
+
+
+def run(choices):
+    report = Report("mutations", choices.seed, count=choices.count)
+    table = read_table(TABLE.read_text(encoding="utf-8"))
+    report.breach("table", differences(table, mutants(*SOURCES)))
+    judge = Judge(choices)
+    outcomes = Counter()
+    for mutant in table:
+        caught, why = judge(mutant)
+        outcomes["caught" if caught else "survived"] += 1
+        if caught:
+            report.figure(mutant.name, caught)
+        else:
+            report.breach("survivor", [f"{mutant.name} ({mutant.what}): {why}"])
+    report.count("mutants", outcomes)
+    return report.finish()
