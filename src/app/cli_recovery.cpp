@@ -1,6 +1,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <boost/algorithm/string/join.hpp>
+#include <fmt/format.h>
 #include <memory>
 #include <ostream>
 #include <thread>
@@ -105,7 +106,7 @@ class Progress {
       const auto fence = field(lane, "fence_epoch");
       const auto newest = field(lane, "newest_epoch");
       lanes_.emplace_back(number, stage);
-      auto line = "lane " + number + ": " + stage + ", epoch " + fence;
+      auto line = fmt::format("lane {}: {}, epoch {}", number, stage, fence);
       if (newest != fence) line += ", then " + newest;
       auto& said = said_[number];
       if (said != line) changes += line + "\n";

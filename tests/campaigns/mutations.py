@@ -78,7 +78,7 @@ class Judge:
             code, printed = self._run_tests(*key, mutant.name)
         except subprocess.TimeoutExpired:
             return "", f"{mutant.program} did not end"
-        failed = re.findall(r"^\[  FAILED  \] (\S+?),? ?(?:where.*)?\(\d+ ms\)$", printed, re.M)
+        failed = re.findall(r"^\[  FAILED  \] ([^,\s]+)(?:, where.*)? \(\d+ ms\)$", printed, re.M)
         return (failed[0] if code == 1 and failed else ""), f"exit code {code}"
 
     def simulation(self, mutant):
