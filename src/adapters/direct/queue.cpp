@@ -56,6 +56,7 @@ class Committer {
   /// Not in line with the publishes: what was acknowledged before is applied already.
   boost::asio::awaitable<void> raise(std::shared_ptr<FenceTicket> ticket, Ticks deadline,
                                      Fence fence) {
+    if (clock_->ticks() >= deadline) ticket->give_up();
     if (!ticket->begin()) co_return;
     try {
       auto raised = co_await store_.raise_fence(deadline, fence, std::nullopt);
