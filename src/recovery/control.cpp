@@ -173,7 +173,7 @@ Task<> Control::keep_lane(LaneId lane, const Sale& sale, bool& settled) {
   // A long queue of them is worked off for at most one round's time: other sales wait.
   const auto enough = ports_.clock.ticks() + settings_.tick;
   for (std::size_t more = settings_.overdue_max; more >= settings_.overdue_max;) {
-    const auto decided = co_await ports_.lanes.decide_overdue(lane);
+    const auto decided = co_await ports_.lanes.decide_overdue(lane, up(Role::queue));
     if (!decided) co_return decided.error();
     more = ports_.clock.ticks() < enough ? *decided : 0;
   }

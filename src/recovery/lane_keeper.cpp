@@ -196,7 +196,9 @@ Task<> LaneKeeper::open(LaneId lane) {
   co_return boost::system::in_place_value;
 }
 
-Task<std::size_t> LaneKeeper::decide_overdue(LaneId lane) {
+Task<std::size_t> LaneKeeper::decide_overdue(LaneId lane, bool queue_up) {
+  // To decide what arrives later all the same is harmless, and its buyer waits.
+  if (!queue_up) co_return co_await decide(lane, settings_.overdue_age, settings_.overdue_max);
   const auto age = co_await overdue_age();
   if (!age) co_return age.error();
   co_return co_await decide(lane, *age, settings_.overdue_max);

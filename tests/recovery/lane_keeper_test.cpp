@@ -68,7 +68,9 @@ class LaneKeeperTest : public testing::Test {
     return loop_.finish(keeper_->keep(kLane, window_of(sale_), duty));
   }
 
-  Result<std::size_t> decide_overdue() { return loop_.finish(keeper_->decide_overdue(kLane)); }
+  Result<std::size_t> decide_overdue(bool queue_up = true) {
+    return loop_.finish(keeper_->decide_overdue(kLane, queue_up));
+  }
 
   OrderMessage reserve(std::uint64_t user, Epoch epoch = 1, std::uint32_t quantity = 1) {
     const auto message = test::message_of(kLane, test::user_of(user), quantity, epoch);
@@ -564,6 +566,12 @@ TEST_F(LoggedLaneKeeperTest, WaitsNoLongerThanItsBound) {
   EXPECT_EQ(age(), settings_.overdue_age_max);
   store_.applied.reset();
   EXPECT_EQ(age(), settings_.overdue_age_max) << "a partition nobody has read says nothing";
+}
+
+TEST_F(LoggedLaneKeeperTest, WhileTheLogIsAwayNobodyWaitsForIt) {
+  store_.applied = TimePoint{};
+  EXPECT_EQ(error_of(decide_overdue(false)), "ok");
+  EXPECT_EQ(inventory_.overdue_ages.back(), settings_.overdue_age);
 }
 
 TEST_F(LoggedLaneKeeperTest, WithoutTheLogsTimeNothingIsDecided) {

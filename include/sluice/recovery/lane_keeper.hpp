@@ -83,8 +83,8 @@ class LaneKeeper {
   Task<LaneState> look(LaneId lane, bool inventory_up);
 
   /// Decides reservations that nobody decided in time; how many. Call it again while it returns
-  /// `overdue_max`.
-  Task<std::size_t> decide_overdue(LaneId lane);
+  /// `overdue_max`. What may be on its way is waited for only while the queue is up.
+  Task<std::size_t> decide_overdue(LaneId lane, bool queue_up);
 
  private:
   /// An epoch that was allotted to this keeper and that nobody has opened yet.
