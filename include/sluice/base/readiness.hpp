@@ -9,8 +9,8 @@ namespace sluice {
 
 /// One thing that a node needs before it may serve.
 struct ReadyCheck {
-  std::string name;     ///< inventory, queue, store, sales, …
-  std::string problem;  ///< Empty: it answers. Else a sentence for an operator, with what to do.
+  std::string name;        ///< inventory, queue, store, sales, …
+  std::string problem;     ///< Empty: it answers. Else a sentence for an operator, with what to do.
   bool tolerated = false;  ///< The node sells without it, in a degraded mode.
 };
 
