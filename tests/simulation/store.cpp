@@ -3,11 +3,11 @@
 #include <algorithm>
 
 #include "sluice/base/mutation.hpp"
+#include "sluice/orders/apply_check.hpp"
 
 namespace sluice::simulation {
 namespace {
 
-constexpr std::size_t kMessagesMax = 4'096;
 constexpr std::size_t kUsersMax = 1'024;
 
 Outcome outcome_of(const OrderMessage& message, OrderStatus status, RejectReason reason) {
@@ -18,20 +18,11 @@ Outcome rejected(const OrderMessage& message, RejectReason reason) {
   return outcome_of(message, OrderStatus::rejected, reason);
 }
 
-/// Only one without records may run backwards.
-bool valid(const OffsetRange& range, bool empty) {
-  return !range.topic.empty() && range.partition >= 0 && range.begin >= 0 && range.next >= 0 &&
-         (empty || range.next >= range.begin);
-}
-
 }  // namespace
 
 Result<std::vector<Outcome>> Store::apply(const std::vector<OrderMessage>& messages,
                                           const std::optional<OffsetRange>& range) {
-  if (messages.size() > kMessagesMax) return Errc::overloaded;
-  if (range && range->fences.size() > kMessagesMax) return Errc::overloaded;
-  const bool empty = messages.empty() && (!range || range->fences.empty());
-  if (range && !valid(*range, empty)) return Errc::invalid;
+  if (const auto wrong = check_apply(messages, range)) return *wrong;
   if (range) {
     auto& position = positions_[{range->topic, range->partition}];
     if (position.next != range->begin && !mutant("store.position_unchecked")) return Errc::stale;

@@ -8,6 +8,7 @@
 #include "sluice/base/batcher.hpp"
 #include "sluice/base/log.hpp"
 #include "sluice/base/mutation.hpp"
+#include "sluice/orders/apply_check.hpp"
 
 #include "adapters/direct/crossing.hpp"
 
@@ -20,7 +21,6 @@ using OutcomeTicket = direct::Ticket<Outcomes>;
 using FenceTicket = direct::Ticket<Result<void>>;
 
 constexpr std::size_t kPublishMax = 1'024;
-constexpr std::size_t kApplyMax = 4'096;
 constexpr std::size_t kWaitingMax = 65'536;
 constexpr Millis kPauseFirst{5};
 constexpr Millis kPauseMax{200};
@@ -72,7 +72,7 @@ class Committer {
 
   static Group::Limits limits() {
     Group::Limits limits;
-    limits.batch_max = kApplyMax;
+    limits.batch_max = kMessagesMax;
     limits.in_flight_max = 1;
     limits.waiting_max = kWaitingMax;
     return limits;
@@ -98,7 +98,7 @@ class Committer {
   }
 
   static bool fits(const Messages& joined, const Request& request) {
-    return joined.size() + request.messages.size() <= kApplyMax;
+    return joined.size() + request.messages.size() <= kMessagesMax;
   }
 
   /// Appends the item's messages, unless its caller has given up: then answers it.

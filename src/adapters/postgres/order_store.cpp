@@ -2,13 +2,14 @@
 #include <utility>
 #include <vector>
 
+#include "sluice/orders/apply_check.hpp"
+
 #include "adapters/postgres/order_statements.hpp"
 #include "adapters/postgres/store_parts.hpp"
 
 namespace sluice::postgres {
 namespace {
 
-constexpr std::size_t kMessagesMax = 4096;
 constexpr std::size_t kUsersMax = 1024;
 constexpr int kCollisionsMax = 5;
 
@@ -71,18 +72,6 @@ std::optional<LaneWindow> read_window(const Rows& rows, int c) {
                     static_cast<std::uint32_t>(rows.int4(0, c + 3))};
 }
 
-/// Why a batch cannot be applied; empty when it can.
-std::optional<Errc> check(In<OrderMessage> messages, const std::optional<OffsetRange>& range) {
-  if (messages.size() > kMessagesMax) return Errc::overloaded;
-  if (!range) return std::nullopt;
-  if (range->fences.size() > kMessagesMax) return Errc::overloaded;
-  // Only a stretch without records runs backwards: the log was cut, or began anew.
-  const bool records = !messages.empty() || !range->fences.empty();
-  const bool valid = !range->topic.empty() && range->partition >= 0 && range->begin >= 0 &&
-                     range->next >= (records ? range->begin : 0);
-  return valid ? std::nullopt : std::optional(Errc::invalid);
-}
-
 Params lane_params(LaneId lane) {
   Params params;
   params.int8(lane.sale).int4(to_int4(lane.index));
@@ -142,7 +131,7 @@ class PostgresOrderStore final : public OrderStore {
  private:
   Result<std::vector<Outcome>> apply_now(Ticks deadline, In<OrderMessage> messages,
                                          const std::optional<OffsetRange>& range) {
-    if (const auto wrong = check(messages, range)) return *wrong;
+    if (const auto wrong = check_apply(messages, range)) return *wrong;
     if (messages.empty() && !range) return std::vector<Outcome>();
     const auto params = apply_params(messages, range);
     auto rows = connection_->run(deadline, kApply, params);

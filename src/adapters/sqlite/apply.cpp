@@ -1,21 +1,11 @@
 #include "adapters/sqlite/apply.hpp"
 
+#include "sluice/orders/apply_check.hpp"
+
 #include "adapters/sqlite/rows.hpp"
 
 namespace sluice::sqlite {
 namespace {
-
-/// Why a batch cannot be applied; empty when it can.
-std::optional<Errc> check(In<OrderMessage> messages, const std::optional<OffsetRange>& range) {
-  if (messages.size() > kMessagesMax) return Errc::overloaded;
-  if (!range) return std::nullopt;
-  if (range->fences.size() > kMessagesMax) return Errc::overloaded;
-  // Only a stretch without records runs backwards: the log was cut, or began anew.
-  const bool records = !messages.empty() || !range->fences.empty();
-  const bool valid = !range->topic.empty() && range->partition >= 0 && range->begin >= 0 &&
-                     range->next >= (records ? range->begin : 0);
-  return valid ? std::nullopt : std::optional(Errc::invalid);
-}
 
 Outcome outcome_of(const OrderMessage& message, OrderStatus status, RejectReason reason) {
   Outcome outcome;
@@ -33,7 +23,7 @@ Outcome rejected(const OrderMessage& message, RejectReason reason) {
 
 Result<std::vector<Outcome>> Apply::run(In<OrderMessage> messages,
                                         const std::optional<OffsetRange>& range) {
-  if (const auto wrong = check(messages, range)) return *wrong;
+  if (const auto wrong = check_apply(messages, range)) return *wrong;
 
   Transaction transaction(database_);
   if (range && !move_position(*range)) return Errc::stale;

@@ -10,9 +10,6 @@
 
 namespace sluice::sqlite {
 
-/// The most messages or keys of one call.
-constexpr std::size_t kMessagesMax = 4'096;
-
 /// Decides batches of messages and raises fences: the one place that makes orders.
 class Apply {
  public:

@@ -1,5 +1,7 @@
 #include <utility>
 
+#include "sluice/orders/apply_check.hpp"
+
 #include "adapters/sqlite/apply.hpp"
 #include "adapters/sqlite/rows.hpp"
 #include "adapters/sqlite/stores.hpp"
