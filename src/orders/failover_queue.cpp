@@ -1,35 +1,26 @@
 #include "sluice/orders/failover_queue.hpp"
 
-#include <algorithm>
+#include "sluice/orders/guarded.hpp"
 
 namespace sluice {
 namespace {
 
-/// Failures are what a log does that is away: none of these says anything against the messages.
-bool failed(const Result<std::vector<Receipt>>& receipts) {
-  if (!receipts) return receipts.error() != Errc::invalid;
-  const auto open = [](const Receipt& receipt) {
-    return receipt.kind == Receipt::Kind::unknown;
-  };
-  return !receipts->empty() && std::ranges::all_of(*receipts, open);
-}
-
 class FailoverQueue final : public OrderQueue {
  public:
   FailoverQueue(OrderQueue& log, OrderQueue& direct, Breaker& breaker, Clock& clock)
-      : log_(log), direct_(direct), breaker_(breaker), clock_(clock) {}
+      : log_(log),
+        guarded_(create_guarded_queue(log, &breaker, nullptr, clock)),
+        direct_(direct),
+        breaker_(breaker),
+        clock_(clock) {}
 
   bool decides() const noexcept override {
     return breaker_.state(clock_.ticks()) != Breaker::State::closed;
   }
 
   Task<std::vector<Receipt>> publish(Ticks deadline, In<OrderMessage> messages) override {
-    const auto began = clock_.ticks();
-    if (!breaker_.permit(began)) co_return co_await direct_.publish(deadline, messages);
-    auto receipts = co_await log_.publish(deadline, messages);
-    const auto ended = clock_.ticks();
-    breaker_.record(ended, !failed(receipts), std::chrono::floor<Millis>(ended - began));
-    // Nothing was sent, so the direct way cannot come second.
+    auto receipts = co_await guarded_->publish(deadline, messages);
+    // Without a permit, or with a refusal, nothing was sent: the direct way cannot come second.
     if (receipts || receipts.error() == Errc::invalid) co_return receipts;
     co_return co_await direct_.publish(deadline, messages);
   }
@@ -40,6 +31,7 @@ class FailoverQueue final : public OrderQueue {
 
  private:
   OrderQueue& log_;
+  std::unique_ptr<OrderQueue> guarded_;  ///< The log, for publishes.
   OrderQueue& direct_;
   Breaker& breaker_;
   Clock& clock_;
