@@ -95,7 +95,7 @@ Task<> Auditor::judge(const LaneAudit& lane) {
   const auto id = truth.lane;
   if (truth.conserved()) {
     unconserved_.erase(id);
-  } else if (unconserved_.try_emplace(id, true).second) {
+  } else if (unconserved_.insert(id).second) {
     log().critical(
         "audit: sale {} lane {} began with {} units but has {} left and {} in {} live orders: "
         "the rows were changed past this program",

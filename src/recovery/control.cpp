@@ -168,8 +168,11 @@ Task<> Control::keep_lane(LaneId lane, const Sale& sale, bool& settled) {
     co_return boost::system::in_place_value;
   }
   store_lanes_.erase(lane);
-  settled &= state->view.pending == 0;
-  if (!leading_ || mutant("recovery.overdue_left")) co_return boost::system::in_place_value;
+  const bool pending = state->view.pending > 0;
+  settled &= !pending;
+  if (!leading_ || !pending || mutant("recovery.overdue_left")) {
+    co_return boost::system::in_place_value;
+  }
   // A long queue of them is worked off for at most one round's time: other sales wait.
   const auto enough = ports_.clock.ticks() + settings_.tick;
   for (std::size_t more = settings_.overdue_max; more >= settings_.overdue_max;) {

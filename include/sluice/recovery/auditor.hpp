@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <optional>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "sluice/base/metrics.hpp"
@@ -63,7 +64,7 @@ class Auditor {
   Millis call_timeout_;
   Ports ports_;
   std::unordered_map<LaneId, std::int64_t> drifts_;  ///< Of the last look, where it was not 0.
-  std::unordered_map<LaneId, bool> unconserved_;
+  std::unordered_set<LaneId> unconserved_;
   Gauge& drift_units_;
   Gauge& unconserved_lanes_;
   Counter& audits_;
