@@ -68,8 +68,8 @@ class Recovery(NamedTuple):
 
 
 class Faults:
-    """Applies a schedule. `targets`: name -> service, node or operator. `lanes_ready()`: whether every lane
-    sells from Redis again."""
+    """Applies a schedule. `targets`: name -> service, node or operator. `lanes_ready()`: whether
+    every lane sells from Redis again."""
 
     def __init__(self, targets, lanes_ready):
         self.targets = targets

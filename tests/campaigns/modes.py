@@ -78,8 +78,8 @@ class Measured:
             self.report.times(f"back from {key}", seconds)
         for mode, rates in sorted(self.rates.items()):
             ordered = sorted(rates)
-            self.report.figure(f"{mode}: orders a second",
-                               f"median {ordered[(len(ordered) - 1) // 2]:.0f}, best {ordered[-1]:.0f}")
+            median, best = ordered[(len(ordered) - 1) // 2], ordered[-1]
+            self.report.figure(f"{mode}: orders a second", f"median {median:.0f}, best {best:.0f}")
 
 
 def orders_a_second(ledger, begin, end):
