@@ -4,6 +4,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 
 import stores
@@ -35,8 +36,23 @@ def embedded(folder):
         server.kill()
 
 
+@pytest.fixture(scope="session")
+def kafka_admin():
+    # A client of one call would be destroyed with its request under way, whose answer may never come.
+    return AdminClient({"bootstrap.servers": KAFKA})
+
+
+def delete_topics(admin, names):
+    for deleted in admin.delete_topics(names).values():
+        try:
+            deleted.result(30)
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
+                raise
+
+
 @pytest.fixture
-def services(folder):
+def services(folder, kafka_admin):
     """A factory of servers on the real services, with a database and topics of the test's own."""
     name = f"e2e_{uuid.uuid4().hex[:12]}"
     base, _, _ = POSTGRES.rpartition("/")
@@ -65,9 +81,7 @@ def services(folder):
     make.projection.clear()
     with psycopg.connect(POSTGRES, autocommit=True) as connection:
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
-    topics = AdminClient({"bootstrap.servers": KAFKA}).delete_topics([name, f"{name}.dead"])
-    for topic in topics.values():
-        topic.exception(30)
+    delete_topics(kafka_admin, [name, f"{name}.dead"])
 
 
 def redis_database():
