@@ -72,13 +72,14 @@ def services(folder, kafka_admin):
         return server
 
     make.truth = stores.Postgres(f"{base}/{name}")
-    make.projection = stores.Redis(f"{REDIS}/{redis_database()}")
-    make.projection.clear()
+    projection = stores.Redis(f"{REDIS}/{redis_database()}")
+    projection.clear()
+    make.projection = projection
     make.topic = name
     yield make
     for server in servers:
         server.kill()
-    make.projection.clear()
+    projection.clear()
     with psycopg.connect(POSTGRES, autocommit=True) as connection:
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
     delete_topics(kafka_admin, [name, f"{name}.dead"])

@@ -56,6 +56,10 @@ class Postgres(_Sql):
         with psycopg.connect(self.url) as connection:
             return connection.execute(query.format(*["%s"] * len(values)), values).fetchall()
 
+    def execute(self, statements):
+        with psycopg.connect(self.url) as connection:
+            connection.execute(statements)
+
     @staticmethod
     def order_id(value):
         return str(value)

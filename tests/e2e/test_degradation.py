@@ -6,6 +6,7 @@ import pytest
 import requests
 
 from doors import behind_a_door, failing
+from sluice import Crowd
 
 QUICK = {"SLUICE_RECOVERY_RESTORE_AFTER_MS": "1000"}
 
@@ -108,6 +109,34 @@ def test_without_postgres_orders_queue_and_are_decided_when_it_is_back(services)
     server.wait_until(lambda: len(services.truth.live_orders(sale)) == 20, 30)
     assert set(services.truth.live_orders(sale)) == {order["order_id"] for order in queued}
     check_all(services, server, sale, sold=20)
+
+
+SLOW_ROWS = """
+    CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS
+      'BEGIN PERFORM pg_sleep(0.01); RETURN NULL; END';
+    CREATE TRIGGER slow AFTER INSERT ON orders FOR EACH ROW EXECUTE FUNCTION slow()"""
+
+
+def test_a_postgres_that_is_slow_makes_buyers_wait_and_loses_nothing(services):
+    server = services().start(SLUICE_DEGRADE_BACKLOG_SLOW_WAIT_MS="500")
+    sale = server.open_sale(stock=1_000_000)
+    services.truth.execute(SLOW_ROWS)
+    crowd = Crowd(server, sale)
+    until = time.monotonic() + 20
+    while not any(body.get("backlogged") for _, body in answers_of(crowd)):
+        assert time.monotonic() < until, "nobody was told of the backlog"
+        crowd.run([f"user-{len(crowd.answers) + i}" for i in range(20)], repeats=1, patience_s=1)
+    behind = [body for status, body in answers_of(crowd) if body.get("backlogged")]
+    assert all(body["status"] == "queued" for body in behind)
+    services.truth.execute("DROP TRIGGER slow ON orders")
+    holders = crowd.holders()
+    server.wait_until(lambda: len(services.truth.live_orders(sale)) == len(holders), 60)
+    assert services.truth.statuses(sale) == {"confirmed": len(holders)}
+    check_all(services, server, sale, sold=len(holders))
+
+
+def answers_of(crowd):
+    return [answer for answers in crowd.answers.values() for answer in answers]
 
 
 def test_an_operators_rebuild_loses_nothing(services):
