@@ -11,6 +11,7 @@ import stores  # noqa: E402
 from campaigns.services import Redis, free_ports  # noqa: E402
 from doors import behind_a_door  # noqa: E402
 from test_degradation import buy_until, check_all, lanes_of  # noqa: E402
+from test_failpoints import QUICK  # noqa: E402
 
 STOCK = 6
 
@@ -24,6 +25,7 @@ def pair(folder):
     try:
         primary.start()
         replica.start()
+        primary.client.config_set("repl-diskless-sync-delay", 0)
         replica.client.replicaof("127.0.0.1", primary_port)
         yield primary, replica
     finally:
@@ -45,14 +47,14 @@ def fail_over(door, primary, replica):
     door.open()
 
 
-@pytest.mark.parametrize("settled", [True, False], ids=["settled", "queued"])
-def test_a_stale_replica_is_not_believed(services, pair, settled):
+def test_a_stale_replica_is_not_believed(services, pair):
     primary, replica = pair
     server = services()
     server.environment["SLUICE_REDIS_URL"] = primary.url
     door = behind_a_door(server, "redis_url")
     door.open()
-    server.start()
+    # An idle fulfilment finds its connection lost with its first batch: recovery settles it.
+    server.start(**QUICK)
     sale = server.open_sale(stock=STOCK)
     orders = {"ann": buy_until(server, sale, "ann", (202,))["order_id"]}
     services.projection = stores.Redis(primary.url)
@@ -60,10 +62,9 @@ def test_a_stale_replica_is_not_believed(services, pair, settled):
     assert primary.client.wait(1, 10_000) == 1
     stop_following(replica)
 
-    for user in ("bob", "cid"):
-        orders[user] = buy_until(server, sale, user, (202,))["order_id"]
-    if settled:
-        server.wait_until(lambda: services.projection.pending(sale) == 0, 20)
+    orders["bob"] = buy_until(server, sale, "bob", (202,))["order_id"]
+    server.wait_until(lambda: services.projection.pending(sale) == 0, 20)
+    orders["cid"] = buy_until(server, sale, "cid", (202,))["order_id"]
     stale = stores.Redis(replica.url)
     assert (stale.stock(sale), set(stale.winners(sale))) == (STOCK - 1, {"ann"})
     fail_over(door, primary, replica)
