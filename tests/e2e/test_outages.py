@@ -34,7 +34,9 @@ DOUBLE_CLICKERS = 3000
 def private(tmp_path_factory):
     """(services, two nodes) of this module alone."""
     folder = tmp_path_factory.mktemp("outages")
-    with Services(folder) as services, Nodes(services, folder) as nodes:
+    # However slow the machine is, thousands may queue before fewer are let in.
+    patient = {"degrade_backlog_slow_wait_ms": 500_000}
+    with Services(folder) as services, Nodes(services, folder, **patient) as nodes:
         yield services, nodes
 
 
@@ -103,25 +105,30 @@ async def queue_many(crowd, plan, count, patience_s=60):
         acknowledged += sum(answer.status == 202 for answer in answers)
 
 
-def test_node_killed_with_thousands_of_orders_queued(private, record_property):
+@pytest.mark.parametrize("seconds", (0, 60) if LONG else (0,))
+def test_node_killed_with_thousands_of_orders_queued(private, record_property, seconds):
+    """And Postgres away for that long before it."""
     services, nodes = private
     plan = Plan(stock=1_000_000, lanes=4)
-    outage = Outage(private, "killed-with-a-queue", [plan], rate_per_s=100)
+    outage = Outage(private, f"killed-with-a-queue-{seconds}", [plan], rate_per_s=100)
     postgres = services.postgres
     times = {}
 
     async def killed():
         await asyncio.to_thread(postgres.pause)
         try:
+            began = time.monotonic()
             await queue_many(outage.crowd, plan, QUEUED)
+            await asyncio.sleep(max(0, began + seconds - time.monotonic()))
         finally:
             nodes[0].kill()
             await asyncio.to_thread(postgres.resume)
+        draining = asyncio.create_task(asyncio.to_thread(drained, services, plan.sale, times))
         began = time.monotonic()
         await asyncio.to_thread(nodes[0].start)
         await asyncio.to_thread(wait_until, nodes[0].ready, 60, "the node is ready")
         times["ready"] = time.monotonic() - began
-        await asyncio.to_thread(drained, services, plan.sale, times)
+        await draining
 
     async def story():
         await outage.under_load(killed)
