@@ -134,15 +134,24 @@ function show(order) {
   at("order-status").className = order.status;
   at("order-quantity").textContent = order.quantity;
   at("order-amount").textContent = money(order.quantity * sale.unit_price_minor, sale.currency);
+  at("pay-by-label").hidden = at("order-pay-by").hidden = !order.pay_by;
+  at("order-pay-by").textContent = order.pay_by ? new Date(order.pay_by).toLocaleString() : "";
 }
 
-/** Asks until the order is decided; a question that fails is asked again. */
+/**
+ * Asks until the order is decided; a question that fails is asked again. An order that must be paid
+ * is asked for once at least: only then is it told until when.
+ */
 async function decided(order, headers) {
   const url = `/v1/sales/${sale.sale_id}/orders/${order.order_id}?wait=${WAIT_MS}`;
-  while (order.status === "queued") {
-    say("Queued: your units are held, the order is being written.");
+  let untold = sale.pay_within_ms > 0;
+  while (order.status === "queued" || untold) {
+    if (order.status === "queued") {
+      say("Queued: your units are held, the order is being written.");
+    }
     try {
       order = (await ask(url, { headers })).body;
+      untold = false;
     } catch (error) {
       if (!(error instanceof NoAnswer) && !error.retryAfterMs) throw error;
       await sleep(error.retryAfterMs || 1000);
@@ -164,11 +173,11 @@ async function buy() {
   show(body);
   const order = await decided(body, headers);
   if (order.status !== "confirmed" && order.status !== "paid") {
-    say("The order was rejected.", "no");
+    say(`The order was ${order.status === "expired" ? "not paid in time" : order.status}.`, "no");
   } else if (status === 200) {
     say("You have this order already; nothing more was bought.", "yes");
   } else {
-    say("It is yours.", "yes");
+    say(order.pay_by ? "It is held for you until it has to be paid." : "It is yours.", "yes");
   }
 }
 

@@ -70,6 +70,7 @@ void build(CLI::App& app, Cli& cli, ServeOptions& serve_options, bool& defaults)
   add_command(app, cli, "migrate", "Bring the database and the topics up to this version.",
               kMigrateFooter, [&cli] { return migrate_command(cli); });
   add_sale_commands(app, cli);
+  add_order_commands(app, cli);
   add_recovery_commands(app, cli);
   add_token_command(app, cli);
   auto* check =

@@ -49,6 +49,7 @@ CLI::App* add_command(CLI::App& app, Cli& cli, const std::string& name, const st
 LoadedSettings load_settings(const Cli& cli);
 
 void add_sale_commands(CLI::App& app, Cli& cli);
+void add_order_commands(CLI::App& app, Cli& cli);
 void add_recovery_commands(CLI::App& app, Cli& cli);
 void add_token_command(CLI::App& app, Cli& cli);
 void add_health_command(CLI::App& app, Cli& cli);

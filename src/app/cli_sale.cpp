@@ -23,6 +23,8 @@ constexpr auto kCreateFooter = R"(Examples:
   sluice sale create --title "Sneaker" --stock 100 --ends +1h --open
   sluice sale create --title "Tickets" --stock 50000 --limit 4 --price-minor 4500 --currency EUR \
       --lanes 4 --starts 2026-11-27T09:00:00Z --ends 2026-11-27T21:00:00Z
+  sluice sale create --title "Lamp" --stock 500 --ends +1h --pay-within 15m --open
+With --pay-within an order that nobody paid in time gives its units back; see sluice order --help.
 Times: RFC 3339, now, or from now: +90s, +10m, +2h, +7d. A new sale is a draft until it is opened.
 Read on: docs/openapi.yaml for what each member means.)";
 
@@ -31,11 +33,18 @@ struct SaleOptions : AdminOptions {
   SaleDraft draft;
   std::string starts = "now";
   std::string ends;
+  std::string pay_within;
   bool open = false;
 };
 
 std::string price(const Json& sale) {
   return field(sale, "unit_price_minor") + " " + field(sale, "currency");
+}
+
+/// Empty for a sale whose orders are final once they are confirmed.
+std::string pay_within(const Json& sale) {
+  const auto ms = field(sale, "pay_within_ms");
+  return ms.empty() || ms == "0" ? "" : ms + " ms";
 }
 
 std::string details(const Json& sale) {
@@ -47,6 +56,7 @@ std::string details(const Json& sale) {
                   {"stock", field(sale, "stock")},
                   {"limit per order", field(sale, "limit_per_order")},
                   {"lanes", field(sale, "lanes")},
+                  {"pay within", pay_within(sale)},
                   {"starts", field(sale, "starts_at")},
                   {"ends", field(sale, "ends_at")}});
 }
@@ -80,6 +90,12 @@ TimePoint moment(const std::string& flag, const std::string& text) {
                    ": write 2026-11-27T09:00:00Z, now, or from now +10m");
 }
 
+Millis time_to_pay(const std::string& text) {
+  if (text.empty()) return Millis{0};
+  if (const auto time = parse_duration(text)) return *time;
+  throw UsageError("--pay-within " + terminal_text(text) + ": write a time such as 90s, 15m or 2d");
+}
+
 std::string draft_json(const SaleDraft& draft) {
   const Json json = {{"title", draft.title},
                      {"description", draft.description},
@@ -88,6 +104,7 @@ std::string draft_json(const SaleDraft& draft) {
                      {"stock", draft.stock},
                      {"limit_per_order", draft.limit_per_order},
                      {"lanes", draft.lanes},
+                     {"pay_within_ms", draft.pay_within.count()},
                      {"starts_at", http::rfc3339(draft.starts_at)},
                      {"ends_at", http::rfc3339(draft.ends_at)}};
   try {
@@ -101,6 +118,7 @@ int create_command(const Cli& cli, const SaleOptions& options) {
   auto draft = options.draft;
   draft.starts_at = moment("--starts", options.starts);
   draft.ends_at = moment("--ends", options.ends);
+  draft.pay_within = time_to_pay(options.pay_within);
   if (const auto wrong = check(draft)) throw UsageError(*wrong);
   const auto body = draft_json(draft);
   AdminApi client(cli, options);
@@ -162,6 +180,8 @@ void add_create(CLI::App& sale, Cli& cli, const Options& options) {
       ->capture_default_str();
   command->add_option("--starts", options->starts, "When it starts")->capture_default_str();
   command->add_option("--ends", options->ends, "When it ends")->required();
+  command->add_option("--pay-within", options->pay_within,
+                      "How long an order may stay unpaid; without it orders are final");
   command->add_flag("--open", options->open, "Open it at once");
 }
 

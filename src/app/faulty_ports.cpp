@@ -151,6 +151,49 @@ class FaultyStore final : public OrderStore {
   std::unique_ptr<OrderStore> inner_;
 };
 
+class FaultyMoves final : public OrderMoves {
+ public:
+  FaultyMoves(std::string_view thread, std::unique_ptr<OrderMoves> inner)
+      : name_(std::string(thread) + ".moves."), inner_(std::move(inner)) {}
+
+  Task<std::vector<std::optional<Order>>> move(Ticks deadline,
+                                               In<Transition> transitions) override {
+    using Rows = std::vector<std::optional<Order>>;
+    auto work = [=, this] {
+      return inner_->move(deadline, transitions);
+    };
+    co_return co_await faulty<Rows>(name_ + "move", std::move(work));
+  }
+  Task<std::vector<OrderKey>> due(Ticks deadline, std::size_t max) override {
+    auto work = [=, this] {
+      return inner_->due(deadline, max);
+    };
+    co_return co_await faulty<std::vector<OrderKey>>(name_ + "due", std::move(work));
+  }
+  Task<std::vector<LaneId>> returning(Ticks deadline, std::size_t max) override {
+    auto work = [=, this] {
+      return inner_->returning(deadline, max);
+    };
+    co_return co_await faulty<std::vector<LaneId>>(name_ + "returning", std::move(work));
+  }
+  Task<std::vector<Settlement>> outbox(Ticks deadline, LaneId lane, std::size_t max) override {
+    auto work = [=, this] {
+      return inner_->outbox(deadline, lane, max);
+    };
+    co_return co_await faulty<std::vector<Settlement>>(name_ + "outbox", std::move(work));
+  }
+  Task<> relayed(Ticks deadline, Fence taken, In<OrderId> orders) override {
+    auto work = [=, this] {
+      return inner_->relayed(deadline, taken, orders);
+    };
+    co_return co_await faulty<void>(name_ + "relayed", std::move(work));
+  }
+
+ private:
+  std::string name_;
+  std::unique_ptr<OrderMoves> inner_;
+};
+
 std::unique_ptr<Inventory> with_faults(std::string_view thread, std::unique_ptr<Inventory> inner) {
   return std::make_unique<FaultyInventory>(thread, std::move(inner));
 }
@@ -158,6 +201,11 @@ std::unique_ptr<Inventory> with_faults(std::string_view thread, std::unique_ptr<
 std::unique_ptr<OrderStore> with_faults(std::string_view thread,
                                         std::unique_ptr<OrderStore> inner) {
   return std::make_unique<FaultyStore>(thread, std::move(inner));
+}
+
+std::unique_ptr<OrderMoves> with_faults(std::string_view thread,
+                                        std::unique_ptr<OrderMoves> inner) {
+  return std::make_unique<FaultyMoves>(thread, std::move(inner));
 }
 
 std::shared_ptr<OrderQueue> with_faults(std::string_view thread, std::string_view port,
@@ -170,6 +218,7 @@ std::shared_ptr<OrderQueue> with_faults(std::string_view thread, std::string_vie
 void add_failpoints(HttpPorts& ports) {
   ports.inventory = with_faults("http", std::move(ports.inventory));
   ports.queue = with_faults("http", "queue", std::move(ports.queue));
+  ports.moves = with_faults("http", std::move(ports.moves));
   if (ports.direct) ports.direct = with_faults("http", "direct", std::move(ports.direct));
 }
 
@@ -177,6 +226,7 @@ void add_failpoints(ControlPorts& ports) {
   ports.inventory = with_faults("control", std::move(ports.inventory));
   ports.queue = with_faults("control", "queue", std::move(ports.queue));
   ports.orders = with_faults("control", std::move(ports.orders));
+  ports.moves = with_faults("control", std::move(ports.moves));
 }
 
 void add_failpoints(FulfilmentPorts& ports) {

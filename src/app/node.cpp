@@ -17,6 +17,7 @@
 #include "sluice/orders/purchase.hpp"
 #include "sluice/recovery/control.hpp"
 #include "sluice/recovery/lane_keeper.hpp"
+#include "sluice/recovery/return_keeper.hpp"
 
 #include "app/faulty_ports.hpp"
 
@@ -63,7 +64,7 @@ struct Node::Http {
         purchases(worker.executor(), node.settings_.purchase,
                   {*routes, *node.clock_, *random, node.seal_, gate, node.metrics_}),
         orders(worker.executor(), node.settings_.lookup,
-               {*routes, *ports.store, *node.clock_, node.seal_, watch}),
+               {*routes, *ports.store, *ports.moves, *node.clock_, node.seal_, watch}),
         api(create_public_api(front, node.book_, purchases, orders, *node.clock_,
                               node.readiness_)) {
     auto settings = node.settings_.http;
@@ -128,13 +129,15 @@ struct Node::ControlThread {
                node.metrics_}),
         auditor(node.settings_.recovery.call_timeout,
                 {*ports.inventory, *ports.orders, *node.clock_, node.metrics_}),
+        returns(node.settings_.recovery, {*ports.moves, *ports.orders, *ports.inventory,
+                                          *ports.results, *node.clock_, node.metrics_}),
         flow(node.settings_.degrade.flow, node.settings_.recovery.call_timeout,
              node.backend_->log(),
              {*ports.orders, node.guards_.flow, node.guards_.throttle, node.guards_.direct,
               node.guards_.queue, ports.log_end, *node.clock_, node.metrics_}),
         control(node.settings_.recovery, node_name(), ports.dependencies,
-                {*ports.sales, *ports.orders, *ports.control, lanes, auditor, flow, node.book_,
-                 node.readiness_, *node.clock_}) {}
+                {*ports.sales, *ports.orders, *ports.moves, *ports.control, lanes, auditor, returns,
+                 flow, node.book_, node.readiness_, *node.clock_}) {}
 
   ~ControlThread() { worker.stop(); }
 
@@ -142,6 +145,7 @@ struct Node::ControlThread {
   ControlPorts ports;
   LaneKeeper lanes;
   Auditor auditor;
+  ReturnKeeper returns;
   FlowKeeper flow;
   Control control;
   std::future<void> running;

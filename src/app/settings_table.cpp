@@ -295,7 +295,7 @@ void add_recovery(Rows& rows, Settings& s) {
   add(rows, "recovery.overdue_age_max_ms", millis(recovery.overdue_age_max, 100, kHour),
       "The same, however far behind the log is.");
   add(rows, "recovery.overdue_max", whole(recovery.overdue_max, 1, 4'096),
-      "Reservations decided in one step.");
+      "Reservations decided, or orders expired (at most 1024), in a step.");
   add(rows, "recovery.sales_max", whole(recovery.sales_max, 1, 100'000),
       "Sales that a node looks after, the newest.");
   add(rows, "recovery.fence_again_ms", millis(recovery.fence_again, 10, kMinute),

@@ -17,6 +17,7 @@ constexpr std::array<std::string_view, 6> kStatusNames = {"queued",   "confirmed
                                                           "rejected", "cancelled", "expired"};
 constexpr std::array<std::string_view, 5> kReasonNames = {"none", "stock", "duplicate", "fenced",
                                                           "invalid"};
+constexpr std::array<std::string_view, 3> kMoveNames = {"pay", "cancel", "expire"};
 
 template <class Enum, std::size_t N>
 std::optional<Enum> find_name(const std::array<std::string_view, N>& names, std::string_view text) {
@@ -68,6 +69,8 @@ json parse_flat_object(std::string_view bytes) {
 std::string_view name(OrderStatus status) noexcept {
   return kStatusNames[static_cast<std::size_t>(status)];
 }
+
+std::string_view name(Move move) noexcept { return kMoveNames[static_cast<std::size_t>(move)]; }
 
 std::string_view name(RejectReason reason) noexcept {
   return kReasonNames[static_cast<std::size_t>(reason)];

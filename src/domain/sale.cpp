@@ -11,6 +11,8 @@ constexpr std::array<std::string_view, 4> kStateNames = {"draft", "open", "pause
 constexpr std::int64_t kPriceMax = 1'000'000'000'000;
 constexpr std::int64_t kStockMax = 1'000'000'000;
 constexpr std::uint32_t kLimitMax = 1000;
+constexpr Millis kPayWithinMin{1000};
+constexpr Millis kPayWithinMax{std::chrono::hours(24 * 7)};
 // The year 9999: what RFC 3339 can write.
 constexpr TimePoint kTimeMax{Millis(253'402'300'799'999)};
 
@@ -64,6 +66,10 @@ std::optional<std::string> check(const SaleDraft& draft) {
     return "starts_at and ends_at must lie between the years 1970 and 9999";
   }
   if (draft.ends_at <= draft.starts_at) return "ends_at must be after starts_at";
+  if (draft.pay_within != Millis{0} &&
+      (draft.pay_within < kPayWithinMin || draft.pay_within > kPayWithinMax)) {
+    return "pay_within_ms must be 0, or 1000 to 604800000";
+  }
   return std::nullopt;
 }
 

@@ -11,6 +11,7 @@
 
 #include "http/json_body.hpp"
 #include "http/listening_server.hpp"
+#include "http/order_json.hpp"
 #include "http/probes.hpp"
 #include "http/recovery_json.hpp"
 #include "http/sale_json.hpp"
@@ -35,6 +36,22 @@ std::optional<SaleState> target_state(std::string_view verb) {
   return std::nullopt;
 }
 
+/// What follows `orders/`: an id and what to do with that order.
+void match_order(std::string_view path, AdminTarget& target) {
+  const auto slash = path.find('/');
+  if (slash == path.npos) return;
+  const auto verb = path.substr(slash + 1);
+  if (verb == name(Move::pay)) {
+    target.order_move = Move::pay;
+  } else if (verb == name(Move::cancel)) {
+    target.order_move = Move::cancel;
+  } else {
+    return;
+  }
+  target.kind = Kind::order_move;
+  target.order = path.substr(0, slash);
+}
+
 /// What the Allow header says of a route.
 std::string_view allowed(Kind kind) {
   switch (kind) {
@@ -43,6 +60,7 @@ std::string_view allowed(Kind kind) {
       return "GET, HEAD, POST";
     case Kind::move:
     case Kind::rebuild:
+    case Kind::order_move:
       return "POST";
     default:
       return "GET, HEAD";
@@ -66,6 +84,7 @@ Answer sales_listed(const std::vector<Sale>& sales) {
 }
 Answer audit_shown(const SaleAudit& audit) { return json_answer(200, audit_json(audit)); }
 Answer rebuild_begun(const SaleAudit& audit) { return json_answer(202, audit_json(audit)); }
+Answer order_shown(const Order& order) { return json_answer(200, operator_order(order)); }
 Answer flow_shown(const FlowReport& report) { return json_answer(200, flow_json(report)); }
 
 /// Counts an operation while it is under way.
@@ -101,6 +120,8 @@ AdminTarget match_admin(std::string_view path) {
   const auto verb = path.substr(slash + 1);
   if (verb == "audit") target.kind = Kind::audit;
   if (verb == "rebuild") target.kind = Kind::rebuild;
+  constexpr std::string_view kOrders = "orders/";
+  if (verb.starts_with(kOrders)) match_order(verb.substr(kOrders.size()), target);
   if (const auto state = target_state(verb)) {
     target.kind = Kind::move;
     target.state = *state;
@@ -160,6 +181,8 @@ Reply AdminRoutes::operate_on_sale(const Request& request, const AdminTarget& ta
       return answer_with(ports_.desk.audit(sale), audit_shown);
     case Kind::rebuild:
       return rebuild(request, sale);
+    case Kind::order_move:
+      return move_order(request, target, sale);
     default:
       return answer_with(ports_.desk.show(sale), sale_shown);
   }
@@ -186,6 +209,18 @@ Reply AdminRoutes::rebuild(const Request& request, SaleId sale) {
     force = std::get<bool>(parsed);
   }
   return answer_with(ports_.desk.rebuild(sale, force), rebuild_begun);
+}
+
+Reply AdminRoutes::move_order(const Request& request, const AdminTarget& target, SaleId sale) {
+  if (!is_json(request.content_type)) {
+    return answer_now(kRoute, http::refused(Code::unsupported_media_type));
+  }
+  auto parsed = parse_user(request.body);
+  if (auto* answer = std::get_if<Answer>(&parsed)) return answer_now(kRoute, std::move(*answer));
+  const auto id = OrderId::parse(target.order);
+  if (!id) return answer_now(kRoute, http::refused(Code::unknown_order));
+  auto& user = std::get<UserId>(parsed);
+  return answer_with(ports_.desk.move(sale, *id, std::move(user), target.order_move), order_shown);
 }
 
 Reply AdminRoutes::hold(const Request& request) {

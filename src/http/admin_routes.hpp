@@ -23,10 +23,13 @@ struct AdminTarget {
     move,
     audit,
     rebuild,
+    order_move,
   };
   Kind kind = Kind::none;
   std::string_view sale;
   SaleState state = SaleState::draft;  ///< With `move`: where to.
+  std::string_view order;              ///< With `order_move`.
+  Move order_move = Move::pay;         ///< The same.
 };
 AdminTarget match_admin(std::string_view path);
 
@@ -46,6 +49,7 @@ class AdminRoutes final : public Routes {
   Reply operate_on_sale(const Request& request, const AdminTarget& target, SaleId sale);
   Reply create(const Request& request);
   Reply rebuild(const Request& request, SaleId sale);
+  Reply move_order(const Request& request, const AdminTarget& target, SaleId sale);
   Reply hold(const Request& request);
 
   /// Does `work` where the desk lives, and answers what `show` makes of its result.

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "http/json_body.hpp"
+#include "http/order_json.hpp"
 #include "http/probes.hpp"
 #include "http/sale_json.hpp"
 #include "http/static_files.hpp"
@@ -47,6 +48,17 @@ std::variant<std::uint32_t, Answer> parse_quantity(const Request& request, std::
     quantity = static_cast<std::uint32_t>(*number);
   }
   return quantity;
+}
+
+/// A body may be an object without members. Empty when it is; else the refusal.
+std::optional<Answer> refuse_members(const Request& request) {
+  if (!request.has_body) return std::nullopt;
+  if (!is_json(request.content_type)) return refused(Code::unsupported_media_type);
+  auto parsed = parse_json_object(request.body);
+  if (auto* answer = std::get_if<Answer>(&parsed)) return std::move(*answer);
+  const auto& members = std::get<JsonMembers>(parsed);
+  if (members.empty()) return std::nullopt;
+  return unknown_member(members.front().first, {});
 }
 
 /// The one parameter `wait`, at most once: milliseconds up to `wait_max`. Empty when it is invalid.
@@ -95,9 +107,13 @@ PublicTarget match_public(std::string_view path) {
       target.kind = Kind::orders;
     } else if (path == "/orders/mine") {
       target.kind = Kind::mine;
-    } else if (path.starts_with(kOrders) && path.find('/', kOrders.size()) == path.npos) {
-      target.kind = Kind::order;
-      target.order = path.substr(kOrders.size());
+    } else if (path.starts_with(kOrders)) {
+      path.remove_prefix(kOrders.size());
+      const auto end = std::min(path.find('/'), path.size());
+      target.order = path.substr(0, end);
+      path.remove_prefix(end);
+      if (path.empty()) target.kind = Kind::order;
+      if (path == "/cancel") target.kind = Kind::cancel;
     }
   }
   return target;
@@ -119,6 +135,8 @@ Reply PublicRoutes::route(const Request& request, std::string_view ip) {
     case Kind::order:
     case Kind::mine:
       return order(request, target);
+    case Kind::cancel:
+      return cancel(request, target);
     case Kind::sale:
       return answer_now(RouteClass::sales, one_sale(request, target));
     case Kind::sales:
@@ -159,18 +177,10 @@ Answer PublicRoutes::demo_token(const Request& request) {
   if (request.method != Method::post) return method_not_allowed("POST");
   if (has_parameters(request)) return refused(Code::invalid_parameter);
   if (!is_json(request.content_type)) return refused(Code::unsupported_media_type);
-  auto parsed = parse_json_object(request.body);
+  auto parsed = parse_user(request.body);
   if (auto* answer = std::get_if<Answer>(&parsed)) return std::move(*answer);
-  std::optional<UserId> user;
-  for (const auto& [name, value] : std::get<JsonMembers>(parsed)) {
-    if (name != "user") return unknown_member(name, {"user"});
-    const auto* text = std::get_if<std::string>(&value);
-    if (text != nullptr) user = UserId::parse(*text);
-  }
-  if (!user) {
-    return refused(Code::invalid_parameter, "user must be 1 to 64 characters of [A-Za-z0-9._-]");
-  }
-  return json_answer(200, fmt::format(R"({{"token":"{}"}})", ports_.demo_token(*user)));
+  const auto token = ports_.demo_token(std::get<UserId>(parsed));
+  return json_answer(200, fmt::format(R"({{"token":"{}"}})", token));
 }
 
 std::variant<PublicRoutes::Asked, Answer> PublicRoutes::identify(const Request& request,
@@ -220,6 +230,18 @@ Reply PublicRoutes::order(const Request& request, const PublicTarget& target) {
   return answer_later(kRoute, look_up(std::move(who), *id, *patience));
 }
 
+Reply PublicRoutes::cancel(const Request& request, const PublicTarget& target) {
+  constexpr auto kRoute = RouteClass::order;
+  if (request.method != Method::post) return answer_now(kRoute, method_not_allowed("POST"));
+  if (has_parameters(request)) return answer_now(kRoute, refused(Code::invalid_parameter));
+  auto asked = identify(request, target);
+  if (auto* answer = std::get_if<Answer>(&asked)) return answer_now(kRoute, std::move(*answer));
+  if (auto refusal = refuse_members(request)) return answer_now(kRoute, std::move(*refusal));
+  const auto id = OrderId::parse(target.order);
+  if (!id) return answer_now(kRoute, refused(Code::unknown_order));
+  return answer_later(kRoute, call_off(std::move(std::get<Asked>(asked)), *id));
+}
+
 PublicRoutes::Awaited PublicRoutes::buy(Asked asked, std::uint32_t quantity) {
   const auto bought = co_await ports_.api.buy(*asked.sale, asked.user, quantity);
   if (bought.kind == PurchaseAnswer::Kind::refused) co_return refused(bought.refusal);
@@ -257,9 +279,18 @@ PublicRoutes::Awaited PublicRoutes::look_up_mine(Asked asked) {
   co_return order_answer(*asked.sale, found);
 }
 
+PublicRoutes::Awaited PublicRoutes::call_off(Asked asked, OrderId id) {
+  const auto cancelled = co_await ports_.api.cancel(*asked.sale, id, asked.user);
+  auto answer = order_answer(*asked.sale, cancelled);
+  if (!cancelled && cancelled.error().code == Code::outcome_unknown) {
+    answer.body = "The order may have been cancelled; ask again.";
+  }
+  co_return answer;
+}
+
 Answer PublicRoutes::order_answer(const Sale& sale, const LookUp& found) const {
   if (!found) return refused(found.error());
-  const auto& [order, reason] = *found;
+  const auto& [order, reason, pay_by] = *found;
   auto body = fmt::format(R"({{"order_id":"{}","sale_id":{},"status":"{}")", order.id.text(),
                           sale.id, name(order.status));
   auto out = std::back_inserter(body);
@@ -271,6 +302,7 @@ Answer PublicRoutes::order_answer(const Sale& sale, const LookUp& found) const {
   if (order.status == OrderStatus::queued) {
     fmt::format_to(out, R"(,"poll_after_ms":{})", settings_.poll_after.count());
   }
+  if (pay_by) fmt::format_to(out, R"(,"pay_by":"{}")", rfc3339(*pay_by));
   body += '}';
   return json_answer(200, std::move(body));
 }

@@ -11,7 +11,18 @@ namespace sluice::http {
 
 /// Where a path of the public listener leads.
 struct PublicTarget {
-  enum class Kind : std::uint8_t { sales, sale, orders, mine, order, health, ready, demo, file };
+  enum class Kind : std::uint8_t {
+    sales,
+    sale,
+    orders,
+    mine,
+    order,
+    cancel,
+    health,
+    ready,
+    demo,
+    file,
+  };
   Kind kind = Kind::file;
   std::string_view sale;
   std::string_view order;
@@ -48,11 +59,13 @@ class PublicRoutes final : public Routes {
   Answer demo_token(const Request& request);
   Reply purchase(const Request& request, const PublicTarget& target);
   Reply order(const Request& request, const PublicTarget& target);
+  Reply cancel(const Request& request, const PublicTarget& target);
   std::variant<Asked, Answer> identify(const Request& request, const PublicTarget& target);
 
   Awaited buy(Asked asked, std::uint32_t quantity);
   Awaited look_up(Asked asked, OrderId id, Millis patience);
   Awaited look_up_mine(Asked asked);
+  Awaited call_off(Asked asked, OrderId id);
   Answer order_answer(const Sale& sale, const LookUp& found) const;
 
   PublicSettings settings_;

@@ -46,6 +46,9 @@ class Api final : public PublicApi {
   boost::asio::awaitable<LookUp> mine(const Sale& sale, UserId user) override {
     return orders_.mine(sale, std::move(user));
   }
+  boost::asio::awaitable<LookUp> cancel(const Sale& sale, OrderId id, UserId user) override {
+    return orders_.move(sale, id, std::move(user), Move::cancel);
+  }
 
  private:
   FrontGate& gate_;

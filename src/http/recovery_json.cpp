@@ -36,6 +36,7 @@ Json lane_json(const LaneAudit& lane) {
           {"stock", figures.stock},
           {"live_units", figures.live_units},
           {"live_orders", figures.live_orders},
+          {"returning", figures.returning},
           {"rejected_stock", figures.rejected_stock},
           {"rejected_duplicate", figures.rejected_duplicate},
           {"conserved", figures.conserved()},

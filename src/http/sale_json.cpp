@@ -43,6 +43,7 @@ Json public_json(const Sale& sale, TimePoint now) {
           {"unit_price_minor", terms.unit_price_minor},
           {"currency", terms.currency},
           {"limit_per_order", terms.limit_per_order},
+          {"pay_within_ms", terms.pay_within.count()},
           {"starts_at", rfc3339(terms.starts_at)},
           {"starts_at_ms", terms.starts_at.time_since_epoch().count()},
           {"ends_at", rfc3339(terms.ends_at)},
@@ -66,6 +67,7 @@ Json operator_json(const Sale& sale) {
           {"stock", terms.stock},
           {"limit_per_order", terms.limit_per_order},
           {"lanes", terms.lanes},
+          {"pay_within_ms", terms.pay_within.count()},
           {"starts_at", rfc3339(terms.starts_at)},
           {"ends_at", rfc3339(terms.ends_at)}};
 }
@@ -92,6 +94,13 @@ bool take(const JsonValue& value, std::uint32_t& to) {
   return true;
 }
 
+bool take(const JsonValue& value, Millis& to) {
+  std::int64_t number = 0;
+  if (!take(value, number)) return false;
+  to = Millis(number);
+  return true;
+}
+
 bool take(const JsonValue& value, TimePoint& to) {
   constexpr std::int64_t kYear10000Ms = 253402300800000;
   if (const auto* number = std::get_if<std::int64_t>(&value)) {
@@ -106,8 +115,8 @@ bool take(const JsonValue& value, TimePoint& to) {
 }
 
 const std::vector<std::string_view> kMembers = {
-    "title", "description",     "unit_price_minor", "currency", "stock",
-    "lanes", "limit_per_order", "starts_at",        "ends_at"};
+    "title", "description",     "unit_price_minor", "currency",  "stock",
+    "lanes", "limit_per_order", "pay_within_ms",    "starts_at", "ends_at"};
 
 /// Empty when there is no such member; else whether its value is of the right kind.
 std::optional<bool> take_member(SaleDraft& draft, std::string_view member, const JsonValue& value) {
@@ -118,6 +127,7 @@ std::optional<bool> take_member(SaleDraft& draft, std::string_view member, const
   if (member == "stock") return take(value, draft.stock);
   if (member == "lanes") return take(value, draft.lanes);
   if (member == "limit_per_order") return take(value, draft.limit_per_order);
+  if (member == "pay_within_ms") return take(value, draft.pay_within);
   if (member == "starts_at") return take(value, draft.starts_at);
   if (member == "ends_at") return take(value, draft.ends_at);
   return std::nullopt;

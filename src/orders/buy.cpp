@@ -14,10 +14,10 @@ constexpr Millis kRetryWait{500};
 boost::asio::awaitable<PurchaseAnswer> buy(PurchaseDesk& purchases, OrderDesk& orders,
                                            const Sale& sale, UserId user, std::uint32_t quantity) {
   auto bought = co_await purchases.buy(sale, user, quantity);
-  const bool undecided = bought.kind == PurchaseAnswer::Kind::existing &&
-                         bought.order.status == OrderStatus::queued &&
-                         !mutant("existing.as_projected");
-  if (!undecided) co_return bought;
+  const bool moves_on = bought.order.status == OrderStatus::queued || must_be_paid(sale.terms);
+  const bool look =
+      bought.kind == PurchaseAnswer::Kind::existing && moves_on && !mutant("existing.as_projected");
+  if (!look) co_return bought;
 
   const auto known = co_await orders.find(sale, bought.order.id, std::move(user));
   PurchaseAnswer refused;
@@ -32,7 +32,7 @@ boost::asio::awaitable<PurchaseAnswer> buy(PurchaseDesk& purchases, OrderDesk& o
     refused.refusal.code = Code::outcome_unknown;
     co_return refused;
   }
-  // Rejected, and the projection has not let go of it yet: then the user may buy again.
+  // Rejected or over, and the projection has not let go of it yet: then the user may buy again.
   co_return is_live(bought.order.status) || mutant("existing.rejected") ? bought : refused;
 }
 

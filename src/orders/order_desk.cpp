@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "sluice/base/log.hpp"
 #include "sluice/base/mutation.hpp"
 
 namespace sluice {
@@ -14,9 +15,19 @@ constexpr std::size_t kHeadsMax = 4096;
 
 Refusal unknown_order() { return {Code::unknown_order, {}}; }
 Refusal busy() { return {Code::busy, kRetryWait}; }
+Refusal order_final() { return {Code::order_final, {}}; }
+Refusal order_undecided() { return {Code::order_undecided, kRetryWait}; }
 
 OrderState state_of(const Order& order) {
-  return {{order.id, order.status, order.quantity}, order.reason};
+  OrderState state{{order.id, order.status, order.quantity}, order.reason, {}};
+  if (order.status == OrderStatus::confirmed) state.pay_by = order.pay_by;
+  return state;
+}
+
+/// The row is as the move would have it; else it moved otherwise, for good.
+LookUp moved_to(OrderState state, Move move) {
+  if (state.order.status == after(move)) return state;
+  return order_final();
 }
 
 }  // namespace
@@ -27,18 +38,21 @@ OrderDesk::OrderDesk(asio::any_io_executor executor, LookupSettings settings, Po
       store_look_ups_(executor, {settings.batch_max, 2, 65536},
                       boost::system::error_code(Errc::internal),
                       [this](StoreLookUps::Batch& batch) { return store_batch(batch); }),
-      head_look_ups_(std::move(executor), {kHeadsMax, 1, 65536},
-                     boost::system::error_code(Errc::internal),
-                     [this](HeadLookUps::Batch& batch) { return head_batch(batch); }) {}
+      head_look_ups_(executor, {kHeadsMax, 1, 65536}, boost::system::error_code(Errc::internal),
+                     [this](HeadLookUps::Batch& batch) { return head_batch(batch); }),
+      moves_(std::move(executor), {settings_.batch_max, 2, 65536},
+             boost::system::error_code(Errc::unknown),
+             [this](Moves::Batch& batch) { return move_batch(batch); }) {}
 
 asio::awaitable<LookUp> OrderDesk::find(const Sale& sale, OrderId id, UserId user) {
   const SaleId sale_id = sale.id;
   const LaneId lane{sale_id, id.lane()};
+  const bool paid_for = must_be_paid(sale.terms);
   if (!ports_.seal.authentic(id, sale_id, user)) co_return unknown_order();
 
   const auto projected = co_await this->projected(lane, user);
   if (projected && projected->order && projected->order->id == id) {
-    co_return co_await present(lane, *projected->order, user);
+    co_return co_await present(lane, *projected->order, user, paid_for);
   }
   co_return co_await stored(lane, id, user);
 }
@@ -46,25 +60,33 @@ asio::awaitable<LookUp> OrderDesk::find(const Sale& sale, OrderId id, UserId use
 asio::awaitable<LookUp> OrderDesk::mine(const Sale& sale, UserId user) {
   const SaleId sale_id = sale.id;
   const LaneId lane{sale_id, lane_of(user, sale.terms.lanes)};
+  const bool paid_for = must_be_paid(sale.terms);
   const auto projected = co_await this->projected(lane, user);
-  if (projected && projected->order) co_return co_await present(lane, *projected->order, user);
-  if (!projected) co_return co_await mine_in_store(lane, std::move(user));
+  if (!projected) co_return co_await mine_in_store(lane, std::move(user), 0);
+  if (projected->order) {
+    const auto state = co_await present(lane, *projected->order, user, paid_for);
+    const bool over = state && (state->order.status == OrderStatus::cancelled ||
+                                state->order.status == OrderStatus::expired);
+    if (!over) co_return state;
+    co_return co_await mine_in_store(lane, std::move(user), projected->epoch);
+  }
 
   // That there is none counts only while the row still has that epoch sold by the projection.
   const auto row = co_await head(lane);
   if (!row) co_return busy();
   if (row->fence == projected->epoch || mutant("mine.of_old_times")) co_return unknown_order();
-  co_return co_await mine_in_store(lane, std::move(user));
+  co_return co_await mine_in_store(lane, std::move(user), 0);
 }
 
-asio::awaitable<LookUp> OrderDesk::mine_in_store(LaneId lane, UserId user) {
+asio::awaitable<LookUp> OrderDesk::mine_in_store(LaneId lane, UserId user, Epoch none_under) {
   const auto row = co_await head(lane);
   if (!row) co_return busy();
   const auto found = co_await ports_.store.find_live(deadline(), lane.sale, std::move(user));
   if (!found) co_return busy();
   if (*found) co_return state_of(**found);
   // The store knows the decided ones; while it does not sell itself there may be others.
-  const bool all = row->seller() == Seller::store || mutant("mine.decided_only");
+  const bool all =
+      row->seller() == Seller::store || row->fence == none_under || mutant("mine.decided_only");
   co_return all ? unknown_order() : busy();
 }
 
@@ -81,10 +103,54 @@ asio::awaitable<LookUp> OrderDesk::wait(const Sale& sale, OrderId id, UserId use
   }
 }
 
-asio::awaitable<LookUp> OrderDesk::present(LaneId lane, OrderView projected, UserId user) {
-  if (projected.status != OrderStatus::queued || mutant("find.as_projected")) {
-    co_return OrderState{projected, {}};
+asio::awaitable<LookUp> OrderDesk::move(const Sale& sale, OrderId id, UserId user, Move move) {
+  const SaleId sale_id = sale.id;
+  const LaneId lane{sale_id, id.lane()};
+  if (!ports_.seal.authentic(id, sale_id, user)) co_return unknown_order();
+  // Only time lets an order expire.
+  if (!must_be_paid(sale.terms) || move == Move::expire) co_return order_final();
+  if (moves_.full()) co_return busy();
+
+  const Transition transition{{id, sale_id, user}, move};
+  const auto moved = co_await moves_.submit(transition);
+  if (!moved) {
+    if (moved.error() != Errc::unknown) co_return busy();
+    co_return Refusal{Code::outcome_unknown, kRetryWait};
   }
+  if (!*moved) co_return co_await unmoved(lane, id, std::move(user), move);
+
+  const Order& order = **moved;
+  if (order.status == OrderStatus::cancelled && move == Move::cancel) co_await give_back(order);
+  co_return moved_to(state_of(order), move);
+}
+
+asio::awaitable<LookUp> OrderDesk::unmoved(LaneId lane, OrderId id, UserId user, Move move) {
+  const auto now = co_await stored(lane, id, std::move(user));
+  if (!now) co_return now;
+  // Confirmed: it was decided since the store was asked to move it.
+  const bool undecided =
+      now->order.status == OrderStatus::queued || now->order.status == OrderStatus::confirmed;
+  co_return undecided ? order_undecided() : moved_to(*now, move);
+}
+
+asio::awaitable<void> OrderDesk::give_back(Order order) {
+  const auto projected = co_await this->projected(order.lane, order.user);
+  if (!projected || !projected->order || projected->order->id != order.id) co_return;
+  const Call call{order.lane, projected->epoch, deadline()};
+  const std::vector<Settlement> settlements{
+      {order.id, order.user, order.quantity, SettleAction::give_back}};
+  auto& inventory = *ports_.routes.route(order.lane).inventory;
+  const auto settled = co_await inventory.settle(call, settlements);
+  if (!settled) {
+    log().warn("a cancelled order left for the relay: {}", settled.error().message());
+  }
+}
+
+asio::awaitable<LookUp> OrderDesk::present(LaneId lane, OrderView projected, UserId user,
+                                           bool paid_for) {
+  const bool moves_on =
+      projected.status == OrderStatus::queued || (paid_for && !mutant("find.unpaid_as_projected"));
+  if (!moves_on || mutant("find.as_projected")) co_return OrderState{projected, {}, {}};
   auto state = co_await stored(lane, projected.id, std::move(user));
   // No store knows its size yet.
   if (state && state->order.status == OrderStatus::queued) {
@@ -125,14 +191,14 @@ asio::awaitable<LookUp> OrderDesk::stored(LaneId lane, OrderId id, UserId user) 
   const auto row = co_await head(lane);
   if (!row) co_return busy();
   if (id.epoch() >= row->fence && !mutant("find.fenced_early")) {
-    co_return OrderState{{id, OrderStatus::queued, 0}, {}};
+    co_return OrderState{{id, OrderStatus::queued, 0}, {}, {}};
   }
 
   // It may have been applied between the first look and the fence; behind the fence nothing is.
   found = co_await store_look_ups_.submit(key);
   if (!found) co_return busy();
   if (*found && !mutant("find.one_look")) co_return state_of(**found);
-  co_return OrderState{{id, OrderStatus::rejected, 0}, RejectReason::fenced};
+  co_return OrderState{{id, OrderStatus::rejected, 0}, RejectReason::fenced, {}};
 }
 
 asio::awaitable<void> OrderDesk::store_batch(StoreLookUps::Batch& batch) {
@@ -145,6 +211,20 @@ asio::awaitable<void> OrderDesk::store_batch(StoreLookUps::Batch& batch) {
       batch.items[i].answer(std::move((*found)[i]));
     } else {
       batch.items[i].answer(found.error());
+    }
+  }
+}
+
+asio::awaitable<void> OrderDesk::move_batch(Moves::Batch& batch) {
+  std::vector<Transition> transitions;
+  transitions.reserve(batch.items.size());
+  for (const auto& item : batch.items) transitions.push_back(item.request);
+  auto moved = co_await ports_.moves.move(deadline(), transitions);
+  for (std::size_t i = 0; i < batch.items.size(); ++i) {
+    if (moved) {
+      batch.items[i].answer(std::move((*moved)[i]));
+    } else {
+      batch.items[i].answer(moved.error());
     }
   }
 }

@@ -87,12 +87,13 @@ asio::awaitable<PurchaseAnswer> PurchaseDesk::buy(const Sale& sale, UserId user,
   if (const auto refusal = ports_.gate.admit(sale, now)) co_return refused(*refusal);
 
   Lane& lane = this->lane({sale.id, lane_of(user, sale.terms.lanes)});
-  if (const auto refusal = ask_sold_out_view(lane, user)) co_return refused(*refusal);
+  const bool held_unpaid = must_be_paid(sale.terms) && !mutant("sold_out.unpaid_final");
+  Wish wish{std::move(user), quantity, window_code(phase(sale, now)), held_unpaid};
+  if (const auto refusal = ask_sold_out_view(lane, wish)) co_return refused(*refusal);
 
   const auto room = ports_.gate.reserve_room(sale, ports_.clock.ticks());
   if (const auto* refusal = std::get_if<Refusal>(&room)) co_return refused(*refusal);
 
-  Wish wish{std::move(user), quantity, window_code(phase(sale, now))};
   co_return co_await lane.purchases->submit(std::move(wish));
 }
 
@@ -141,7 +142,8 @@ asio::awaitable<void> PurchaseDesk::purchase_batch(Lane& lane, Purchases::Batch&
 
   co_await settle(lane, *route.inventory, messages, *receipts);
   for (std::size_t i = 0; i < winners.size(); ++i) {
-    batch.items[winners[i]].answer(answer_winner(route, messages[i], (*receipts)[i]));
+    auto& item = batch.items[winners[i]];
+    item.answer(answer_winner(route, item.request, messages[i], (*receipts)[i]));
   }
 }
 
@@ -206,8 +208,7 @@ Refusal PurchaseDesk::refuse(const Wish& wish, Verdict verdict, bool may_return)
   const auto wait = jittered(kSoldOutForNowWait, ports_.random);
   switch (verdict) {
     case Verdict::sold_out:
-      return may_return && !mutant("sold_out.too_early") ? Refusal{Code::sold_out_for_now, wait}
-                                                         : Refusal{Code::sold_out, {}};
+      return sold_out((may_return && !mutant("sold_out.too_early")) || wish.held_unpaid);
     case Verdict::insufficient:
       return {Code::insufficient_stock, wait};
     case Verdict::not_open:
@@ -219,15 +220,21 @@ Refusal PurchaseDesk::refuse(const Wish& wish, Verdict verdict, bool may_return)
   return {Code::internal_error, {}};
 }
 
-Refusal PurchaseDesk::refuse_phantom(std::uint32_t quantity, RejectReason reason) const {
+Refusal PurchaseDesk::sold_out(bool may_return) const {
+  if (!may_return) return {Code::sold_out, {}};
+  return {Code::sold_out_for_now, jittered(kSoldOutForNowWait, ports_.random)};
+}
+
+Refusal PurchaseDesk::refuse_phantom(const Wish& wish, RejectReason reason) const {
   const auto wait = jittered(kRetryWait, ports_.random);
   if (reason != RejectReason::stock) return {Code::busy, wait};
   // Fewer may be left for somebody else.
-  if (quantity > 1 && !mutant("sold_out.for_one_order")) return {Code::insufficient_stock, wait};
-  return {Code::sold_out, {}};
+  const bool several = wish.quantity > 1 && !mutant("sold_out.for_one_order");
+  return several ? Refusal{Code::insufficient_stock, wait} : sold_out(wish.held_unpaid);
 }
 
-PurchaseAnswer PurchaseDesk::answer_winner(const Route& route, const OrderMessage& message,
+PurchaseAnswer PurchaseDesk::answer_winner(const Route& route, const Wish& wish,
+                                           const OrderMessage& message,
                                            const Receipt& receipt) const {
   PurchaseAnswer answer;
   answer.order = {message.id, OrderStatus::queued, message.quantity};
@@ -244,7 +251,7 @@ PurchaseAnswer PurchaseDesk::answer_winner(const Route& route, const OrderMessag
         return answer;
       }
       // The projection promised what the store does not have.
-      return refused(refuse_phantom(message.quantity, receipt.outcome.reason));
+      return refused(refuse_phantom(wish, receipt.outcome.reason));
     case Receipt::Kind::unknown:
       break;
   }
@@ -280,14 +287,14 @@ asio::awaitable<void> PurchaseDesk::settle(Lane& lane, Inventory& inventory,
   }
 }
 
-std::optional<Refusal> PurchaseDesk::ask_sold_out_view(const Lane& lane, const UserId& user) const {
-  switch (lane.sold_out.ask(user, ports_.clock.ticks())) {
+std::optional<Refusal> PurchaseDesk::ask_sold_out_view(const Lane& lane, const Wish& wish) const {
+  switch (lane.sold_out.ask(wish.user, ports_.clock.ticks())) {
     case SoldOutView::Answer::ask_the_lane:
       return std::nullopt;
     case SoldOutView::Answer::sold_out_for_now:
-      return Refusal{Code::sold_out_for_now, jittered(kSoldOutForNowWait, ports_.random)};
+      return sold_out(true);
     case SoldOutView::Answer::sold_out:
-      return Refusal{Code::sold_out, {}};
+      return sold_out(wish.held_unpaid);
   }
   return std::nullopt;
 }

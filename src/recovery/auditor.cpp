@@ -17,11 +17,15 @@ bool same(const LaneView& a, const LaneView& b) {
 
 /// A reservation moves units from `stock` to `held`, the store's commit takes them from its stock,
 /// and settling lets go of them: between the two last steps they are held and not in the store.
+/// Those that return are in the store's stock and in the outbox first, then in the inventory, and
+/// then no more in the outbox. At every instant the bounds hold, so one snapshot of the store
+/// within a time in which the inventory did not change is enough.
 std::int64_t drift_of(const LaneFigures& truth, const LaneView& projection) {
   if (projection.stock > truth.stock && !mutant("audit.surplus_unseen")) {
     return projection.stock - truth.stock;
   }
-  return std::min<std::int64_t>(0, projection.stock + projection.held - truth.stock);
+  const auto returning = mutant("audit.returning_unseen") ? 0 : truth.returning;
+  return std::min<std::int64_t>(0, projection.stock + projection.held + returning - truth.stock);
 }
 
 }  // namespace
@@ -111,9 +115,9 @@ Task<> Auditor::judge(const LaneAudit& lane) {
   drifts_[id] = *lane.drift;
   log().critical(
       "audit: sale {} lane {} drifts by {} units under epoch {}: the inventory has {} and {} held "
-      "by {} undecided orders, the store {}",
+      "by {} undecided orders, the store {} of which {} are on their way back",
       id.sale, id.index, *lane.drift, lane.inventory->epoch, lane.inventory->stock,
-      lane.inventory->held, lane.inventory->pending, truth.stock);
+      lane.inventory->held, lane.inventory->pending, truth.stock, truth.returning);
   // One look may have met a settlement in the middle; two in a row have not.
   if (!again || mutant("audit.no_rebuild")) co_return boost::system::in_place_value;
   co_return co_await ports_.store.suspect(deadline(), id);

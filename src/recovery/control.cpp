@@ -1,5 +1,7 @@
 #include "sluice/recovery/control.hpp"
 
+#include <algorithm>
+#include <functional>
 #include <memory>
 #include <utility>
 
@@ -13,7 +15,6 @@ namespace asio = boost::asio;
 
 using Role = Dependency::Role;
 
-constexpr Millis kLookAgain{100};
 constexpr auto kLease = "recovery";
 
 }  // namespace
@@ -35,10 +36,10 @@ asio::awaitable<void> Control::run() {
   while (!stopped_) {
     const auto began = ports_.clock.ticks();
     co_await round();
-    const auto next = began + (busy_ ? settings_.busy_tick : settings_.tick);
-    // Short naps, so that a stop is not slept through.
-    while (!stopped_ && ports_.clock.ticks() < next) {
-      co_await ports_.clock.sleep_until(std::min(next, ports_.clock.ticks() + kLookAgain));
+    // Short naps, so that neither a stop nor an operator's command is slept through.
+    while (!stopped_ && ports_.clock.ticks() < began + pause()) {
+      const auto nap = std::min(began + pause(), ports_.clock.ticks() + kLookAgain);
+      co_await ports_.clock.sleep_until(nap);
     }
   }
   if (leading_) co_await ports_.control.release(deadline(), kLease, node_);
@@ -51,6 +52,7 @@ asio::awaitable<void> Control::round() {
   if (up(Role::store)) {
     auto sales = co_await look_after_sales();
     checks.push_back(std::move(sales));
+    if (leading_) co_await look_after_returns();
   } else {
     // Whoever cannot reach the store loses the lease there.
     leading_ = false;
@@ -90,12 +92,11 @@ asio::awaitable<ReadyCheck> Control::look_after_sales() {
   if (!loaded) sales.problem = "the sales cannot be loaded: " + loaded.error().message();
   leading_ = co_await lead();
 
-  std::vector<Sale> kept;
-  for (const auto& [id, sale] : sales_) {
-    if (sale.state != SaleState::draft && !finished_.contains(id)) kept.push_back(sale);
-  }
+  some_sell_ = false;
+  const auto kept = kept_sales();
   for (const auto& sale : kept) {
     const auto done = co_await keep_sale(sale);
+    some_sell_ |= done.has_value();
     if (done) continue;
     busy_ = true;
     if (!sales.problem.empty()) continue;
@@ -103,6 +104,44 @@ asio::awaitable<ReadyCheck> Control::look_after_sales() {
         "sale " + std::to_string(sale.id) + " is not sellable: " + done.error().message();
   }
   co_return sales;
+}
+
+std::vector<Sale> Control::kept_sales() const {
+  std::vector<Sale> kept;
+  for (const auto& [id, sale] : sales_) {
+    if (sale.state != SaleState::draft && !finished_.contains(id)) kept.push_back(sale);
+  }
+  // After a loss of the inventory those with buyers are rebuilt first.
+  const auto now = ports_.clock.now();
+  std::ranges::sort(kept, std::greater{}, [now](const Sale& sale) {
+    return std::pair(phase(sale, now) == WindowPhase::open, sale.id);
+  });
+  return kept;
+}
+
+asio::awaitable<void> Control::look_after_returns() {
+  const auto enough = ports_.clock.ticks() + settings_.tick;
+  for (;;) {
+    const auto expired = co_await ports_.returns.expire();
+    if (!expired) {
+      log().warn("unpaid orders expire in a later round: {}", expired.error().message());
+    }
+    if (!expired || *expired == 0) break;
+    if (ports_.clock.ticks() < enough) continue;
+    busy_ = true;
+    break;
+  }
+  const auto waiting = co_await ports_.returns.relay(up(Role::inventory));
+  if (!waiting) {
+    log().warn("returned units are relayed in a later round: {}", waiting.error().message());
+    co_return;
+  }
+  for (const auto lane : *waiting) {
+    if (!sales_.contains(lane.sale)) continue;
+    // Its inventory may have to be rebuilt before it can take them.
+    finished_.erase(lane.sale);
+    busy_ = true;
+  }
 }
 
 Task<> Control::refresh_sales() {
@@ -116,7 +155,18 @@ Task<> Control::refresh_sales() {
     if (sale.state != SaleState::draft) snapshot->sales.emplace(sale.id, sale);
   }
   ports_.book.publish(std::move(snapshot));
+  forget_unlisted();
   co_return boost::system::in_place_value;
+}
+
+void Control::forget_unlisted() {
+  const auto unlisted = [this](SaleId sale) {
+    return !sales_.contains(sale);
+  };
+  std::erase_if(fences_, [&](const auto& lane) { return unlisted(lane.first.sale); });
+  std::erase_if(store_lanes_, [&](LaneId lane) { return unlisted(lane.sale); });
+  std::erase_if(audited_, [&](const auto& sale) { return unlisted(sale.first); });
+  std::erase_if(finished_, unlisted);
 }
 
 Task<> Control::read_wishes() {
@@ -176,7 +226,8 @@ Task<> Control::keep_lane(LaneId lane, const Sale& sale, bool& settled) {
   // A long queue of them is worked off for at most one round's time: other sales wait.
   const auto enough = ports_.clock.ticks() + settings_.tick;
   for (std::size_t more = settings_.overdue_max; more >= settings_.overdue_max;) {
-    const auto decided = co_await ports_.lanes.decide_overdue(lane, up(Role::queue));
+    const auto decided =
+        co_await ports_.lanes.decide_overdue(lane, ports_.flow.applied_through(), up(Role::queue));
     if (!decided) co_return decided.error();
     more = ports_.clock.ticks() < enough ? *decided : 0;
   }
@@ -216,9 +267,10 @@ bool Control::has(Dependency::Role role) const {
 }
 
 void Control::tolerate(std::vector<ReadyCheck>& checks) const {
-  // What one of three services lacks the two others make good, once the sales were seen to sell.
+  // What one of three services lacks the two others make good, once a sale was seen to sell; and
+  // a lane that is rebuilt meanwhile is not sold by any node.
   const bool three = has(Role::store) && has(Role::inventory) && has(Role::queue);
-  const bool sold = was_ready_ || checks.back().problem.empty();
+  const bool sold = was_ready_ || some_sell_ || checks.back().problem.empty();
   if (!sold || (!three && !down_.empty()) || down_.size() > 1) return;
   for (auto& check : checks) check.tolerated = !check.problem.empty();
 }

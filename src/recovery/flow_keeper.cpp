@@ -9,6 +9,11 @@ namespace {
 
 constexpr Millis kMeasureEvery{1000};
 
+Counter& entered(Metrics& metrics, const char* state) {
+  return metrics.counter("sluice_queue_breaker_changes_total",
+                         "How often the breaker of the log entered a state.", {{"state", state}});
+}
+
 }  // namespace
 
 FlowKeeper::FlowKeeper(FlowSettings settings, Millis call_timeout, std::optional<OrderLog> log,
@@ -26,7 +31,10 @@ FlowKeeper::FlowKeeper(FlowSettings settings, Millis call_timeout, std::optional
                                             "Estimated time from acknowledgement to decision.")),
       mode_(ports_.metrics.gauge("sluice_mode", "0 normal, 1 bypass, 2 database.")),
       admitted_(ports_.metrics.gauge("sluice_admitted_per_second",
-                                     "The rate to which the node throttles; -1: not at all.")) {}
+                                     "The rate to which the node throttles; -1: not at all.")),
+      queue_opened_(entered(ports_.metrics, "open")),
+      queue_half_opened_(entered(ports_.metrics, "half_open")),
+      queue_closed_(entered(ports_.metrics, "closed")) {}
 
 boost::asio::awaitable<void> FlowKeeper::update(std::optional<FlowMode> held, bool store_up,
                                                 std::unordered_set<LaneId> store_lanes,
@@ -58,7 +66,10 @@ boost::asio::awaitable<void> FlowKeeper::measure_backlog(bool store_up) {
   if (store_up) {
     const auto deadline = ports_.clock.ticks() + call_timeout_;
     const auto progress = co_await ports_.store.progress(deadline, log_->topic, log_->partitions);
-    if (progress) applied = progress->applied;
+    if (progress) {
+      applied = progress->applied;
+      applied_through_ = progress->through;
+    }
   }
   backlog_.feed(ports_.clock.ticks(), ports_.log_end(), applied);
   state_.behind = backlog_.messages();
@@ -95,6 +106,14 @@ void FlowKeeper::report() {
   backlog_messages_.Set(static_cast<double>(state_.behind));
   backlog_wait_ms_.Set(static_cast<double>(state_.wait.count()));
   admitted_.Set(state_.admitted_per_s.value_or(-1));
+  count_transitions();
+}
+
+void FlowKeeper::count_transitions() {
+  const auto before = std::exchange(counted_, ports_.queue.transitions());
+  queue_opened_.Increment(static_cast<double>(counted_.opened - before.opened));
+  queue_half_opened_.Increment(static_cast<double>(counted_.half_opened - before.half_opened));
+  queue_closed_.Increment(static_cast<double>(counted_.closed - before.closed));
 }
 
 }  // namespace sluice

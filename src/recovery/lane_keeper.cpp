@@ -196,12 +196,11 @@ Task<> LaneKeeper::open(LaneId lane) {
   co_return boost::system::in_place_value;
 }
 
-Task<std::size_t> LaneKeeper::decide_overdue(LaneId lane, bool queue_up) {
+Task<std::size_t> LaneKeeper::decide_overdue(LaneId lane, std::optional<TimePoint> through,
+                                             bool queue_up) {
   // To decide what arrives later all the same is harmless, and its buyer waits.
-  if (!queue_up) co_return co_await decide(lane, settings_.overdue_age, settings_.overdue_max);
-  const auto age = co_await overdue_age();
-  if (!age) co_return age.error();
-  co_return co_await decide(lane, *age, settings_.overdue_max);
+  const auto age = queue_up ? overdue_age(through) : settings_.overdue_age;
+  co_return co_await decide(lane, age, settings_.overdue_max);
 }
 
 Task<std::size_t> LaneKeeper::decide(LaneId lane, Millis age, std::size_t max) {
@@ -224,14 +223,12 @@ Task<std::size_t> LaneKeeper::decide(LaneId lane, Millis age, std::size_t max) {
   co_return overdue->size();
 }
 
-Task<Millis> LaneKeeper::overdue_age() {
-  if (!log_) co_return settings_.overdue_age;
-  const auto progress = co_await ports_.store.progress(deadline(), log_->topic, log_->partitions);
-  if (!progress) co_return progress.error();
+Millis LaneKeeper::overdue_age(std::optional<TimePoint> through) const {
+  if (!log_) return settings_.overdue_age;
   // A partition that nobody has read yet says nothing about what is on its way.
-  if (!progress->through) co_return settings_.overdue_age_max;
-  const auto behind = ports_.clock.now() - *progress->through + kSkew;
-  co_return std::clamp(behind, settings_.overdue_age, settings_.overdue_age_max);
+  if (!through) return settings_.overdue_age_max;
+  const auto behind = ports_.clock.now() - *through + kSkew;
+  return std::clamp(behind, settings_.overdue_age, settings_.overdue_age_max);
 }
 
 }  // namespace sluice

@@ -9,8 +9,6 @@ namespace {
 
 namespace asio = boost::asio;
 
-constexpr Millis kLookAgain{100};
-
 OperatorRefusal refusal_of(const boost::system::error_code& error) {
   if (error == Errc::not_found) return {Code::unknown_sale, "there is no sale of that number"};
   if (error == Errc::stale) {
@@ -110,6 +108,36 @@ asio::awaitable<Operated<SaleAudit>> Control::rebuild(SaleId id, bool force) {
     if (!asked) co_return refusal_of(asked.error());
   }
   co_return co_await audit(id);
+}
+
+asio::awaitable<Operated<Order>> Control::move(SaleId id, OrderId order, UserId user, Move move) {
+  const auto sale = co_await show(id);
+  if (!sale) co_return sale.error();
+  if (!must_be_paid(sale->terms)) {
+    co_return OperatorRefusal{Code::order_final, "orders of this sale are final once confirmed"};
+  }
+  if (move == Move::expire) {
+    co_return OperatorRefusal{Code::order_final, "only time lets an order expire"};
+  }
+  const OrderKey key{order, id, std::move(user)};
+  const std::vector<Transition> transitions{{key, move}};
+  const auto moved = co_await ports_.moves.move(deadline(), transitions);
+  if (!moved && moved.error() == Errc::unknown) {
+    co_return OperatorRefusal{Code::outcome_unknown,
+                              "the store did not answer in time; ask the same again"};
+  }
+  if (!moved) co_return refusal_of(moved.error());
+  const auto& now = moved->front();
+  if (!now) {
+    co_return OperatorRefusal{Code::unknown_order, "that user has no such order in that sale"};
+  }
+  if (now->status != after(move)) {
+    co_return OperatorRefusal{Code::order_final, "the order is " + std::string(name(now->status))};
+  }
+  log().debug("order {} of sale {} is {}", order.text(), id, name(now->status));
+  // What returned is relayed by the next round: let it be soon.
+  busy_ |= !is_live(now->status);
+  co_return *now;
 }
 
 asio::awaitable<Operated<FlowReport>> Control::flow() {

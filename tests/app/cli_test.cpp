@@ -23,6 +23,8 @@ const std::string kSale =
     R"("unit_price_minor":9900,"currency":"EUR","stock":100,"limit_per_order":1,"lanes":1,)"
     R"("starts_at":"2026-11-27T09:00:00.000Z","ends_at":"2026-11-27T21:00:00.000Z"})";
 
+const std::string kOrderId = "019b7e44-1f00-8001-8000-5a1c00c0ffee";
+
 std::string in_state(const std::string& state) {
   auto sale = nlohmann::json::parse(kSale);
   sale["state"] = state;
@@ -75,8 +77,8 @@ TEST(Cli, UsageErrorsAreOneLineAndExitCodeTwo) {
   Shell shell;
   const std::pair<std::vector<std::string>, std::string> cases[] = {
       {{},
-       "sluice needs a command: serve, migrate, sale, audit, rebuild, mode, token, "
-       "check-config, health; see --help"},
+       "sluice needs a command: serve, migrate, sale, order, audit, rebuild, mode, "
+       "token, check-config, health; see --help"},
       {{"srve"}, "unknown command srve; did you mean serve?"},
       {{"sale"}, "sale needs a command: create, list, show, open, pause, close; see --help"},
       {{"sale", "opn"}, "unknown command opn; did you mean open?"},
@@ -88,6 +90,12 @@ TEST(Cli, UsageErrorsAreOneLineAndExitCodeTwo) {
        "--port: http.port = \"x\": must be a whole number from 0 to 65535"},
       {{"serve", "--config", "/nonexistent/x"}, "/nonexistent/x: there is no such file"},
       {{"sale", "show", "x"}, "x is no sale's number"},
+      {{"order"}, "order needs a command: pay, cancel; see --help"},
+      {{"order", "expire"}, "unknown command expire; did you mean pay?"},
+      {{"order", "pay", "7", "x", "--user", "alice"}, "x is no order's id"},
+      {{"order", "pay", "7", kOrderId, "--user", "a b"},
+       "a b is no user: 1 to 64 of A-Z a-z 0-9 . _ -"},
+      {{"order", "cancel", "x", kOrderId, "--user", "alice"}, "x is no sale's number"},
       {{"audit", "0"}, "0 is no sale's number"},
       {{"rebuild", "-"}, "- is no sale's number"},
       {{"rebuild", "1", "--timeout", "11m"},
@@ -116,9 +124,10 @@ TEST(Cli, UsageErrorsAreOneLineAndExitCodeTwo) {
 TEST(Cli, EveryCommandsHelpTeaches) {
   Shell shell;
   const std::vector<std::vector<std::string>> commands = {
-      {"serve"},        {"migrate"},      {"sale"},          {"sale", "create"}, {"sale", "list"},
-      {"sale", "show"}, {"sale", "open"}, {"sale", "pause"}, {"sale", "close"},  {"token"},
-      {"check-config"}, {"health"},       {"audit"},         {"rebuild"},        {"mode"}};
+      {"serve"},        {"migrate"},      {"sale"},           {"sale", "create"}, {"sale", "list"},
+      {"sale", "show"}, {"sale", "open"}, {"sale", "pause"},  {"sale", "close"},  {"token"},
+      {"check-config"}, {"health"},       {"audit"},          {"rebuild"},        {"mode"},
+      {"order"},        {"order", "pay"}, {"order", "cancel"}};
   for (auto arguments : commands) {
     arguments.emplace_back("--help");
     EXPECT_EQ(shell.run(arguments), 0);
@@ -220,6 +229,7 @@ TEST(Cli, SaleCreateSendsTheTerms) {
                                    {"stock", 100},
                                    {"limit_per_order", 2},
                                    {"lanes", 4},
+                                   {"pay_within_ms", 0},
                                    {"starts_at", "2026-11-27T09:00:00.000Z"},
                                    {"ends_at", "2026-11-27T21:00:00.000Z"}};
   EXPECT_EQ(nlohmann::json::parse(requests[0].body()), expected);
@@ -255,6 +265,10 @@ TEST(Cli, SaleCreateRefusesBadTermsBeforeItAsks) {
       {{"--stock", "1", "--ends", "soon"},
        "--ends soon: write 2026-11-27T09:00:00Z, now, or from now +10m"},
       {{"--stock", "1", "--ends", "now", "--starts", "+1h"}, "ends_at must be after starts_at"},
+      {{"--stock", "1", "--ends", "+1h", "--pay-within", "15"},
+       "--pay-within 15: write a time such as 90s, 15m or 2d"},
+      {{"--stock", "1", "--ends", "+1h", "--pay-within", "999ms"},
+       "pay_within_ms must be 0, or 1000 to 604800000"},
       {{"--stock", "1", "--ends", "+1h", "--description", "\xff"},
        "the title and the description must be UTF-8"},
   };
@@ -265,6 +279,47 @@ TEST(Cli, SaleCreateRefusesBadTermsBeforeItAsks) {
     EXPECT_EQ(shell.run(arguments), 2);
     EXPECT_EQ(shell.err.str(), "sluice: " + line + "\n");
   }
+}
+
+TEST(Cli, SaleCreateSaysHowLongAnOrderMayStayUnpaid) {
+  Shell shell;
+  auto sale = nlohmann::json::parse(kSale);
+  sale["pay_within_ms"] = 900'000;
+  LocalServer server({http_reply("201 Created", sale.dump()), http_reply("200 OK", kSale)});
+  EXPECT_EQ(shell.run({"sale", "create", "--title", "t", "--stock", "1", "--ends", "+1h",
+                       "--pay-within", "15m", "--admin-url", server.url()}),
+            0)
+      << shell.err.str();
+  EXPECT_NE(shell.out.str().find("pay within       900000 ms\n"), std::string::npos);
+  EXPECT_EQ(shell.run({"sale", "show", "7", "--admin-url", server.url()}), 0);
+  EXPECT_EQ(shell.out.str().find("pay within"), std::string::npos) << "final once confirmed";
+  EXPECT_EQ(nlohmann::json::parse(server.requests()[0].body())["pay_within_ms"], 900'000);
+}
+
+TEST(Cli, OrderMovesAreSentToTheirAddress) {
+  Shell shell;
+  const auto reply = [](const std::string& status) {
+    return http_reply("200 OK", R"({"order_id":")" + kOrderId + R"(","status":")" + status + "\"}");
+  };
+  LocalServer server({reply("paid"), reply("cancelled"),
+                      problem_reply("409 x", R"({"code":"order_final","title":"No."})")});
+  for (const auto& [verb, state] : {std::pair("pay", "paid"), {"cancel", "cancelled"}}) {
+    EXPECT_EQ(
+        shell.run({"order", verb, "7", kOrderId, "--user", "alice", "--admin-url", server.url()}),
+        0)
+        << shell.err.str();
+    EXPECT_EQ(shell.out.str(), "order " + kOrderId + " is " + std::string(state) + "\n");
+  }
+  EXPECT_EQ(
+      shell.run({"order", "pay", "7", kOrderId, "--user", "bob", "--admin-url", server.url()}), 1);
+  EXPECT_EQ(shell.err.str(), "sluice: the server refused: HTTP 409, order_final: No.\n");
+  const auto& requests = server.requests();
+  ASSERT_EQ(requests.size(), 3U);
+  EXPECT_EQ(requests[0].target(), "/admin/sales/7/orders/" + kOrderId + "/pay");
+  EXPECT_EQ(requests[0].method_string(), "POST");
+  EXPECT_EQ(requests[0].body(), R"({"user":"alice"})");
+  EXPECT_EQ(requests[0]["Content-Type"], "application/json");
+  EXPECT_EQ(requests[1].target(), "/admin/sales/7/orders/" + kOrderId + "/cancel");
 }
 
 TEST(Cli, SaleListIsATable) {

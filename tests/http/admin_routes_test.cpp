@@ -17,6 +17,9 @@ const std::string kJsonType = "Content-Type: application/json\r\n";
 const std::string kDraft =
     R"({"title":"T","stock":100,"starts_at":"2026-01-02T03:04:05Z","ends_at":1767409445000})";
 
+const std::string kOrder = "/admin/sales/12/orders/0190a5b4-6c00-8001-8000-000000000001";
+const std::string kAlice = R"({"user":"alice"})";
+
 class FakeDesk final : public SaleDesk {
  public:
   boost::asio::awaitable<Operated<Sale>> create(SaleDraft draft) override {
@@ -57,6 +60,23 @@ class FakeDesk final : public SaleDesk {
     forced.push_back(force);
     co_return audited;
   }
+  boost::asio::awaitable<Operated<Order>> move(SaleId sale, OrderId order, UserId user,
+                                               Move move) override {
+    thread = std::this_thread::get_id();
+    moves.push_back(std::string(name(move)) + " " + order.text() + " of " + user.text());
+    if (sale != 12) co_return OperatorRefusal{Code::unknown_sale, ""};
+    if (user.text() != "alice") co_return OperatorRefusal{Code::unknown_order, ""};
+    if (final) co_return OperatorRefusal{Code::order_final, "the order is expired"};
+    Order moved;
+    moved.id = order;
+    moved.lane.sale = sale;
+    moved.user = user;
+    moved.quantity = 3;
+    moved.status = after(move);
+    moved.unit_price_minor = 1999;
+    moved.currency = "EUR";
+    co_return moved;
+  }
   boost::asio::awaitable<Operated<FlowReport>> flow() override { co_return report; }
   boost::asio::awaitable<Operated<FlowReport>> hold(std::optional<FlowMode> mode) override {
     if (embedded) co_return OperatorRefusal{Code::invalid_state, "one mode"};
@@ -67,8 +87,10 @@ class FakeDesk final : public SaleDesk {
   std::thread::id thread;
   SaleAudit audited;
   std::vector<bool> forced;  ///< One for each rebuild.
+  std::vector<std::string> moves;
   FlowReport report;
   bool embedded = false;
+  bool final = false;  ///< What every order is already.
 };
 
 /// A lane that sold 60 of 100 units, two of them undecided.
@@ -80,6 +102,7 @@ LaneAudit selling_lane() {
   lane.figures.stock = 40;
   lane.figures.live_units = 60;
   lane.figures.live_orders = 30;
+  lane.figures.returning = 5;
   lane.figures.rejected_stock = 7;
   lane.figures.rejected_duplicate = 8;
   lane.stage = LaneStage::fencing;
@@ -144,7 +167,8 @@ TEST_F(AdminRoutesTest, EverythingButTheProbesNeedsTheKey) {
   for (const std::string line :
        {"GET /metrics", "GET /admin/sales", "POST /admin/sales", "GET /admin/sales/12",
         "POST /admin/sales/12/open", "GET /admin/sales/12/audit", "POST /admin/sales/12/rebuild",
-        "GET /admin/mode", "POST /admin/mode", "GET /", "GET /nothing", "DELETE /admin/sales"}) {
+        "POST /admin/sales/12/orders/x/pay", "GET /admin/mode", "POST /admin/mode", "GET /",
+        "GET /nothing", "DELETE /admin/sales"}) {
     EXPECT_EQ(code(line, ""), "missing_token") << line;
     EXPECT_EQ(code(line, "Authorization: Basic " + kKey + "\r\n"), "missing_token") << line;
     EXPECT_EQ(code(line, "Authorization: Bearer 0123456789abcdeg\r\n"), "invalid_token") << line;
@@ -217,7 +241,7 @@ TEST_F(AdminRoutesTest, AuditTellsEveryFigureOfEveryLane) {
     "sale_id": 12, "holds": true, "lanes": [{
       "lane": 3, "seller": "inventory", "stage": "fencing",
       "fence_epoch": 4, "newest_epoch": 5, "suspect_epoch": 4,
-      "initial": 100, "stock": 40, "live_units": 60, "live_orders": 30,
+      "initial": 100, "stock": 40, "live_units": 60, "live_orders": 30, "returning": 5,
       "rejected_stock": 7, "rejected_duplicate": 8, "conserved": true,
       "inventory": {"ready": true, "epoch": 4, "stock": 38, "pending": 1, "held": 2},
       "drift": 0}]})"));
@@ -282,6 +306,65 @@ TEST_F(AdminRoutesTest, BadRebuildsAndAuditsGetTheirCode) {
   EXPECT_EQ(code("GET /admin/sales/-1/audit"), "unknown_sale");
   EXPECT_EQ(code("GET /admin/sales/12/audit/"), "not_found");
   EXPECT_TRUE(desk_.forced.empty());
+}
+
+TEST_F(AdminRoutesTest, OrdersArePaidAndCancelledForTheShop) {
+  const auto post = kAuthorized + kJsonType;
+  const auto paid = ask("POST " + kOrder + "/pay", post, kAlice);
+  EXPECT_EQ(paid.status, 200U);
+  EXPECT_EQ(nlohmann::json::parse(paid.body), nlohmann::json::parse(R"({
+    "order_id": "0190a5b4-6c00-8001-8000-000000000001", "sale_id": 12, "user": "alice",
+    "status": "paid", "quantity": 3, "amount_minor": 5997, "currency": "EUR"})"));
+  EXPECT_EQ(desk_.thread, control_thread_.get_id());
+  const auto cancelled = ask("POST " + kOrder + "/cancel", post, kAlice);
+  EXPECT_EQ(nlohmann::json::parse(cancelled.body)["status"], "cancelled");
+  const std::string id = "0190a5b4-6c00-8001-8000-000000000001";
+  EXPECT_EQ(desk_.moves,
+            (std::vector<std::string>{"pay " + id + " of alice", "cancel " + id + " of alice"}));
+}
+
+TEST_F(AdminRoutesTest, MovesThatAreRefusedSayWhy) {
+  const auto post = kAuthorized + kJsonType;
+  EXPECT_EQ(code("POST " + kOrder + "/pay", post, R"({"user":"eve"})"), "unknown_order");
+  EXPECT_EQ(
+      code("POST /admin/sales/13/orders/0190a5b4-6c00-8001-8000-000000000001/pay", post, kAlice),
+      "unknown_sale");
+  desk_.final = true;
+  const auto refused = ask("POST " + kOrder + "/cancel", post, kAlice);
+  EXPECT_EQ(refused.refusal->code, Code::order_final);
+  EXPECT_EQ(refused.body, "the order is expired");
+}
+
+TEST_F(AdminRoutesTest, BadMovesGetTheirCode) {
+  const auto post = kAuthorized + kJsonType;
+  const std::pair<std::string, std::string> bodies[] = {
+      {"{}", "invalid_parameter"},
+      {R"({"user":""})", "invalid_parameter"},
+      {R"({"user":"a b"})", "invalid_parameter"},
+      {R"({"user":7})", "invalid_parameter"},
+      {R"({"user":null})", "invalid_parameter"},
+      {R"({"user":["alice"]})", "invalid_parameter"},
+      {R"({"usr":"alice"})", "unknown_member"},
+      {R"({"user":"alice","force":true})", "unknown_member"},
+      {R"({"user":"alice","user":"eve"})", "duplicate_member"},
+      {R"(["alice"])", "invalid_json"},
+      {R"("alice")", "invalid_json"},
+      {R"({"user":"alice")", "invalid_json"},
+  };
+  for (const auto& [body, expected] : bodies) {
+    EXPECT_EQ(code("POST " + kOrder + "/pay", post, body), expected) << body;
+  }
+  EXPECT_EQ(code("POST " + kOrder + "/pay", post), "invalid_json");
+  EXPECT_EQ(code("POST " + kOrder + "/pay", kAuthorized, kAlice), "unsupported_media_type");
+  EXPECT_EQ(code("POST " + kOrder + "/pay?x=1", post, kAlice), "invalid_parameter");
+  EXPECT_EQ(code("GET " + kOrder + "/pay"), "method_not_allowed");
+  EXPECT_EQ(ask("GET " + kOrder + "/pay").headers, "Allow: POST\r\n");
+  EXPECT_EQ(code("POST " + kOrder + "/expire", post, kAlice), "not_found");
+  EXPECT_EQ(code("POST " + kOrder, post, kAlice), "not_found");
+  EXPECT_EQ(code("POST " + kOrder + "/pay/", post, kAlice), "not_found");
+  EXPECT_EQ(code("POST /admin/sales/12/orders/x/pay", post, kAlice), "unknown_order");
+  EXPECT_EQ(code("POST /admin/sales/x/orders/x/pay", post, kAlice), "unknown_sale");
+  EXPECT_TRUE(desk_.moves.empty());
 }
 
 TEST_F(AdminRoutesTest, ModeIsShown) {

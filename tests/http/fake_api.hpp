@@ -50,6 +50,16 @@ class FakeApi : public PublicApi {
     co_return order;
   }
 
+  boost::asio::awaitable<LookUp> cancel(const Sale& sale, OrderId id, UserId user) override {
+    cancelled.push_back(user.text() + " " + id.text() + " of " + std::to_string(sale.id));
+    if (user.text() != "owner") co_return Refusal{Code::unknown_order, Millis{0}};
+    if (cancel_refusal) co_return *cancel_refusal;
+    auto state = order;
+    state.order.id = id;
+    state.order.status = OrderStatus::cancelled;
+    co_return state;
+  }
+
   void sell(SaleState state) {
     Sale sale;
     sale.id = 7;
@@ -67,9 +77,11 @@ class FakeApi : public PublicApi {
 
   std::vector<std::string> ips;
   std::vector<std::string> bought;
+  std::vector<std::string> cancelled;
   int identified = 0;
   std::optional<Refusal> ip_refusal;
   std::optional<Refusal> user_refusal;
+  std::optional<Refusal> cancel_refusal;
   std::shared_ptr<const SaleSnapshot> book;
   ReadyState ready{false, {ReadyCheck{"store", ""}}};
   PurchaseAnswer purchase;

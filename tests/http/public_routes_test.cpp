@@ -210,6 +210,65 @@ TEST_F(PublicRoutesTest, OrderTellsItsOwnerEverything) {
   EXPECT_FALSE(json.contains("poll_after_ms"));
 }
 
+TEST_F(PublicRoutesTest, OrderTellsUntilWhenToPay) {
+  const auto path = std::string("GET /v1/sales/7/orders/") + kId;
+  api_.order.order.status = OrderStatus::confirmed;
+  EXPECT_FALSE(nlohmann::json::parse(ask(path, kOwner).body).contains("pay_by"));
+  api_.order.pay_by = TimePoint(Millis(1767348000500));
+  const auto json = nlohmann::json::parse(ask(path, kOwner).body);
+  EXPECT_EQ(json["pay_by"], "2026-01-02T10:00:00.500Z");
+}
+
+TEST_F(PublicRoutesTest, AnOwnerCancelsAndIsShownTheOrder) {
+  const auto path = std::string("POST /v1/sales/7/orders/") + kId + "/cancel";
+  const auto answer = ask(path, kOwner);
+  EXPECT_EQ(answer.status, 200U);
+  EXPECT_EQ(nlohmann::json::parse(answer.body), nlohmann::json::parse(R"({
+    "order_id": "0190a5b4-6c00-8001-8000-000000000001", "sale_id": 7, "status": "cancelled",
+    "quantity": 2, "amount_minor": 3998, "currency": "EUR"})"));
+  EXPECT_EQ(api_.cancelled, std::vector<std::string>{std::string("owner ") + kId + " of 7"});
+
+  const auto json = kOwner + "Content-Type: application/json\r\n";
+  EXPECT_EQ(code(path, json, "{}"), "200");
+  EXPECT_EQ(code(path, "Authorization: Bearer token-eve\r\n"), "unknown_order");
+}
+
+TEST_F(PublicRoutesTest, ARefusedCancellationKeepsItsHint) {
+  const auto path = std::string("POST /v1/sales/7/orders/") + kId + "/cancel";
+  api_.cancel_refusal = Refusal{Code::order_undecided, Millis{500}};
+  auto answer = ask(path, kOwner);
+  EXPECT_EQ(answer.refusal->code, Code::order_undecided);
+  EXPECT_EQ(answer.refusal->retry_after, Millis{500});
+  api_.cancel_refusal = Refusal{Code::outcome_unknown, Millis{500}};
+  answer = ask(path, kOwner);
+  EXPECT_EQ(answer.refusal->code, Code::outcome_unknown);
+  EXPECT_EQ(answer.body, "The order may have been cancelled; ask again.");
+}
+
+TEST_F(PublicRoutesTest, BadCancellationsDoNothing) {
+  const auto path = std::string("POST /v1/sales/7/orders/") + kId + "/cancel";
+  const auto json = kOwner + "Content-Type: application/json\r\n";
+  EXPECT_EQ(code(path), "missing_token");
+  EXPECT_EQ(code(path, "Authorization: Bearer nonsense\r\n"), "invalid_token");
+  EXPECT_EQ(code(path + "?x=1", kOwner), "invalid_parameter");
+  EXPECT_EQ(code(path, kOwner, "{}"), "unsupported_media_type");
+  EXPECT_EQ(code(path, json, R"({"user":"eve"})"), "unknown_member");
+  EXPECT_EQ(code(path, json, R"({"a":1,"a":1})"), "duplicate_member");
+  EXPECT_EQ(code(path, json, "[]"), "invalid_json");
+  EXPECT_EQ(code(path, json, "{"), "invalid_json");
+  EXPECT_EQ(code(path + "/", kOwner), "not_found");
+  EXPECT_EQ(code(std::string("POST /v1/sales/7/orders/") + kId + "/pay", kOwner), "not_found");
+  EXPECT_EQ(code("POST /v1/sales/7/orders/mine/cancel", kOwner), "unknown_order");
+  EXPECT_EQ(code("POST /v1/sales/7/orders//cancel", kOwner), "unknown_order");
+  EXPECT_EQ(code(std::string("POST /v1/sales/8/orders/") + kId + "/cancel", kOwner),
+            "unknown_sale");
+  api_.user_refusal = Refusal{Code::rate_limited, Millis{100}};
+  EXPECT_EQ(code(path, kOwner), "rate_limited");
+  api_.ip_refusal = Refusal{Code::rate_limited, Millis{100}};
+  EXPECT_EQ(code(path, kOwner), "rate_limited");
+  EXPECT_TRUE(api_.cancelled.empty());
+}
+
 TEST_F(PublicRoutesTest, OrdersOfOthersAndMadeUpIdsDoNotExist) {
   const auto path = std::string("GET /v1/sales/7/orders/") + kId;
   EXPECT_EQ(code(path, "Authorization: Bearer token-eve\r\n"), "unknown_order");
@@ -246,6 +305,8 @@ TEST_F(PublicRoutesTest, MethodsAndPathsThatAreNotThere) {
       {"GET /v1/sales/7/orders", "method_not_allowed", "POST"},
       {"OPTIONS /v1/sales/7/orders", "method_not_allowed", "POST"},
       {"DELETE " + order, "method_not_allowed", "GET, HEAD"},
+      {"GET " + order + "/cancel", "method_not_allowed", "POST"},
+      {"DELETE " + order + "/cancel", "method_not_allowed", "POST"},
       {"POST /v1/sales", "method_not_allowed", "GET, HEAD"},
       {"PUT /v1/sales/7", "method_not_allowed", "GET, HEAD"},
       {"POST /v1/sales/7/orders/mine", "method_not_allowed", "GET, HEAD"},

@@ -5,6 +5,7 @@
 #include "http/client_address.hpp"
 #include "http/connection_limits.hpp"
 #include "http/json_body.hpp"
+#include "http/order_json.hpp"
 #include "http/sale_json.hpp"
 #include "http/static_files.hpp"
 #include "http/time_text.hpp"
@@ -267,6 +268,7 @@ TEST(SaleDraftBody, IsReadWithDefaults) {
   EXPECT_EQ(draft.starts_at, TimePoint(Millis(1767323045000)));
   EXPECT_EQ(draft.ends_at, TimePoint(Millis(1767409445000)));
   EXPECT_EQ(draft.lanes, 1U);
+  EXPECT_EQ(draft.pay_within, Millis{0});
 }
 
 TEST(SaleDraftBody, IsRefusedWithTheMemberAtFault) {
@@ -294,6 +296,12 @@ TEST(SaleDraftBody, IsRefusedWithTheMemberAtFault) {
       {with(R"("limit_per_order":0)"), Code::invalid_sale, "limit_per_order"},
       {with(R"("unit_price_minor":1.5)"), Code::invalid_sale, "unit_price_minor"},
       {with(R"("currency":"euro")"), Code::invalid_sale, "currency"},
+      {with(R"("pay_within_ms":"15m")"), Code::invalid_sale, "pay_within_ms"},
+      {with(R"("pay_within_ms":999)"), Code::invalid_sale, "pay_within_ms"},
+      {with(R"("pay_within_ms":-1)"), Code::invalid_sale, "pay_within_ms"},
+      {with(R"("pay_within_ms":604800001)"), Code::invalid_sale, "pay_within_ms"},
+      {with(R"("pay_within_ms":99999999999999999999)"), Code::invalid_sale, "pay_within_ms"},
+      {with(R"("pay_within":1000)"), Code::unknown_member, "pay_within_ms"},
       {R"({"title":"T","stock":1,"starts_at":"soon","ends_at":5})", Code::invalid_sale,
        "starts_at"},
       {R"({"title":"T","stock":1,"starts_at":-5,"ends_at":5})", Code::invalid_sale, "starts_at"},
@@ -327,6 +335,35 @@ TEST(PublicSale, TellsPhaseAndTimesButNotTheStock) {
   EXPECT_FALSE(json.contains("stock"));
   EXPECT_EQ(nlohmann::json::parse(public_sale(sale, TimePoint(Millis(2500))))["phase"], "ended");
   EXPECT_EQ(nlohmann::json::parse(operator_sale(sale))["stock"], 100);
+}
+
+TEST(SaleDraftBody, TakesATimeToPay) {
+  const auto parsed =
+      parse_sale_draft(kDraft.substr(0, kDraft.size() - 1) + R"(,"pay_within_ms":604800000})");
+  ASSERT_TRUE(std::holds_alternative<SaleDraft>(parsed)) << std::get<Answer>(parsed).body;
+  EXPECT_EQ(std::get<SaleDraft>(parsed).pay_within, Millis{604'800'000});
+}
+
+TEST(Sales, TellEverybodyHowLongAnOrderMayStayUnpaid) {
+  Sale sale;
+  const auto shown = [&sale] {
+    const auto now = TimePoint(Millis(1500));
+    return std::pair(nlohmann::json::parse(public_sale(sale, now))["pay_within_ms"],
+                     nlohmann::json::parse(operator_sale(sale))["pay_within_ms"]);
+  };
+  EXPECT_EQ(shown(), std::pair(nlohmann::json(0), nlohmann::json(0)));
+  sale.terms.pay_within = Millis{900'000};
+  EXPECT_EQ(shown(), std::pair(nlohmann::json(900'000), nlohmann::json(900'000)));
+}
+
+TEST(OperatorOrder, TellsUntilWhenToPayOnlyWhileItIsConfirmed) {
+  Order order;
+  order.status = OrderStatus::confirmed;
+  order.pay_by = TimePoint(Millis(1500));
+  const auto json = nlohmann::json::parse(operator_order(order));
+  EXPECT_EQ(json["pay_by"], "1970-01-01T00:00:01.500Z");
+  order.status = OrderStatus::paid;
+  EXPECT_FALSE(nlohmann::json::parse(operator_order(order)).contains("pay_by"));
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include "support/event_loop.hpp"
 #include "support/fake_clock.hpp"
 #include "support/fake_inventory.hpp"
+#include "support/fake_moves.hpp"
 #include "support/fake_queue.hpp"
 #include "support/fake_routes.hpp"
 #include "support/fake_store.hpp"
@@ -33,7 +34,7 @@ class BuyTest : public testing::Test {
     inventory_.open_lane(kLane, 100);
     PurchaseDesk::Ports purchase_ports{routes_, clock_, *random_, seal_, gate_, metrics_};
     purchases_.emplace(loop_.executor(), PurchaseSettings{}, purchase_ports);
-    OrderDesk::Ports order_ports{routes_, store_, clock_, seal_, watch_};
+    OrderDesk::Ports order_ports{routes_, store_, moves_, clock_, seal_, watch_};
     orders_.emplace(loop_.executor(), LookupSettings{}, order_ports);
   }
 
@@ -70,6 +71,7 @@ class BuyTest : public testing::Test {
   test::FakeQueue queue_;
   test::FakeRoutes routes_{inventory_, queue_};
   test::FakeOrderStore store_;
+  test::FakeOrderMoves moves_{store_, clock_};
   Metrics metrics_;
   std::unique_ptr<Random> random_ = seeded_random(5);
   OrderIdSeal seal_{"a secret for tests"};
@@ -155,6 +157,48 @@ TEST_F(BuyTest, AnOrderThatTheFenceRefusesIsNotPromisedAgain) {
   buy(1);
   store_.lanes[kLane].fence = 2;
   EXPECT_EQ(said(buy(1)), "busy");
+}
+
+TEST_F(BuyTest, AnUnpaidOrderIsAnsweredAsTheStoreHasIt) {
+  sale_.terms.pay_within = Millis{60'000};
+  buy(1, 2);
+  store_.decide(sent());
+  auto& projected = inventory_.lane(kLane).records.at(test::user_of(1)).order.status;
+  projected = OrderStatus::confirmed;
+  EXPECT_EQ(said(buy(1)), "existing confirmed 2");
+  store_.orders.at(sent().id).status = OrderStatus::paid;
+  EXPECT_EQ(said(buy(1)), "existing paid 2");
+}
+
+TEST_F(BuyTest, WhoseOrderIsOverBuysAgainOnceItIsBack) {
+  sale_.terms.pay_within = Millis{60'000};
+  const auto first = buy(1);
+  store_.decide(sent());
+  inventory_.lane(kLane).records.at(test::user_of(1)).order.status = OrderStatus::confirmed;
+  for (const auto status : {OrderStatus::cancelled, OrderStatus::expired}) {
+    store_.orders.at(sent().id).status = status;
+    const auto under_way = buy(1);
+    EXPECT_EQ(said(under_way), "busy") << "its return is under way";
+    EXPECT_GT(under_way.refusal.retry_after, Millis{0});
+  }
+  inventory_.lane(kLane).records.clear();
+  const auto second = buy(1);
+  EXPECT_EQ(said(second), "queued queued 1");
+  EXPECT_NE(second.order.id, first.order.id);
+}
+
+TEST_F(BuyTest, WhoCancelsBuysAgainAtOnce) {
+  sale_.terms.pay_within = Millis{60'000};
+  const auto first = buy(1);
+  store_.decide(sent());
+  inventory_.lane(kLane).records.at(test::user_of(1)).order.status = OrderStatus::confirmed;
+  const auto cancelled =
+      loop_.finish(orders_->move(sale_, first.order.id, test::user_of(1), Move::cancel));
+  ASSERT_TRUE(cancelled);
+  EXPECT_EQ(cancelled->order.status, OrderStatus::cancelled);
+  const auto second = buy(1);
+  EXPECT_EQ(said(second), "queued queued 1");
+  EXPECT_NE(second.order.id, first.order.id);
 }
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include "support/event_loop.hpp"
 #include "support/fake_clock.hpp"
 #include "support/fake_inventory.hpp"
+#include "support/fake_moves.hpp"
 #include "support/fake_queue.hpp"
 #include "support/fake_routes.hpp"
 #include "support/fake_store.hpp"
@@ -29,7 +30,7 @@ class OrderDeskTest : public testing::Test {
     sale_.state = SaleState::open;
     store_.lanes[kLane].stock = 100;
     inventory_.open_lane(kLane, 100);
-    OrderDesk::Ports ports{routes_, store_, clock_, seal_, watch_};
+    OrderDesk::Ports ports{routes_, store_, moves_, clock_, seal_, watch_};
     desk_.emplace(loop_.executor(), settings_, ports);
   }
 
@@ -66,6 +67,21 @@ class OrderDeskTest : public testing::Test {
     return said(loop_.finish(desk_->mine(sale_, test::user_of(user))));
   }
 
+  std::string move(const OrderMessage& message, Move move) {
+    return said(loop_.finish(desk_->move(sale_, message.id, message.user, move)));
+  }
+
+  /// A confirmed order in a sale whose orders must be paid, which the projection knows.
+  OrderMessage unpaid(std::uint64_t user) {
+    sale_.terms.pay_within = Millis{60'000};
+    const auto order = message(user);
+    store_.decide(order);
+    store_.orders[order.id].pay_by = clock_.now() + sale_.terms.pay_within;
+    inventory_.lane(kLane).stock -= order.quantity;
+    project(order, OrderStatus::confirmed);
+    return order;
+  }
+
   test::Running<LookUp> start_wait(const OrderMessage& message, Millis patience) {
     auto running = loop_.start(desk_->wait(sale_, message.id, message.user, patience));
     loop_.turn();
@@ -84,6 +100,7 @@ class OrderDeskTest : public testing::Test {
   test::FakeQueue queue_;
   test::FakeRoutes routes_{inventory_, queue_};
   test::FakeOrderStore store_;
+  test::FakeOrderMoves moves_{store_, clock_};
   OrderIdSeal seal_{"a secret for tests"};
   OrderWatch watch_{2};
   std::unique_ptr<Random> random_ = seeded_random(3);
@@ -320,6 +337,175 @@ TEST_F(OrderDeskTest, WithTooManyWaitersNobodyElseWaits) {
   EXPECT_EQ(said(running[2].value()), "queued 2");
   advance(Millis{500});
   EXPECT_TRUE(running[1].done());
+}
+
+TEST_F(OrderDeskTest, AnUnpaidOrderIsLookedUpInTheStoreHoweverItIsProjected) {
+  const auto order = unpaid(1);
+  EXPECT_EQ(find(order), "confirmed 2");
+  EXPECT_EQ(mine(1), "confirmed 2");
+  store_.orders[order.id].status = OrderStatus::paid;
+  EXPECT_EQ(find(order), "paid 2");
+  EXPECT_EQ(mine(1), "paid 2");
+  store_.orders[order.id].status = OrderStatus::expired;
+  EXPECT_EQ(find(order), "expired 2");
+  store_.on_find.fail(Errc::unavailable);
+  EXPECT_EQ(find(order), "busy") << "whoever saw it expired must not see it confirmed";
+}
+
+TEST_F(OrderDeskTest, UntilWhenToPayIsToldWhileItIsConfirmed) {
+  const auto order = unpaid(1);
+  const auto pay_by = store_.orders[order.id].pay_by;
+  EXPECT_EQ(loop_.finish(desk_->find(sale_, order.id, order.user))->pay_by, pay_by);
+  store_.orders[order.id].status = OrderStatus::paid;
+  EXPECT_FALSE(loop_.finish(desk_->find(sale_, order.id, order.user))->pay_by);
+}
+
+TEST_F(OrderDeskTest, AnOrderThatIsOverIsNobodysLiveOne) {
+  const auto order = unpaid(1);
+  for (const auto status : {OrderStatus::cancelled, OrderStatus::expired}) {
+    store_.orders[order.id].status = status;
+    EXPECT_EQ(mine(1), "unknown_order") << "the projection has no other of this user";
+  }
+  store_.on_find_live.fail(Errc::unavailable);
+  EXPECT_EQ(mine(1), "busy");
+  store_.lanes[kLane].fence = 2;
+  EXPECT_EQ(mine(1), "busy") << "under the new epoch there may be one";
+  store_.decide(message(1, 2));
+  EXPECT_EQ(mine(1), "confirmed 2");
+}
+
+TEST_F(OrderDeskTest, APaymentIsTakenOnceAndFoundAgain) {
+  const auto order = unpaid(1);
+  EXPECT_EQ(move(order, Move::pay), "paid 2");
+  EXPECT_EQ(move(order, Move::pay), "paid 2");
+  EXPECT_EQ(move(order, Move::cancel), "order_final");
+  EXPECT_EQ(find(order), "paid 2");
+  EXPECT_TRUE(inventory_.settled.empty()) << "its unit stays sold";
+  EXPECT_TRUE(moves_.rows.empty());
+}
+
+TEST_F(OrderDeskTest, ACancelledOrderFreesItsUserAtOnce) {
+  const auto order = unpaid(1);
+  EXPECT_EQ(move(order, Move::cancel), "cancelled 2");
+  EXPECT_FALSE(inventory_.lane(kLane).records.contains(order.user));
+  EXPECT_EQ(inventory_.lane(kLane).stock, 100);
+  ASSERT_EQ(moves_.rows.size(), 1U) << "the guarantee stays, whatever was settled";
+  EXPECT_EQ(move(order, Move::cancel), "cancelled 2");
+  EXPECT_EQ(inventory_.lane(kLane).stock, 100) << "given back once";
+  EXPECT_EQ(move(order, Move::pay), "order_final");
+  EXPECT_EQ(find(order), "cancelled 2");
+  EXPECT_EQ(mine(1), "unknown_order");
+}
+
+TEST_F(OrderDeskTest, ACancellationIsSettledUnderTheEpochThatIsProjectedNow) {
+  const auto order = unpaid(1);
+  EXPECT_EQ(find(order), "confirmed 2");
+  inventory_.open_lane(kLane, 98, 2);
+  project(order, OrderStatus::confirmed);
+  EXPECT_EQ(move(order, Move::cancel), "cancelled 2");
+  EXPECT_EQ(inventory_.lane(kLane).stock, 100);
+  ASSERT_EQ(inventory_.settled.size(), 1U);
+  EXPECT_EQ(inventory_.settled[0].call.epoch, 2U);
+}
+
+TEST_F(OrderDeskTest, ACancellationNeedsNoInventory) {
+  const auto first = unpaid(1);
+  inventory_.on_settle.fail(Errc::unavailable);
+  EXPECT_EQ(move(first, Move::cancel), "cancelled 2");
+  const auto second = unpaid(2);
+  inventory_.lane(kLane).ready = false;
+  EXPECT_EQ(move(second, Move::cancel), "cancelled 2");
+  EXPECT_EQ(moves_.rows.size(), 2U);
+}
+
+TEST_F(OrderDeskTest, ACancellationLeavesALaterOrderOfTheUserAlone) {
+  const auto first = unpaid(1);
+  store_.orders[first.id].status = OrderStatus::cancelled;
+  const auto second = message(1);
+  project(second, OrderStatus::queued);
+  EXPECT_EQ(move(first, Move::cancel), "cancelled 2");
+  EXPECT_EQ(inventory_.lane(kLane).records.at(second.user).order.id, second.id);
+}
+
+TEST_F(OrderDeskTest, OnlyTheOwnerMovesAnOrderAndOnlyInItsSale) {
+  const auto order = unpaid(1);
+  auto stranger = order;
+  stranger.user = test::user_of(2);
+  EXPECT_EQ(move(stranger, Move::cancel), "unknown_order");
+  Sale other = sale_;
+  other.id = 8;
+  const auto elsewhere = loop_.finish(desk_->move(other, order.id, order.user, Move::pay));
+  EXPECT_EQ(said(elsewhere), "unknown_order");
+  EXPECT_EQ(moves_.on_move.calls(), 0U) << "strangers cost nothing";
+}
+
+TEST_F(OrderDeskTest, WhatNeedNotBePaidIsFinalAndNobodyCallsAnOrderExpired) {
+  const auto order = unpaid(1);
+  EXPECT_EQ(move(order, Move::expire), "order_final");
+  sale_.terms.pay_within = Millis{0};
+  EXPECT_EQ(move(order, Move::pay), "order_final");
+  EXPECT_EQ(move(order, Move::cancel), "order_final");
+  EXPECT_EQ(moves_.on_move.calls(), 0U);
+}
+
+TEST_F(OrderDeskTest, AnUndecidedOrderIsMovedLater) {
+  sale_.terms.pay_within = Millis{60'000};
+  const auto order = message(1);
+  project(order, OrderStatus::queued);
+  const auto early = loop_.finish(desk_->move(sale_, order.id, order.user, Move::cancel));
+  EXPECT_EQ(said(early), "order_undecided");
+  EXPECT_GT(early.error().retry_after, Millis{0});
+  store_.on_find.before([&] { store_.decide(order); });
+  EXPECT_EQ(move(order, Move::cancel), "order_undecided") << "decided between the two looks";
+  EXPECT_EQ(move(order, Move::cancel), "cancelled 2");
+}
+
+TEST_F(OrderDeskTest, ARejectedOrderIsFinal) {
+  sale_.terms.pay_within = Millis{60'000};
+  const auto fenced = message(1);
+  store_.lanes[kLane].fence = 2;
+  EXPECT_EQ(move(fenced, Move::cancel), "order_final") << "behind the fence nothing is decided";
+  const auto phantom = message(2, 2);
+  store_.lanes[kLane].stock = 0;
+  store_.decide(phantom);
+  EXPECT_EQ(move(phantom, Move::pay), "order_final");
+}
+
+TEST_F(OrderDeskTest, AMoveWithoutAnAnswerMayHaveBeenDone) {
+  const auto order = unpaid(1);
+  moves_.on_move.fail(Errc::unknown, true);
+  const auto open = loop_.finish(desk_->move(sale_, order.id, order.user, Move::cancel));
+  EXPECT_EQ(said(open), "outcome_unknown");
+  EXPECT_GT(open.error().retry_after, Millis{0});
+  EXPECT_EQ(move(order, Move::cancel), "cancelled 2") << "asked again it finds itself done";
+  EXPECT_EQ(moves_.rows.size(), 1U);
+
+  const auto other = unpaid(2);
+  moves_.on_move.fail(Errc::unavailable);
+  EXPECT_EQ(move(other, Move::pay), "busy") << "nothing was done";
+  EXPECT_EQ(find(other), "confirmed 2");
+}
+
+TEST_F(OrderDeskTest, WithoutAStoreItIsNotKnownWhyAnOrderDoesNotMove) {
+  sale_.terms.pay_within = Millis{60'000};
+  const auto order = message(1);
+  store_.on_find.fail(Errc::unavailable);
+  EXPECT_EQ(move(order, Move::pay), "busy");
+}
+
+TEST_F(OrderDeskTest, MovesTravelTogetherAndOneOfAPayAndACancelHappens) {
+  std::vector<test::Running<LookUp>> running;
+  for (std::uint64_t i = 0; i < 10; ++i) {
+    const auto order = unpaid(i);
+    running.push_back(loop_.start(desk_->move(sale_, order.id, order.user, Move::pay)));
+    running.push_back(loop_.start(desk_->move(sale_, order.id, order.user, Move::cancel)));
+  }
+  loop_.turn();
+  for (std::size_t i = 0; i < running.size(); i += 2) {
+    EXPECT_EQ(said(running[i].value()), "paid 2");
+    EXPECT_EQ(said(running[i + 1].value()), "order_final");
+  }
+  EXPECT_LE(moves_.move_calls.size(), 2U);
 }
 
 }  // namespace

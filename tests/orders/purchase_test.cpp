@@ -229,6 +229,24 @@ TEST_F(PurchaseTest, SoldOutIsFinalOnlyWhenNoUnitIsHeld) {
   EXPECT_EQ(last.refusal.retry_after, Millis{0});
 }
 
+TEST_F(PurchaseTest, SoldOutIsNeverFinalWhileOrdersMustBePaid) {
+  sale_.terms.pay_within = Millis{60'000};
+  inventory_.open_lane(kLane, 2);
+  direct(OrderStatus::confirmed);
+  EXPECT_EQ(said(buy(1)), "confirmed");
+  direct(OrderStatus::rejected, RejectReason::stock);
+  EXPECT_EQ(said(buy(2)), "sold_out_for_now") << "a phantom";
+  const auto by_the_lane = buy(3);
+  EXPECT_EQ(said(by_the_lane), "sold_out_for_now") << "a confirmed order may expire";
+  EXPECT_GT(by_the_lane.refusal.retry_after, Millis{0});
+  look_after();
+  const auto calls = inventory_.on_reserve.calls();
+  const auto by_the_view = buy(4);
+  EXPECT_EQ(said(by_the_view), "sold_out_for_now");
+  EXPECT_GT(by_the_view.refusal.retry_after, Millis{0});
+  EXPECT_EQ(inventory_.on_reserve.calls(), calls) << "the view still spares the lane";
+}
+
 TEST_F(PurchaseTest, FewerUnitsThanAskedForIsItsOwnRefusal) {
   inventory_.open_lane(kLane, 2);
   EXPECT_EQ(said(buy(1, 3)), "insufficient_stock");

@@ -32,7 +32,7 @@ class AuditorTest : public testing::Test {
   void check() { ASSERT_TRUE(loop_.finish(auditor_.check(kLane.sale, 1, true))); }
 
   OrderMessage reserve(std::uint64_t user, std::uint32_t quantity) {
-    const auto message = test::message_of(kLane, test::user_of(user), quantity);
+    auto message = test::message_of(kLane, test::user_of(user), quantity);
     auto& lane = inventory_.lane(kLane);
     lane.stock -= quantity;
     lane.records[message.user] = {{message.id, OrderStatus::queued, quantity}, clock_.now()};
@@ -63,6 +63,31 @@ TEST_F(AuditorTest, UnitsOnTheirWayAreNoDrift) {
   EXPECT_EQ(audit()->lanes[0].drift, 0) << "reserved";
   store_.decide(message);
   EXPECT_EQ(audit()->lanes[0].drift, 0) << "applied and not settled";
+}
+
+TEST_F(AuditorTest, UnitsOnTheirWayBackAreNoDrift) {
+  const auto message = reserve(1, 3);
+  store_.decide(message);
+  inventory_.lane(kLane).records[message.user].order.status = OrderStatus::confirmed;
+  store_.orders[message.id].status = OrderStatus::cancelled;
+  store_.lanes[kLane].stock += 3;
+  store_.lanes[kLane].returning = 3;
+  EXPECT_EQ(audit()->lanes[0].drift, 0) << "in the outbox";
+  inventory_.lane(kLane).stock += 3;
+  EXPECT_EQ(audit()->lanes[0].drift, 0) << "given back and not forgotten";
+  store_.lanes[kLane].returning = 0;
+  EXPECT_EQ(audit()->lanes[0].drift, 0) << "forgotten";
+  inventory_.lane(kLane).stock -= 3;
+  EXPECT_EQ(audit()->lanes[0].drift, -3) << "forgotten too early";
+}
+
+TEST_F(AuditorTest, ALaneToWhichUnitsReturnDuringTheLookIsNotJudged) {
+  inventory_.lane(kLane).stock = 97;
+  store_.on_audit.before([&] {
+    inventory_.lane(kLane).stock = 100;
+    ++inventory_.lane(kLane).version;
+  });
+  EXPECT_EQ(audit()->lanes[0].drift, std::nullopt);
 }
 
 TEST_F(AuditorTest, UnitsThatNobodyHasAreADrift) {

@@ -1,129 +1,11 @@
-#include "sluice/recovery/control.hpp"
-
 #include <gtest/gtest.h>
-#include <memory>
-#include <optional>
-#include <string>
-#include <vector>
 
-#include "support/event_loop.hpp"
-#include "support/fake_clock.hpp"
-#include "support/fake_feed.hpp"
-#include "support/fake_inventory.hpp"
-#include "support/fake_queue.hpp"
-#include "support/fake_store.hpp"
-#include "support/store_values.hpp"
+#include "control_fixture.hpp"
 
 namespace sluice {
 namespace {
 
-class ControlTest : public testing::Test {
- protected:
-  ControlTest() { make(); }
-
-  void make() {
-    control_.reset();
-    flow_.reset();
-    auditor_.reset();
-    keeper_.reset();
-    queue_.raise_in = &orders_;
-    LaneKeeper::Ports keeper{inventory_, queue_, orders_, results_, clock_, metrics_};
-    keeper_.emplace(settings_, std::nullopt, keeper);
-    auditor_.emplace(settings_.call_timeout, Auditor::Ports{inventory_, orders_, clock_, metrics_});
-    FlowKeeper::Ports flow{orders_, state_, throttle_, direct_, breaker_, {}, clock_, metrics_};
-    flow_.emplace(FlowSettings(), settings_.call_timeout, std::nullopt, std::move(flow));
-    std::vector<Dependency> dependencies;
-    dependencies.push_back({Dependency::Role::store, pinging(on_store_ping_), "start Postgres"});
-    dependencies.push_back({Dependency::Role::inventory, pinging(on_ping_), "start it"});
-    dependencies.push_back({Dependency::Role::queue, pinging(on_queue_ping_), "start Kafka"});
-    Control::Ports ports{sales_, orders_, lease_,     *keeper_, *auditor_,
-                         *flow_, book_,   readiness_, clock_};
-    control_.emplace(settings_, "node-a", std::move(dependencies), ports);
-  }
-
-  static std::function<Task<>(Ticks)> pinging(test::FakeStep& step) {
-    return [&step](Ticks) {
-      return ping(step);
-    };
-  }
-
-  static Task<> ping(test::FakeStep& step) {
-    const auto fault = co_await step.enter();
-    if (fault) co_return fault->error;
-    co_return boost::system::in_place_value;
-  }
-
-  /// A sale with the stock rows of its lanes, as the store makes it.
-  Sale add_sale(SaleState state, std::uint32_t lanes = 1) {
-    Sale sale;
-    sale.id = sales_.sales.empty() ? 1 : sales_.sales.rbegin()->first + 1;
-    sale.terms = test::draft_of(100, lanes);
-    sale.terms.starts_at = test::FakeClock::kStart - std::chrono::hours(1);
-    sale.terms.ends_at = test::FakeClock::kStart + std::chrono::hours(1);
-    sale.state = state;
-    sales_.sales[sale.id] = sale;
-    for (std::uint32_t i = 0; i < lanes; ++i) {
-      auto& lane = orders_.lanes[{sale.id, i}];
-      lane.stock = lane_stock(100, lanes, i);
-      lane.window = window_of(sale);
-    }
-    return sale;
-  }
-
-  OrderMessage reserve(LaneId lane, std::uint64_t user) {
-    const auto epoch = inventory_.lane(lane).epoch;
-    const auto message = test::message_of(lane, test::user_of(user), 1, epoch);
-    inventory_.lane(lane).stock -= 1;
-    inventory_.lane(lane).records[message.user] = {{message.id, OrderStatus::queued, 1},
-                                                   clock_.now()};
-    return message;
-  }
-
-  void round() { loop_.finish(control_->round()); }
-
-  /// The problem of a check; "" when there is none.
-  std::string problem_of(const std::string& name) const {
-    for (const auto& check : readiness_.get()->checks) {
-      if (check.name == name) return check.problem;
-    }
-    return "no such check";
-  }
-
-  test::Running<Operated<Sale>> start_set_state(SaleId sale, SaleState state) {
-    auto running = loop_.start(control_->set_state(sale, state));
-    loop_.turn();
-    return running;
-  }
-
-  template <class T>
-  static std::string said(const Operated<T>& result) {
-    return result ? "ok" : std::string(problem(result.error().code).name);
-  }
-
-  test::EventLoop loop_;
-  test::FakeClock clock_;
-  test::FakeInventory inventory_{clock_};
-  test::FakeQueue queue_;
-  test::FakeOrderStore orders_;
-  test::FakeSaleStore sales_;
-  test::FakeControlStore lease_;
-  test::FakeResults results_;
-  test::FakeStep on_store_ping_;
-  test::FakeStep on_ping_;
-  test::FakeStep on_queue_ping_;
-  Flow state_{std::make_shared<FlowState>()};
-  Throttle throttle_;
-  CallMeter direct_;
-  Breaker breaker_{BreakerSettings()};
-  Metrics metrics_;
-  SaleBook book_{std::make_shared<SaleSnapshot>()};
-  Readiness readiness_{std::make_shared<ReadyState>()};
-  RecoverySettings settings_;
-  std::optional<LaneKeeper> keeper_;
-  std::optional<Auditor> auditor_;
-  std::optional<FlowKeeper> flow_;
-  std::optional<Control> control_;
-};
+class ControlTest : public test::ControlFixture {};
 
 TEST_F(ControlTest, ARoundPublishesTheSalesWithoutDrafts) {
   const auto draft = add_sale(SaleState::draft);
@@ -182,6 +64,36 @@ TEST_F(ControlTest, OneSaleThatCannotBeKeptDoesNotStopTheOthers) {
   round();
   EXPECT_NE(problem_of("sales").find("sale 1 "), std::string::npos) << problem_of("sales");
   EXPECT_TRUE(inventory_.lane({fine.id, 0}).ready);
+}
+
+TEST_F(ControlTest, TheNewestSaleThatSellsNowIsRebuiltFirst) {
+  const auto older = add_sale(SaleState::open);
+  const auto newest = add_sale(SaleState::open);
+  const auto over = add_sale(SaleState::open);
+  sales_.sales[over.id].terms.ends_at = test::FakeClock::kStart - std::chrono::minutes(1);
+  // The first to be opened fails.
+  inventory_.on_rebuild.fail(Errc::unavailable);
+  round();
+  EXPECT_FALSE(sells(newest));
+  EXPECT_TRUE(sells(older));
+  EXPECT_TRUE(sells(over));
+}
+
+TEST_F(ControlTest, ANodeThatBeginsWhileALaneIsRebuiltServesTheOthers) {
+  const auto lost = add_sale(SaleState::open);
+  const auto fine = add_sale(SaleState::open);
+  round();
+  inventory_.lane({lost.id, 0}).ready = false;
+  lease_.holder = "node-b";
+  make();
+  round();
+  EXPECT_NE(problem_of("sales"), "");
+  EXPECT_TRUE(readiness_.get()->ready());
+
+  inventory_.lane({fine.id, 0}).ready = false;
+  make();
+  round();
+  EXPECT_FALSE(readiness_.get()->ready()) << "it has nothing to sell";
 }
 
 TEST_F(ControlTest, WithoutTheLeaseItRebuildsAndDecidesNothing) {
@@ -266,93 +178,6 @@ TEST_F(ControlTest, DrainingIsSaidAtOnceAndForGood) {
   EXPECT_TRUE(readiness_.get()->draining);
 }
 
-TEST_F(ControlTest, CreatesCheckedDraftsAlone) {
-  auto draft = test::draft_of(10);
-  const auto created = loop_.finish(control_->create(draft));
-  ASSERT_EQ(said(created), "ok");
-  EXPECT_EQ(created->state, SaleState::draft);
-  draft.stock = 0;
-  const auto refused = loop_.finish(control_->create(draft));
-  EXPECT_EQ(said(refused), "invalid_sale");
-  EXPECT_NE(refused.error().detail.find("stock"), std::string::npos);
-  EXPECT_EQ(sales_.sales.size(), 1U);
-  sales_.on_create.fail(Errc::unknown);
-  EXPECT_EQ(said(loop_.finish(control_->create(test::draft_of(10)))), "outcome_unknown");
-  sales_.on_create.fail(Errc::unavailable);
-  EXPECT_EQ(said(loop_.finish(control_->create(test::draft_of(10)))), "busy");
-}
-
-TEST_F(ControlTest, ListsAndShowsDraftsAsWell) {
-  const auto sale = add_sale(SaleState::draft);
-  const auto listed = loop_.finish(control_->list());
-  ASSERT_EQ(said(listed), "ok");
-  EXPECT_EQ(listed->size(), 1U);
-  EXPECT_EQ(said(loop_.finish(control_->show(sale.id))), "ok");
-  EXPECT_EQ(said(loop_.finish(control_->show(99))), "unknown_sale");
-  sales_.on_list.fail(Errc::unavailable);
-  EXPECT_EQ(said(loop_.finish(control_->list())), "busy");
-}
-
-TEST_F(ControlTest, OpeningASaleReturnsWhenItsLanesEnforceIt) {
-  const auto sale = add_sale(SaleState::draft, 2);
-  const auto opened = start_set_state(sale.id, SaleState::open);
-  ASSERT_TRUE(opened.done());
-  ASSERT_EQ(said(opened.value()), "ok");
-  EXPECT_EQ(opened.value()->state, SaleState::open);
-  for (std::uint32_t i = 0; i < 2; ++i) {
-    EXPECT_EQ(inventory_.lane({sale.id, i}).window.state, SaleState::open);
-  }
-  ASSERT_NE(book_.get()->find(sale.id), nullptr) << "this node's snapshot has it";
-  EXPECT_EQ(book_.get()->find(sale.id)->state, SaleState::open);
-}
-
-TEST_F(ControlTest, PausingWaitsForLanesThatDoNotFollowYet) {
-  const auto sale = add_sale(SaleState::open);
-  round();
-  inventory_.on_set_window.fail(Errc::unavailable);
-  const auto paused = start_set_state(sale.id, SaleState::paused);
-  EXPECT_FALSE(paused.done());
-  clock_.advance(Millis{100});
-  loop_.turn();
-  ASSERT_TRUE(paused.done());
-  EXPECT_EQ(said(paused.value()), "ok");
-  EXPECT_EQ(inventory_.lane({sale.id, 0}).window.state, SaleState::paused);
-}
-
-TEST_F(ControlTest, AFollowerWaitsForTheLeaderToBuildTheLanes) {
-  const auto sale = add_sale(SaleState::draft);
-  lease_.holder = "node-b";
-  const auto opened = start_set_state(sale.id, SaleState::open);
-  EXPECT_FALSE(opened.done());
-  inventory_.open_lane({sale.id, 0}, 100).window = window_of(sales_.sales[sale.id]);
-  clock_.advance(Millis{100});
-  loop_.turn();
-  ASSERT_TRUE(opened.done());
-  EXPECT_EQ(said(opened.value()), "ok");
-}
-
-TEST_F(ControlTest, GivesUpOnLanesThatNeverFollow) {
-  const auto sale = add_sale(SaleState::open);
-  round();
-  inventory_.on_set_window.fail_always(Errc::unavailable);
-  const auto paused = start_set_state(sale.id, SaleState::paused);
-  for (int i = 0; i < 100 && !paused.done(); ++i) {
-    clock_.advance(Millis{100});
-    loop_.turn();
-  }
-  ASSERT_TRUE(paused.done());
-  EXPECT_EQ(said(paused.value()), "not_ready");
-  EXPECT_EQ(sales_.sales[sale.id].state, SaleState::paused) << "stored, and said so";
-}
-
-TEST_F(ControlTest, MovesThatAreNotAllowedAreRefused) {
-  const auto closed = add_sale(SaleState::closed);
-  EXPECT_EQ(said(start_set_state(closed.id, SaleState::open).value()), "invalid_state");
-  EXPECT_EQ(said(start_set_state(99, SaleState::open).value()), "unknown_sale");
-  sales_.on_set_state.fail(Errc::unknown);
-  EXPECT_EQ(said(start_set_state(closed.id, SaleState::closed).value()), "outcome_unknown");
-}
-
 TEST_F(ControlTest, ANodeThatWasReadySellsOnWithoutOneService) {
   add_sale(SaleState::open);
   round();
@@ -420,59 +245,6 @@ TEST_F(ControlTest, ABrokenLogOpensItsBreaker) {
   EXPECT_EQ(flow_->mode(), FlowMode::bypass);
 }
 
-TEST_F(ControlTest, AnOperatorHoldsTheModeOfAllNodes) {
-  add_sale(SaleState::open);
-  round();
-  const auto held = loop_.finish(control_->hold(FlowMode::database));
-  ASSERT_TRUE(held);
-  EXPECT_EQ(held->state.held, FlowMode::database);
-  EXPECT_EQ(lease_.wishes.at(std::string(kModeWish)), "database");
-  round();
-  EXPECT_EQ(loop_.finish(control_->flow())->mode, FlowMode::database);
-  ASSERT_TRUE(loop_.finish(control_->hold(FlowMode::bypass)));
-  round();
-  EXPECT_EQ(flow_->mode(), FlowMode::bypass);
-  lease_.wishes[std::string(kModeWish)] = "auto";
-  round();
-  EXPECT_EQ(flow_->mode(), FlowMode::normal) << "another node's operator said so";
-}
-
-TEST_F(ControlTest, AnOperatorsRebuildGivesEveryLaneANewEpoch) {
-  const auto sale = add_sale(SaleState::open, 2);
-  round();
-  const auto asked = loop_.finish(control_->rebuild(sale.id, false));
-  ASSERT_TRUE(asked);
-  ASSERT_EQ(asked->lanes.size(), 2U);
-  EXPECT_EQ(asked->lanes[0].stage, LaneStage::asked);
-  const auto before = inventory_.lane({sale.id, 0}).epoch;
-  round();
-  EXPECT_EQ(inventory_.lane({sale.id, 0}).epoch, before + 1);
-  EXPECT_EQ(inventory_.lane({sale.id, 1}).epoch, before + 1);
-  EXPECT_EQ(loop_.finish(control_->audit(sale.id))->lanes[0].stage, LaneStage::ready);
-  const auto draft = add_sale(SaleState::draft);
-  EXPECT_EQ(said(loop_.finish(control_->rebuild(draft.id, false))), "invalid_state");
-  const auto closed = add_sale(SaleState::closed);
-  EXPECT_EQ(said(loop_.finish(control_->rebuild(closed.id, false))), "invalid_state");
-  EXPECT_EQ(said(loop_.finish(control_->rebuild(99, false))), "unknown_sale");
-  EXPECT_EQ(said(loop_.finish(control_->audit(99))), "unknown_sale");
-}
-
-TEST_F(ControlTest, ForceRaisesAFenceThatTheLogDoesNotCarry) {
-  const auto sale = add_sale(SaleState::open);
-  round();
-  queue_.raise_in = nullptr;
-  inventory_.lane({sale.id, 0}).ready = false;
-  round();
-  EXPECT_NE(problem_of("sales"), "");
-  ASSERT_TRUE(loop_.finish(control_->rebuild(sale.id, false)));
-  round();
-  EXPECT_NE(problem_of("sales"), "");
-  ASSERT_TRUE(loop_.finish(control_->rebuild(sale.id, true)));
-  round();
-  EXPECT_EQ(problem_of("sales"), "");
-  EXPECT_TRUE(inventory_.lane({sale.id, 0}).ready);
-}
-
 TEST_F(ControlTest, RunKeepsGoingRoundAndGivesUpTheLeaseAtItsEnd) {
   add_sale(SaleState::open);
   const auto running = loop_.start(control_->run());
@@ -489,6 +261,103 @@ TEST_F(ControlTest, RunKeepsGoingRoundAndGivesUpTheLeaseAtItsEnd) {
   loop_.turn();
   EXPECT_TRUE(running.done()) << "a stop is not slept through";
   EXPECT_EQ(lease_.holder, "");
+}
+
+TEST_F(ControlTest, OrdersExpireAlsoInASaleThatIsClosedAndLeftAlone) {
+  pay_within_ = Millis{10'000};
+  const auto sale = add_sale(SaleState::open);
+  round();
+  const auto order = confirm({sale.id, 0}, 1);
+  sales_.sales[sale.id].state = SaleState::closed;
+  ++sales_.sales[sale.id].revision;
+  round();
+  const auto windows = inventory_.on_set_window.calls();
+  clock_.advance(Millis{9'999});
+  round();
+  EXPECT_EQ(status_of(order), OrderStatus::confirmed);
+  clock_.advance(Millis{1});
+  round();
+  EXPECT_EQ(status_of(order), OrderStatus::expired);
+  EXPECT_EQ(orders_.lanes.at({sale.id, 0}).stock, 100);
+  EXPECT_EQ(inventory_.lane({sale.id, 0}).stock, 100);
+  EXPECT_TRUE(moves_.rows.empty());
+  EXPECT_EQ(inventory_.on_set_window.calls(), windows);
+}
+
+TEST_F(ControlTest, AClosedSaleIsRebuiltWhenAReturnedUnitWaitsForItsInventory) {
+  pay_within_ = Millis{10'000};
+  const auto sale = add_sale(SaleState::open);
+  round();
+  confirm({sale.id, 0}, 1);
+  sales_.sales[sale.id].state = SaleState::closed;
+  ++sales_.sales[sale.id].revision;
+  round();
+  inventory_.lane({sale.id, 0}).ready = false;
+  clock_.advance(Millis{10'000});
+  round();
+  EXPECT_EQ(moves_.rows.size(), 1U) << "its lane was left alone, and is lost";
+  round();
+  EXPECT_TRUE(moves_.rows.empty());
+  EXPECT_EQ(inventory_.lane({sale.id, 0}).stock, 100);
+  const auto views = inventory_.on_view.calls();
+  round();
+  EXPECT_EQ(inventory_.on_view.calls(), views) << "left alone again";
+}
+
+TEST_F(ControlTest, OnlyTheLeaderExpiresAndRelays) {
+  pay_within_ = Millis{10'000};
+  const auto sale = add_sale(SaleState::open);
+  round();
+  const auto order = confirm({sale.id, 0}, 1);
+  clock_.advance(Millis{10'000});
+  lease_.holder = "node-b";
+  round();
+  EXPECT_EQ(status_of(order), OrderStatus::confirmed);
+  EXPECT_EQ(moves_.on_due.calls() + moves_.on_returning.calls(), 2U) << "of the first round";
+  lease_.holder = "node-a";
+  round();
+  EXPECT_EQ(status_of(order), OrderStatus::expired);
+}
+
+TEST_F(ControlTest, AllThatIsDueExpiresInOneRound) {
+  pay_within_ = Millis{10'000};
+  settings_.overdue_max = 10;
+  make();
+  const auto sale = add_sale(SaleState::open);
+  round();
+  for (std::uint64_t user = 0; user < 35; ++user) confirm({sale.id, 0}, user);
+  clock_.advance(Millis{10'000});
+  round();
+  EXPECT_EQ(orders_.lanes.at({sale.id, 0}).stock, 100);
+  EXPECT_EQ(inventory_.lane({sale.id, 0}).stock, 100);
+  EXPECT_EQ(moves_.on_due.calls(), 1U + 5U) << "the last one finds nothing";
+}
+
+TEST_F(ControlTest, AStoreThatCannotExpireStillRelays) {
+  pay_within_ = Millis{10'000};
+  const auto sale = add_sale(SaleState::open);
+  round();
+  const auto order = confirm({sale.id, 0}, 1);
+  const auto user = test::user_of(1);
+  ASSERT_TRUE(loop_.finish(control_->move(sale.id, order, user, Move::cancel)));
+  moves_.on_due.fail(Errc::unavailable);
+  round();
+  EXPECT_TRUE(moves_.rows.empty());
+  EXPECT_EQ(inventory_.lane({sale.id, 0}).stock, 100);
+}
+
+TEST_F(ControlTest, WhatItKnewOfASaleThatIsListedNoMoreIsForgotten) {
+  const auto sale = add_sale(SaleState::open);
+  on_ping_.fail_always(Errc::unavailable);
+  round();
+  clock_.advance(settings_.database_after);
+  round();
+  EXPECT_EQ(flow_->mode(), FlowMode::database);
+  EXPECT_TRUE(state_.get()->fences.contains({sale.id, 0}));
+  sales_.sales.clear();
+  round();
+  EXPECT_EQ(flow_->mode(), FlowMode::normal) << "there is nothing that the store sells";
+  EXPECT_TRUE(state_.get()->fences.empty());
 }
 
 }  // namespace

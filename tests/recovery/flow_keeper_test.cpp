@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 #include <optional>
+#include <string>
 
 #include "support/event_loop.hpp"
 #include "support/fake_clock.hpp"
@@ -113,6 +114,30 @@ TEST_F(FlowKeeperTest, AHeldModeOutweighsTheBreaker) {
   EXPECT_EQ(keeper_->mode(), FlowMode::bypass);
   update(FlowMode::normal);
   EXPECT_EQ(keeper_->mode(), FlowMode::normal);
+}
+
+TEST_F(FlowKeeperTest, ChangesOfTheBreakerAreCounted) {
+  update();
+  for (std::uint32_t i = 0; i < BreakerSettings().calls_min; ++i) keeper_->queue_failed();
+  update();
+  update();
+  const auto text = metrics_.text();
+  const std::string name = "sluice_queue_breaker_changes_total";
+  EXPECT_NE(text.find(name + "{state=\"open\"} 1\n"), std::string::npos) << text;
+  EXPECT_NE(text.find(name + "{state=\"closed\"} 0\n"), std::string::npos);
+}
+
+TEST_F(FlowKeeperTest, ThePastLogTimeHoldsUntilTheStoreTellsALaterOne) {
+  EXPECT_FALSE(keeper_->applied_through());
+  store_.applied = clock_.now();
+  update();
+  EXPECT_EQ(keeper_->applied_through(), store_.applied);
+  store_.on_progress.fail(Errc::unavailable);
+  update();
+  EXPECT_EQ(keeper_->applied_through(), store_.applied);
+  store_.applied.reset();
+  update();
+  EXPECT_FALSE(keeper_->applied_through()) << "a partition nobody has read";
 }
 
 TEST_F(FlowKeeperTest, WithoutALogNothingIsEverBacklogged) {

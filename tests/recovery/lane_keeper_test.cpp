@@ -69,11 +69,11 @@ class LaneKeeperTest : public testing::Test {
   }
 
   Result<std::size_t> decide_overdue(bool queue_up = true) {
-    return loop_.finish(keeper_->decide_overdue(kLane, queue_up));
+    return loop_.finish(keeper_->decide_overdue(kLane, through_, queue_up));
   }
 
   OrderMessage reserve(std::uint64_t user, Epoch epoch = 1, std::uint32_t quantity = 1) {
-    const auto message = test::message_of(kLane, test::user_of(user), quantity, epoch);
+    auto message = test::message_of(kLane, test::user_of(user), quantity, epoch);
     auto& lane = inventory_.lane(kLane);
     lane.stock -= quantity;
     lane.records[message.user] = {{message.id, OrderStatus::queued, quantity}, clock_.now()};
@@ -89,6 +89,7 @@ class LaneKeeperTest : public testing::Test {
   Metrics metrics_;
   RecoverySettings settings_;
   Sale sale_;
+  std::optional<TimePoint> through_;  ///< The log time that is applied.
   std::optional<LaneKeeper> keeper_;
 };
 
@@ -553,33 +554,25 @@ class LoggedLaneKeeperTest : public LaneKeeperTest {
 };
 
 TEST_F(LoggedLaneKeeperTest, WaitsForWhatMayStillBeOnItsWay) {
-  store_.applied = clock_.now();
+  through_ = clock_.now();
   EXPECT_EQ(age(), settings_.overdue_age);
-  store_.applied = clock_.now() - Millis{20'000};
+  through_ = clock_.now() - Millis{20'000};
   EXPECT_EQ(age(), Millis{25'000}) << "as far behind as the log, and the clocks' difference";
-  store_.applied = clock_.now() + Millis{60'000};
+  through_ = clock_.now() + Millis{60'000};
   EXPECT_EQ(age(), settings_.overdue_age) << "never younger than that";
 }
 
 TEST_F(LoggedLaneKeeperTest, WaitsNoLongerThanItsBound) {
-  store_.applied = TimePoint{};
+  through_ = TimePoint{};
   EXPECT_EQ(age(), settings_.overdue_age_max);
-  store_.applied.reset();
+  through_.reset();
   EXPECT_EQ(age(), settings_.overdue_age_max) << "a partition nobody has read says nothing";
 }
 
 TEST_F(LoggedLaneKeeperTest, WhileTheLogIsAwayNobodyWaitsForIt) {
-  store_.applied = TimePoint{};
+  through_ = TimePoint{};
   EXPECT_EQ(error_of(decide_overdue(false)), "ok");
   EXPECT_EQ(inventory_.overdue_ages.back(), settings_.overdue_age);
-}
-
-TEST_F(LoggedLaneKeeperTest, WithoutTheLogsTimeNothingIsDecided) {
-  reserve(1);
-  clock_.advance(std::chrono::hours(1));
-  store_.on_progress.fail(Errc::unavailable);
-  EXPECT_EQ(error_of(decide_overdue()), text_of(Errc::unavailable));
-  EXPECT_TRUE(store_.orders.empty());
 }
 
 }  // namespace

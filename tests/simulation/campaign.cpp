@@ -24,15 +24,21 @@ Metrics& metrics() {
 template <class Figures>
 auto named(Figures& of) {
   using Named = std::pair<const char*, decltype(&of.grants)>;
-  return std::array<Named, 9>{{{"grants", &of.grants},
-                               {"openings", &of.openings},
-                               {"by_store", &of.by_store},
-                               {"lost", &of.lost},
-                               {"late", &of.late},
-                               {"rejected", &of.rejected},
-                               {"at_once", &of.at_once},
-                               {"backlogged", &of.backlogged},
-                               {"unknown", &of.unknown}}};
+  return std::array<Named, 15>{{{"grants", &of.grants},
+                                {"openings", &of.openings},
+                                {"by_store", &of.by_store},
+                                {"lost", &of.lost},
+                                {"late", &of.late},
+                                {"rejected", &of.rejected},
+                                {"at_once", &of.at_once},
+                                {"backlogged", &of.backlogged},
+                                {"unknown", &of.unknown},
+                                {"paid", &of.paid},
+                                {"cancelled", &of.cancelled},
+                                {"expired", &of.expired},
+                                {"relayed", &of.relayed},
+                                {"drifts", &of.drifts},
+                                {"ghosts", &of.ghosts}}};
 }
 
 void add(Ledger::Figures& total, const Ledger::Figures& part) {

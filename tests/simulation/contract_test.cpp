@@ -11,6 +11,7 @@
 #include "support/control_store_contract.hpp"
 #include "support/inventory_contract.hpp"
 #include "support/order_feed_contract.hpp"
+#include "support/order_moves_contract.hpp"
 #include "support/order_queue_contract.hpp"
 #include "support/order_store_contract.hpp"
 #include "support/result_feed_contract.hpp"
@@ -42,6 +43,7 @@ class SimulatedStores final : public test::StoreWorld {
   test::StoreSet open() override {
     test::StoreSet set;
     set.orders = create_order_store(ground_.network, ground_.caller(), store_);
+    set.moves = create_order_moves(ground_.network, ground_.caller(), store_);
     set.sales = create_sale_store(ground_.network, ground_.caller(), store_);
     set.control = create_control_store(ground_.network, ground_.caller(), store_);
     return set;
@@ -59,6 +61,7 @@ const test::StoreContract kStores{"Simulated", [] {
                                     return std::make_unique<SimulatedStores>();
                                   }};
 [[maybe_unused]] const bool kOrders = test::register_order_store_contract(kStores);
+[[maybe_unused]] const bool kMoves = test::register_order_moves_contract(kStores);
 [[maybe_unused]] const bool kSales = test::register_sale_store_contract(kStores);
 [[maybe_unused]] const bool kControl = test::register_control_store_contract(kStores);
 

@@ -16,11 +16,23 @@ const char* words(OrderStatus status) {
       return "learns that order {} is queued";
     case OrderStatus::confirmed:
       return "learns that order {} is confirmed";
+    case OrderStatus::paid:
+      return "learns that order {} is paid";
     case OrderStatus::rejected:
       return "learns that order {} is rejected";
-    default:
-      return "learns that order {} is something else";
+    case OrderStatus::cancelled:
+      return "learns that order {} is cancelled";
+    case OrderStatus::expired:
+      break;
   }
+  return "learns that order {} is expired";
+}
+
+/// An order with the first status may have the second one later, or has it still.
+bool leads_to(OrderStatus first, OrderStatus second, bool must_pay) {
+  if (first == second || first == OrderStatus::queued) return true;
+  const bool moves = first == OrderStatus::confirmed && must_pay;
+  return moves && second != OrderStatus::queued && second != OrderStatus::rejected;
 }
 
 }  // namespace
@@ -28,12 +40,14 @@ const char* words(OrderStatus status) {
 Crowd::Crowd(Services services, Cluster& nodes, Ledger& ledger)
     : services_(services), nodes_(nodes), ledger_(ledger) {}
 
-void Crowd::add(SaleId sale, UserId id, std::uint32_t quantity, Ticks at, Ticks until) {
+void Crowd::add(SaleId sale, UserId id, std::uint32_t quantity, Ticks at, Ticks until,
+                Habit habit) {
   User user;
   user.id = std::move(id);
   user.sale = sale;
   user.quantity = quantity;
   user.until = until;
+  user.habit = habit;
   user.acting = true;
   users_.push_back(std::move(user));
   const auto index = users_.size() - 1;
@@ -49,10 +63,27 @@ void Crowd::act_later(std::size_t index, Millis first, Millis last) {
 }
 
 const Crowd::Known* Crowd::open_order(const User& user) const {
+  const bool paid_for = must_pay(user);
   for (const auto& order : user.orders) {
-    if (order.seen == Seen::queued) return &order;
+    if (order.seen == OrderStatus::queued) return &order;
+    if (order.seen == OrderStatus::confirmed && paid_for) return &order;
   }
   return nullptr;
+}
+
+const Crowd::Known* Crowd::kept_order(const User& user) const {
+  const auto end = must_pay(user) ? OrderStatus::paid : OrderStatus::confirmed;
+  const auto kept = std::ranges::find(user.orders, end, &Known::seen);
+  return kept == user.orders.end() ? nullptr : &*kept;
+}
+
+bool Crowd::must_pay(const User& user) const {
+  return must_be_paid(services_.store.sales().at(user.sale).terms);
+}
+
+LaneId Crowd::lane_of_user(const User& user) const {
+  const auto& terms = services_.store.sales().at(user.sale).terms;
+  return {user.sale, lane_of(user.id, terms.lanes)};
 }
 
 void Crowd::act(std::size_t index) {
@@ -63,11 +94,14 @@ void Crowd::act(std::size_t index) {
     const auto copy = *order;
     if (rng.one_in(6)) mine(index);
     if (rng.one_in(6)) buy(index);
+    if (copy.seen == OrderStatus::confirmed) return settle_up(index, copy);
+    // What is undecided cannot be moved yet; some try.
+    if (rng.one_in(12)) move(index, copy, Move::cancel);
     look(index, copy);
     return;
   }
-  const bool served = !user.orders.empty() && user.orders.back().seen == Seen::confirmed;
-  if (served) {
+  if (const auto* kept = kept_order(user)) {
+    const auto copy = *kept;
     if (user.revisits++ >= kRevisits) {
       user.content = true;
       return;
@@ -76,8 +110,9 @@ void Crowd::act(std::size_t index) {
       buy(index);
     } else if (rng.one_in(2)) {
       mine(index);
+    } else if (rng.one_in(3)) {
+      move(index, copy, Move::cancel);
     } else {
-      const auto copy = user.orders.back();
       look(index, copy);
     }
     return;
@@ -188,9 +223,7 @@ void Crowd::refused(std::size_t index, Code code) {
   services_.story.note(who(index), problem(code).name.data());
   if (code == Code::outcome_unknown) user.doubt = true;
   if (code == Code::internal_error) services_.story.violate("a purchase failed: internal_error");
-  const auto& sale = services_.store.sales().at(user.sale);
-  const LaneId lane{user.sale, lane_of(user.id, sale.terms.lanes)};
-  if (code == Code::sold_out && !ledger_.sold_out(lane)) {
+  if (code == Code::sold_out && !ledger_.sold_out(lane_of_user(user))) {
     services_.story.violate("user " + user.id.text() + " was told that it is sold out for good");
   }
   act_later(index, Millis{200}, Millis{3000});
@@ -202,6 +235,8 @@ void Crowd::looked(const RequestPtr& request, const LookUp& answer) {
     const auto& order = answer->order;
     if (order.id != request->id) services_.story.violate("a look-up showed another order");
     learn(request, order.id, order.status, answer->reason);
+    const bool waits = users_[index].habit == Habit::waits;
+    if (waits && answer->pay_by) return act_later(index, Millis{300}, Millis{4000});
   } else if (answer.error().code == Code::unknown_order) {
     services_.story.violate("order " + std::to_string(brief(request->id)) +
                             " was acknowledged and then not found");
@@ -213,13 +248,15 @@ void Crowd::was_mine(const RequestPtr& request, const LookUp& answer) {
   const auto index = request->user;
   if (answer) {
     const auto& order = answer->order;
+    if (!is_live(order.status) && order.status != OrderStatus::rejected) {
+      services_.story.violate("`mine` showed an order that was over");
+    }
     learn(request, order.id, order.status, answer->reason);
   } else if (answer.error().code == Code::unknown_order) {
     const auto& user = users_[index];
-    const auto& terms = services_.store.sales().at(user.sale).terms;
-    const LaneId lane{user.sale, lane_of(user.id, terms.lanes)};
+    const auto lane = lane_of_user(user);
     for (const auto& known : request->known) {
-      if (known.seen == Seen::rejected || !ledger_.may_live(known.id, lane)) continue;
+      if (!is_live(known.seen) || !ledger_.may_live(known.id, lane)) continue;
       services_.story.violate("user " + user.id.text() + " has an order that `mine` did not find");
     }
   }
@@ -230,26 +267,27 @@ void Crowd::learn(const RequestPtr& request, const OrderId& id, OrderStatus stat
                   RejectReason reason) {
   auto& user = users_[request->user];
   services_.story.note(who(request->user), words(status), brief(id));
-  auto seen = Seen::queued;
-  if (status == OrderStatus::confirmed) seen = Seen::confirmed;
-  if (status == OrderStatus::rejected) seen = Seen::rejected;
+  const bool paid_for = must_pay(user);
   const auto same = [&](const Known& known) {
     return known.id == id;
   };
   const auto before = std::ranges::find_if(request->known, same);
-  const bool final = before != request->known.end() && before->seen > Seen::queued;
+  const bool back = before != request->known.end() && !leads_to(before->seen, status, paid_for);
   auto now = std::ranges::find_if(user.orders, same);
-  const bool contrary = now != user.orders.end() && now->seen > Seen::queued &&
-                        seen > Seen::queued && now->seen != seen;
-  if ((final && before->seen != seen) || contrary) {
+  // Answers may overtake each other, but all of them belong to one life.
+  const bool contrary = now != user.orders.end() && !leads_to(now->seen, status, paid_for) &&
+                        !leads_to(status, now->seen, paid_for);
+  if (back || contrary) {
+    const auto was = back ? before->seen : now->seen;
     services_.story.violate("order " + std::to_string(brief(id)) + " of user " + user.id.text() +
-                            " had come to its end and is now " + std::string(name(status)));
+                            " was " + std::string(name(was)) + " and is now " +
+                            std::string(name(status)));
     return;
   }
   if (now == user.orders.end()) {
-    user.orders.push_back({id, seen, reason});
-  } else if (seen > now->seen) {
-    now->seen = seen;
+    user.orders.push_back({id, status, reason});
+  } else if (leads_to(now->seen, status, paid_for)) {
+    now->seen = status;
     now->reason = reason;
   }
 }
@@ -268,17 +306,14 @@ std::string Crowd::missing() const {
 
 void Crowd::settle_accounts() {
   for (const auto& user : users_) {
-    const auto& sale = services_.store.sales().at(user.sale);
-    const LaneId lane{user.sale, lane_of(user.id, sale.terms.lanes)};
+    const auto lane = lane_of_user(user);
     for (const auto& order : user.orders) {
-      const auto status =
-          order.seen == Seen::confirmed ? OrderStatus::confirmed : OrderStatus::rejected;
-      const auto wrong = ledger_.judge(order.id, lane, status, order.reason);
+      const auto wrong = ledger_.judge(order.id, lane, order.seen, order.reason);
       if (!wrong.empty()) services_.story.violate(wrong);
-      ledger_.figures.rejected += order.seen == Seen::rejected;
+      ledger_.figures.rejected += order.seen == OrderStatus::rejected;
     }
     const auto live = services_.store.find_live(user.sale, user.id).value();
-    if (!live || user.doubt) continue;
+    if (!live || user.doubt || ledger_.granted_late(live->id)) continue;
     const bool known =
         std::ranges::any_of(user.orders, [&](const Known& order) { return order.id == live->id; });
     if (!known) {

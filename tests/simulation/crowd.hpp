@@ -16,14 +16,22 @@ namespace sluice::simulation {
 /// The nodes as clients see them: some of them dead.
 using Cluster = std::vector<std::unique_ptr<Node>>;
 
-/// The users: they buy, click twice, ask again when refused, look their orders up, remember every
-/// answer and notice every contradiction.
+/// What a user does with a confirmed order that must be paid.
+enum class Habit : std::uint8_t {
+  pays,
+  waits,   ///< Until it expires, or somebody pays it.
+  varies,  ///< Pays, cancels, or both at once.
+};
+inline constexpr std::size_t kHabits = 3;
+
+/// The users: they buy, click twice, ask again when refused, look their orders up, pay or
+/// cancel them, remember every answer and notice every contradiction.
 class Crowd {
  public:
   Crowd(Services services, Cluster& nodes, Ledger& ledger);
 
   /// One more user, who comes at `at` and asks until `until`.
-  void add(SaleId sale, UserId user, std::uint32_t quantity, Ticks at, Ticks until);
+  void add(SaleId sale, UserId user, std::uint32_t quantity, Ticks at, Ticks until, Habit habit);
 
   /// Who still has a request to make, or an order whose end he does not know; empty: nobody.
   std::string missing() const;
@@ -35,11 +43,9 @@ class Crowd {
   std::uint64_t requests() const { return requests_; }
 
  private:
-  enum class Seen : std::uint8_t { nothing, queued, confirmed, rejected };
-
   struct Known {
     OrderId id;
-    Seen seen = Seen::nothing;
+    OrderStatus seen = OrderStatus::queued;
     RejectReason reason = RejectReason::none;
   };
 
@@ -48,6 +54,7 @@ class Crowd {
     SaleId sale = 0;
     std::uint32_t quantity = 1;
     Ticks until;
+    Habit habit = Habit::pays;
     std::vector<Known> orders;
     unsigned under_way = 0;
     unsigned revisits = 0;
@@ -60,7 +67,8 @@ class Crowd {
   struct Request {
     std::size_t user = 0;
     std::vector<Known> known;  ///< When it was sent: what comes back must not contradict it.
-    OrderId id;                ///< Of a look-up.
+    OrderId id;                ///< Of a look-up or a move.
+    Move move = Move::pay;
     bool over = false;
   };
   using RequestPtr = std::shared_ptr<Request>;
@@ -70,6 +78,13 @@ class Crowd {
   void buy(std::size_t user);
   void look(std::size_t user, const Known& order);
   void mine(std::size_t user);
+  /// Pays, cancels or waits, as the user is.
+  void settle_up(std::size_t user, const Known& order);
+  /// Twice at once, now and then.
+  void move_some(std::size_t user, const Known& order, Move move);
+  void move(std::size_t user, const Known& order, Move move);
+  void move_by_shop(std::size_t user, const Known& order, Move move);
+  RequestPtr move_request(std::size_t user, const Known& order, Move move);
   void send(const RequestPtr& request, std::function<void(Node&)> work);
   RequestPtr request(std::size_t user);
   /// Carries an answer back, unless it is lost.
@@ -79,9 +94,17 @@ class Crowd {
   void bought(const RequestPtr& request, const PurchaseAnswer& answer);
   void looked(const RequestPtr& request, const LookUp& answer);
   void was_mine(const RequestPtr& request, const LookUp& answer);
+  void moved(const RequestPtr& request, const LookUp& answer);
+  void moved_by_shop(const RequestPtr& request, const Operated<Order>& answer);
+  void not_moved(const RequestPtr& request, Code code);
   void refused(std::size_t user, Code code);
   void learn(const RequestPtr& request, const OrderId& id, OrderStatus status, RejectReason reason);
+  /// The first order that has not come to its end.
   const Known* open_order(const User& user) const;
+  /// An order that is the user's for good.
+  const Known* kept_order(const User& user) const;
+  bool must_pay(const User& user) const;
+  LaneId lane_of_user(const User& user) const;
 
   Who who(std::size_t user) const { return kUsers + static_cast<Who>(user); }
 

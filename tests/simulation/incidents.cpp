@@ -31,6 +31,8 @@ void World::befall(const Incident& incident) {
     case Kind::redis_freeze:
     case Kind::redis_part:
       return befall_redis(incident);
+    case Kind::redis_drift:
+      return drift(incident);
     case Kind::log_down:
     case Kind::log_freeze:
     case Kind::log_part:
@@ -122,6 +124,27 @@ void World::befall_redis(const Incident& incident) {
     default:
       befall_service(incident);
   }
+}
+
+void World::drift(const Incident& incident) {
+  std::vector<LaneId> lanes;
+  for (const auto& [id, lane] : redis_.lanes()) lanes.push_back(id);
+  if (lanes.empty()) return;
+  const auto lane = lanes[incident.extra % lanes.size()];
+  const auto number = lane.sale * 10 + lane.index;
+  const auto choice = incident.extra / 64;
+  if (choice % 3 == 0) {
+    const auto order = redis_.forget_a_winner(lane, choice / 4);
+    if (!order) return;
+    story_.note(kWorld, "somebody deletes the record of order {} in lane {}", brief(*order),
+                number);
+    ledger_.forgotten(*order);
+  } else {
+    const auto by = static_cast<std::int64_t>(choice / 4 % 5) - 2;
+    if (!redis_.drift_units(lane, by)) return;
+    story_.note(kWorld, "somebody changes the units of lane {} by {}", number, by);
+  }
+  ledger_.drifted(lane, redis_.lanes().at(lane).epoch);
 }
 
 void World::befall_service(const Incident& incident) {

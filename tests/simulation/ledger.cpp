@@ -7,6 +7,9 @@
 namespace sluice::simulation {
 namespace {
 
+// A node's view of a sold-out lane, and a client's patience, end within this time.
+constexpr Millis kOldNews{12'000};
+
 std::string text(LaneId lane) {
   return "lane " + std::to_string(lane.sale) + ":" + std::to_string(lane.index);
 }
@@ -15,16 +18,26 @@ std::int64_t number(LaneId lane) { return lane.sale * 10 + lane.index; }
 
 }  // namespace
 
-Ledger::Ledger(const Scheduler& scheduler, Story& story, Store& store, Redis& redis, Log& log)
-    : scheduler_(scheduler), story_(story), store_(store), redis_(redis) {
+Ledger::Ledger(const Scheduler& scheduler, Story& story, Store& store, Redis& redis, Log& log,
+               const Network& network)
+    : scheduler_(scheduler), story_(story), store_(store), redis_(redis), network_(network) {
   store.on_commit = [this](LaneId lane) {
     committed(lane);
+  };
+  store.on_move = [this](const Store::Row& row, OrderStatus before) {
+    moved(row, before);
+  };
+  store.on_suspicion = [this](LaneId lane, Accuser accuser) {
+    suspected(lane, accuser);
   };
   store.on_fence = [this](Fence fence) {
     story_.note(kWorld, "lane {}: the fence is raised to {}", number(fence.lane), fence.epoch);
   };
   redis.on_grant = [this](LaneId lane, const Attempt& attempt) {
     granted(lane, attempt);
+  };
+  redis.on_return = [this](LaneId lane, Epoch epoch, const OrderId& id) {
+    returned(lane, epoch, id);
   };
   redis.on_open = [this](LaneId lane, Epoch epoch) {
     opened(lane, epoch);
@@ -50,6 +63,10 @@ void Ledger::committed(LaneId id) {
     store_sold_.insert(id);
   }
   before = now;
+  const auto drift = drifts_.find(id);
+  if (drift != drifts_.end() && now.fence > drift->second.epoch && !drift->second.over) {
+    drift->second.over = scheduler_.now();
+  }
 
   std::int64_t live = 0;
   std::map<UserId, int> orders;
@@ -67,8 +84,69 @@ void Ledger::committed(LaneId id) {
   }
 }
 
+void Ledger::moved(const Store::Row& row, OrderStatus before) {
+  const auto& message = row.message;
+  const auto order = "order " + std::to_string(brief(message.id));
+  switch (row.status) {
+    case OrderStatus::paid:
+      ++figures.paid;
+      story_.note(kWorld, "order {} is paid", brief(message.id));
+      break;
+    case OrderStatus::cancelled:
+      ++figures.cancelled;
+      story_.note(kWorld, "order {} is cancelled", brief(message.id));
+      break;
+    default:
+      ++figures.expired;
+      story_.note(kWorld, "order {} expires", brief(message.id));
+      if (!row.pay_by || *row.pay_by > wall_time(scheduler_)) {
+        story_.violate(order + " expired before its time was over");
+      }
+  }
+  if (before != OrderStatus::confirmed) {
+    story_.violate(order + " was " + std::string(name(before)) + " and is now " +
+                   std::string(name(row.status)));
+  }
+  if (!must_be_paid(store_.sales().at(message.lane.sale).terms)) {
+    story_.violate(order + " was final once it was confirmed, and moved on");
+  }
+}
+
+void Ledger::suspected(LaneId id, Accuser accuser) {
+  if (accuser == Accuser::anybody) return;
+  const auto fence = store_.lanes().at(id).head.fence;
+  story_.note(kWorld, "lane {}: epoch {} is found to be wrong", number(id), fence);
+  if (drifted_.contains({id, fence})) return;
+  story_.violate(text(id) + ": its projection is wrong though nobody touched it");
+}
+
+void Ledger::drifted(LaneId lane, Epoch epoch) {
+  ++figures.drifts;
+  drifted_.emplace(lane, epoch);
+  if (epoch >= store_.lanes().at(lane).head.fence) drifts_[lane] = {epoch, std::nullopt};
+}
+
+void Ledger::returned(LaneId lane, Epoch epoch, const OrderId& id) {
+  story_.note(kWorld, "redis has the units of {} back in lane {}", brief(id), number(lane));
+  if (--held_[{lane, epoch, id}] < 0) {
+    story_.violate("order " + std::to_string(brief(id)) + " returned its units twice");
+  }
+  const auto row = store_.rows().find(id);
+  if (row == store_.rows().end()) return;
+  if (is_live(row->second.status)) {
+    story_.violate("order " + std::to_string(brief(id)) + " is live, and its units returned");
+  }
+  figures.relayed += row->second.status != OrderStatus::rejected;
+}
+
 void Ledger::granted(LaneId lane, const Attempt& attempt) {
   ++figures.grants;
+  const bool again = held_.contains({lane, attempt.id.epoch(), attempt.id});
+  if (network_.repeats() && !again) {
+    ++figures.ghosts;
+    granted_late_.insert(attempt.id);
+  }
+  ++held_[{lane, attempt.id.epoch(), attempt.id}];
   story_.note(kWorld, "redis grants {} of lane {} under epoch {}: {}", attempt.quantity,
               number(lane), attempt.id.epoch(), brief(attempt.id));
   const auto& terms = store_.sales().at(lane.sale).terms;
@@ -97,6 +175,9 @@ void Ledger::opened(LaneId lane, Epoch epoch) {
                    std::to_string(before) + " had been");
   }
   before = epoch;
+  for (const auto& [user, record] : redis_.lanes().at(lane).records) {
+    ++held_[{lane, epoch, record.order.id}];
+  }
 }
 
 void Ledger::appended(const Log::Record& record) {
@@ -137,6 +218,7 @@ std::string Ledger::judge(const OrderId& id, LaneId lane, OrderStatus status,
     return what + ": its owner was told of an outcome that no row has";
   }
   if (status != OrderStatus::rejected) return "";
+  if (reason != RejectReason::fenced && drifted_.contains({lane, id.epoch()})) return "";
   if (forced_.contains(lane.sale)) return "";
   if (reason != RejectReason::fenced) {
     return what + " was acknowledged and then rejected: " + std::string(name(reason));
@@ -150,13 +232,30 @@ std::string Ledger::judge(const OrderId& id, LaneId lane, OrderStatus status,
 }
 
 bool Ledger::may_live(const OrderId& id, LaneId lane) const {
+  if (forgotten_.contains(id)) return false;
   const auto row = store_.rows().find(id);
   if (row != store_.rows().end()) return is_live(row->second.status);
   return id.epoch() >= store_.lanes().at(lane).head.fence;
 }
 
+std::string Ledger::unmovable(const OrderId& id, LaneId lane, Move move) const {
+  if (!must_be_paid(store_.sales().at(lane.sale).terms)) return "it need not be paid";
+  const auto row = store_.rows().find(id);
+  if (row == store_.rows().end()) {
+    return id.epoch() < store_.lanes().at(lane).head.fence ? "it is fenced" : "";
+  }
+  const auto status = row->second.status;
+  if (status == OrderStatus::confirmed || status == after(move)) return "";
+  return "it is " + std::string(name(status));
+}
+
 std::string Ledger::unrest() const {
+  for (const auto& [id, row] : store_.rows()) {
+    if (row.status != OrderStatus::confirmed || !row.pay_by) continue;
+    return "order " + std::to_string(brief(id)) + " is neither paid nor over";
+  }
   for (const auto& [id, lane] : store_.lanes()) {
+    if (store_.returning_units(id) != 0) return text(id) + ": units are on their way to Redis";
     const auto& sale = store_.sales().at(id.sale);
     // Nobody keeps the lanes of a closed sale any more.
     if (sale.state == SaleState::draft || sale.state == SaleState::closed) continue;
@@ -176,6 +275,17 @@ std::string Ledger::unrest() const {
   return "";
 }
 
-bool Ledger::sold_out(LaneId lane) const { return store_.lanes().at(lane).stock == 0; }
+bool Ledger::sold_out(LaneId lane) const {
+  const auto drift = drifts_.find(lane);
+  if (drift != drifts_.end()) {
+    const auto over = drift->second.over;
+    if (!over || scheduler_.now() < *over + kOldNews) return true;
+  }
+  if (store_.lanes().at(lane).stock != 0) return false;
+  return std::ranges::none_of(store_.rows(), [&](const auto& entry) {
+    const auto& row = entry.second;
+    return row.message.lane == lane && row.status == OrderStatus::confirmed && row.pay_by;
+  });
+}
 
 }  // namespace sluice::simulation

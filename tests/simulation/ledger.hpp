@@ -4,8 +4,9 @@
 #include <optional>
 #include <set>
 #include <string>
-#include <unordered_map>
+#include <tuple>
 #include <unordered_set>
+#include <utility>
 
 #include "simulation/log.hpp"
 #include "simulation/redis.hpp"
@@ -17,12 +18,18 @@ namespace sluice::simulation {
 /// Watches the services from outside, and holds them to the invariants while the run goes on.
 class Ledger {
  public:
-  Ledger(const Scheduler& scheduler, Story& story, Store& store, Redis& redis, Log& log);
+  Ledger(const Scheduler& scheduler, Story& story, Store& store, Redis& redis, Log& log,
+         const Network& network);
 
   // What the run does to the services, and what it excuses.
 
   /// Redis lost data or could not be reached: reservations that only it knew may be refused.
   void redis_in_trouble() { redis_trouble_ = true; }
+  /// Somebody changed what Redis holds of the lane under that epoch, which must be found out.
+  /// Until then it grants too much or too little; what it granted under it may be refused.
+  void drifted(LaneId lane, Epoch epoch);
+  /// So did somebody who deleted the record of that order.
+  void forgotten(const OrderId& order) { forgotten_.insert(order); }
   /// An operator gives up what only the log knows.
   void forced(SaleId sale) { forced_.insert(sale); }
   /// An operator asks for that state; the ticket is for when he is told that it holds.
@@ -32,13 +39,20 @@ class Ledger {
   /// What is wrong with an acknowledged order that ended in this way; empty: nothing.
   std::string judge(const OrderId& id, LaneId lane, OrderStatus status, RejectReason reason) const;
 
-  /// The order is a live one, or may still become one.
+  /// The order is a live one, or may still become one, and nobody made Redis forget it.
   bool may_live(const OrderId& id, LaneId lane) const;
+
+  /// Why that order cannot be moved, as far as its row says; empty: it can.
+  std::string unmovable(const OrderId& id, LaneId lane, Move move) const;
+
+  /// A purchase that was answered long ago came to Redis again and was granted then: its user was
+  /// told something else, and finds the order when he looks.
+  bool granted_late(const OrderId& id) const { return granted_late_.contains(id); }
 
   /// What keeps the services from being at rest; empty: nothing.
   std::string unrest() const;
 
-  /// All units of every lane that may sell are sold.
+  /// All units of the lane are sold and none can come back, or its projection was made to say so.
   bool sold_out(LaneId lane) const;
 
   /// What is counted of a run, to see that runs reach what they should.
@@ -52,12 +66,26 @@ class Ledger {
     std::uint64_t at_once = 0;     ///< Purchases that were answered confirmed.
     std::uint64_t backlogged = 0;  ///< Purchases that were answered so.
     std::uint64_t unknown = 0;     ///< Purchases whose outcome was left open.
+    std::uint64_t paid = 0;
+    std::uint64_t cancelled = 0;
+    std::uint64_t expired = 0;
+    std::uint64_t relayed = 0;  ///< Units of cancelled and expired orders that reached Redis.
+    std::uint64_t drifts = 0;   ///< Changes of Redis behind everybody's back.
+    std::uint64_t ghosts = 0;   ///< Grants to users whose purchase was answered long before.
   };
   Figures figures;
 
  private:
+  struct Drift {
+    Epoch epoch = 0;
+    std::optional<Ticks> over;  ///< When the fence passed it.
+  };
+
   void committed(LaneId lane);
+  void moved(const Store::Row& row, OrderStatus before);
+  void suspected(LaneId lane, Accuser accuser);
   void granted(LaneId lane, const Attempt& attempt);
+  void returned(LaneId lane, Epoch epoch, const OrderId& id);
   void opened(LaneId lane, Epoch epoch);
   void appended(const Log::Record& record);
 
@@ -65,8 +93,15 @@ class Ledger {
   Story& story_;
   Store& store_;
   Redis& redis_;
+  const Network& network_;
   std::map<LaneId, LaneHead> heads_;
   std::map<LaneId, Epoch> opened_;
+  std::map<LaneId, Drift> drifts_;
+  std::set<std::pair<LaneId, Epoch>> drifted_;
+  std::unordered_set<OrderId> forgotten_;
+  std::unordered_set<OrderId> granted_late_;
+  /// How often an order came into a lane of that epoch, less how often it returned its units.
+  std::map<std::tuple<LaneId, Epoch, OrderId>, int> held_;
   std::map<LaneId, Epoch> fence_logged_;
   std::unordered_set<OrderId> logged_in_time_;
   std::map<SaleId, SaleState> enforced_;  ///< What an operator relies on.

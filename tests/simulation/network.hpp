@@ -73,6 +73,9 @@ class Network {
   void part(Who node, Service service) { parted_.emplace(node, service); }
   void join(Who node, Service service) { parted_.erase({node, service}); }
 
+  /// What happens now is a call that is carried out again.
+  bool repeats() const { return repeats_; }
+
   /// No more faults of any kind.
   void heal();
 
@@ -177,7 +180,9 @@ class Network {
     if (exchange->connection != service.connections || service.down || asleep) return;
     story_.note(exchange->node, "a call to service {} is carried out again",
                 static_cast<std::int64_t>(exchange->to));
+    repeats_ = true;
     exchange->work();
+    repeats_ = false;
   }
 
   template <class X, class R>
@@ -201,6 +206,7 @@ class Network {
   std::array<State, kServices> states_;
   std::set<std::pair<Who, Service>> parted_;
   bool instant_ = false;
+  bool repeats_ = false;
 };
 
 }  // namespace sluice::simulation

@@ -10,6 +10,7 @@
 #include "sluice/orders/guarded.hpp"
 #include "sluice/recovery/control.hpp"
 #include "sluice/recovery/flow_routes.hpp"
+#include "sluice/recovery/return_keeper.hpp"
 
 #include "simulation/clock.hpp"
 #include "simulation/direct.hpp"
@@ -21,6 +22,8 @@ namespace asio = boost::asio;
 
 // The upkeep of real threads comes every 50 ms; here it comes late, to save steps.
 constexpr Millis kUpkeepSloth{1500};
+// The same for the naps of the control thread.
+constexpr Millis kNapSloth{150};
 constexpr Millis kSweepEvery{500};
 
 BreakerSettings eager(BreakerSettings settings) {
@@ -78,6 +81,7 @@ struct Node::Http {
         inventory(create_inventory(services.network, caller, services.redis)),
         log(create_queue(services.network, caller, services.log)),
         store(create_order_store(services.network, caller, services.store)),
+        moves(create_order_moves(services.network, caller, services.store)),
         results(create_result_feed(services.network, caller, services.results)),
         store_inventory(create_store_inventory(*store)),
         applying(create_direct(*store, clock)),
@@ -89,7 +93,7 @@ struct Node::Http {
         watch(1000),
         purchases(thread.executor(), {},
                   {routes, lazy_clock, shared.random, services.seal, gate, services.metrics}),
-        orders(thread.executor(), {}, {routes, *store, clock, services.seal, watch}) {
+        orders(thread.executor(), {}, {routes, *store, *moves, clock, services.seal, watch}) {
     results->listen([this](const std::vector<Outcome>& news) { watch.news(news); });
     spawn(thread, services.story, purchases.upkeep());
     spawn(thread, services.story, sweep(watch, lazy_clock));
@@ -102,6 +106,7 @@ struct Node::Http {
   std::unique_ptr<Inventory> inventory;
   std::unique_ptr<OrderQueue> log;
   std::unique_ptr<OrderStore> store;
+  std::unique_ptr<OrderMoves> moves;
   std::unique_ptr<ResultFeed> results;
   std::unique_ptr<Inventory> store_inventory;
   std::unique_ptr<OrderQueue> applying;
@@ -142,26 +147,29 @@ struct Node::Fulfilment {
 struct Node::Control {
   Control(const Services& services, Who number, unsigned life, Shared& shared)
       : thread(services.scheduler),
-        clock(thread, shared.skew, Millis{20}),
+        clock(thread, shared.skew, kNapSloth),
         caller{thread, number},
         inventory(create_inventory(services.network, caller, services.redis)),
         queue(create_queue(services.network, caller, services.log)),
         orders(create_order_store(services.network, caller, services.store)),
+        audited(create_order_store(services.network, caller, services.store, Accuser::auditor)),
+        moves(create_order_moves(services.network, caller, services.store)),
         sales(create_sale_store(services.network, caller, services.store)),
         lease(create_control_store(services.network, caller, services.store)),
         results(create_result_feed(services.network, caller, services.results)),
         lanes(shared.settings, order_log(services),
               {*inventory, *queue, *orders, *results, clock, services.metrics}),
-        auditor(shared.settings.call_timeout, {*inventory, *orders, clock, services.metrics}),
+        auditor(shared.settings.call_timeout, {*inventory, *audited, clock, services.metrics}),
+        returns(shared.settings, {*moves, *orders, *inventory, *results, clock, services.metrics}),
         flow({}, shared.settings.call_timeout, order_log(services),
              {*orders, shared.flow, shared.throttle, shared.direct, shared.queue_breaker,
               [this] { return log_end(); }, clock, services.metrics}),
         network(services.network),
         log(services.log),
-        control(
-            shared.settings, "node " + std::to_string(number) + "/" + std::to_string(life),
-            dependencies(),
-            {*sales, *orders, *lease, lanes, auditor, flow, shared.book, shared.readiness, clock}) {
+        control(shared.settings, "node " + std::to_string(number) + "/" + std::to_string(life),
+                dependencies(),
+                {*sales, *orders, *moves, *lease, lanes, auditor, returns, flow, shared.book,
+                 shared.readiness, clock}) {
     spawn(thread, services.story, control.run());
   }
 
@@ -197,11 +205,14 @@ struct Node::Control {
   std::unique_ptr<Inventory> inventory;
   std::unique_ptr<OrderQueue> queue;
   std::unique_ptr<OrderStore> orders;
+  std::unique_ptr<OrderStore> audited;
+  std::unique_ptr<OrderMoves> moves;
   std::unique_ptr<SaleStore> sales;
   std::unique_ptr<ControlStore> lease;
   std::unique_ptr<ResultFeed> results;
   LaneKeeper lanes;
   Auditor auditor;
+  ReturnKeeper returns;
   FlowKeeper flow;
   Network& network;
   Log& log;
@@ -257,6 +268,23 @@ asio::awaitable<void> serve_mine(OrderDesk& desk, Book book, SaleId sale_id, Use
   answer(std::move(looked));
 }
 
+asio::awaitable<void> serve_move(OrderDesk& desk, Book book, SaleId sale_id, OrderId id,
+                                 UserId user, Move move, Node::Looked answer) {
+  const auto* sale = book->find(sale_id);
+  if (sale == nullptr) {
+    answer(without_sale(book));
+    co_return;
+  }
+  auto moved = co_await desk.move(*sale, id, std::move(user), move);
+  answer(std::move(moved));
+}
+
+asio::awaitable<void> command_move(SaleDesk& desk, SaleId sale, OrderId id, UserId user, Move move,
+                                   Node::Shopped answer) {
+  auto moved = co_await desk.move(sale, id, std::move(user), move);
+  answer(std::move(moved));
+}
+
 asio::awaitable<void> command_state(SaleDesk& desk, SaleId sale, SaleState state,
                                     std::function<void(bool)> answer) {
   const auto done = co_await desk.set_state(sale, state);
@@ -300,6 +328,17 @@ void Node::find(SaleId sale, OrderId id, UserId user, Millis patience, Looked an
 void Node::mine(SaleId sale, UserId user, Looked answer) {
   spawn(http_->thread, services_.story,
         serve_mine(http_->orders, shared_->book.get(), sale, std::move(user), std::move(answer)));
+}
+
+void Node::move(SaleId sale, OrderId id, UserId user, Move move, Looked answer) {
+  spawn(http_->thread, services_.story,
+        serve_move(http_->orders, shared_->book.get(), sale, id, std::move(user), move,
+                   std::move(answer)));
+}
+
+void Node::move_for_shop(SaleId sale, OrderId id, UserId user, Move move, Shopped answer) {
+  spawn(control_->thread, services_.story,
+        command_move(control_->control, sale, id, std::move(user), move, std::move(answer)));
 }
 
 void Node::set_state(SaleId sale, SaleState state, std::function<void(bool)> answer) {

@@ -41,12 +41,16 @@ class Node {
 
   using Bought = std::function<void(PurchaseAnswer)>;
   using Looked = std::function<void(LookUp)>;
+  using Shopped = std::function<void(Operated<Order>)>;
 
   /// Requests, as they arrive. The answer is given on the node's side; it never is when the node
   /// dies first.
   void buy(SaleId sale, UserId user, std::uint32_t quantity, Bought answer);
   void find(SaleId sale, OrderId id, UserId user, Millis patience, Looked answer);
   void mine(SaleId sale, UserId user, Looked answer);
+  void move(SaleId sale, OrderId id, UserId user, Move move, Looked answer);
+  /// The same for the shop, by the admin listener.
+  void move_for_shop(SaleId sale, OrderId id, UserId user, Move move, Shopped answer);
 
   // An operator's commands.
   void set_state(SaleId sale, SaleState state, std::function<void(bool)> answer);

@@ -5,6 +5,9 @@
 namespace sluice::simulation {
 namespace {
 
+/// What is to expire after the peace does so within this time: rest waits for it.
+constexpr Millis kExpiresMax{10'000};
+
 /// Nothing in half of the runs, else up to `most`: runs that have a few kinds of trouble find more
 /// than runs that have them all.
 std::uint32_t sometimes(Rng& rng, std::uint32_t most) {
@@ -22,6 +25,14 @@ CallFaults faults_of(Rng& rng, Service service) {
   return faults;
 }
 
+/// Half of the sales must be paid: some at once, some until long after the run.
+void choose_payment(Rng& rng, Plan::SalePlan& sale) {
+  if (rng.one_in(2)) return;
+  const bool soon = !rng.one_in(3);
+  sale.pay_within = rng.between(Millis{1'500}, soon ? Millis{8'000} : Millis{90'000});
+  sale.all_paid = sale.pay_within > kExpiresMax || rng.one_in(3);
+}
+
 }  // namespace
 
 Plan::Plan(Rng& rng) {
@@ -35,6 +46,7 @@ Plan::Plan(Rng& rng) {
     sale.stock = static_cast<std::int64_t>(sale.lanes + rng.below(users));
     if (rng.one_in(3)) sale.starts = rng.between(Millis{0}, active / 2);
     if (rng.one_in(8)) sale.ends = sale.starts + rng.between(Millis{1}, active);
+    choose_payment(rng, sale);
     sales.push_back(sale);
   }
   if (!rng.one_in(3)) {

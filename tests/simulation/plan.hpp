@@ -21,6 +21,7 @@ struct Incident {
     redis_down,
     redis_freeze,
     redis_part,
+    redis_drift,
     log_down,
     log_freeze,
     log_part,
@@ -36,7 +37,7 @@ struct Incident {
     rebuild_force,
     hold,
   };
-  static constexpr std::size_t kKinds = 22;
+  static constexpr std::size_t kKinds = 23;
 
   Kind kind = Kind::node_kill;
   Millis at{0};
@@ -52,7 +53,9 @@ struct Plan {
     std::uint32_t lanes = 1;
     std::uint32_t limit = 3;
     Millis starts{0};
-    Millis ends{0};  ///< Zero: long after the run.
+    Millis ends{0};        ///< Zero: long after the run.
+    Millis pay_within{0};  ///< Zero: an order is final once it is confirmed.
+    bool all_paid = true;  ///< With peace the shop pays what is unpaid; else that expires.
   };
 
   explicit Plan(Rng& rng);

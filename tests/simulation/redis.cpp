@@ -81,11 +81,11 @@ Reservation Redis::decide(LaneId id, Lane& lane, const Attempt& attempt) {
 Result<void> Redis::settle(LaneId id, Epoch epoch, const std::vector<Settlement>& settlements) {
   auto* lane = ready(id, epoch);
   if (lane == nullptr) return {};
-  for (const auto& settlement : settlements) settle_one(*lane, settlement);
+  for (const auto& settlement : settlements) settle_one(id, *lane, settlement);
   return {};
 }
 
-void Redis::settle_one(Lane& lane, const Settlement& settlement) {
+void Redis::settle_one(LaneId id, Lane& lane, const Settlement& settlement) {
   const auto found = lane.records.find(settlement.user);
   if (found == lane.records.end()) return;
   auto& record = found->second;
@@ -98,6 +98,7 @@ void Redis::settle_one(Lane& lane, const Settlement& settlement) {
   if (settlement.action == SettleAction::give_back) {
     lane.stock += record.order.quantity;
     ++lane.version;
+    on_return(id, lane.epoch, record.order.id);
   }
   lane.records.erase(found);
 }
@@ -185,6 +186,30 @@ Result<void> Redis::set_window(LaneId id, Epoch epoch, LaneWindow window) {
   const bool older = window.revision < lane->window.revision;
   if (!older || mutant("redis.older_window_wins")) lane->window = window;
   return {};
+}
+
+bool Redis::drift_units(LaneId id, std::int64_t by) {
+  const auto found = lanes_.find(id);
+  if (found == lanes_.end() || !valid(found->second)) return false;
+  auto& stock = found->second.stock;
+  const auto before = stock;
+  stock = std::max<std::int64_t>(0, stock + by);
+  return stock != before;
+}
+
+std::optional<OrderId> Redis::forget_a_winner(LaneId id, std::uint64_t choice) {
+  const auto found = lanes_.find(id);
+  if (found == lanes_.end() || !valid(found->second)) return std::nullopt;
+  auto& records = found->second.records;
+  std::vector<UserId> decided;
+  for (const auto& [user, record] : records) {
+    if (record.order.status != OrderStatus::queued) decided.push_back(user);
+  }
+  if (decided.empty()) return std::nullopt;
+  const auto winner = records.find(decided[choice % decided.size()]);
+  const auto order = winner->second.order.id;
+  records.erase(winner);
+  return order;
 }
 
 void Redis::restart(Lanes with) {

@@ -39,6 +39,9 @@ class Redis {
 
   std::function<void(LaneId, const Attempt&)> on_grant = [](LaneId, const Attempt&) {
   };
+  /// A unit of that order returned to the lane, which is open under that epoch.
+  std::function<void(LaneId, Epoch, const OrderId&)> on_return = [](LaneId, Epoch, const OrderId&) {
+  };
   /// A reservation that was there is not there any more.
   std::function<void(const OrderId&)> on_loss = [](const OrderId&) {
   };
@@ -57,6 +60,12 @@ class Redis {
   Result<void> rebuild(LaneId lane, const LaneImage& image);
   Result<void> set_window(LaneId lane, Epoch epoch, LaneWindow window);
 
+  /// HINCRBY of a lane's units, as far as there are units. False when it is not open.
+  bool drift_units(LaneId lane, std::int64_t by);
+
+  /// HDEL of the success record of some decided order; empty when there is none.
+  std::optional<OrderId> forget_a_winner(LaneId lane, std::uint64_t choice);
+
   /// FLUSHALL.
   void flush() { become({}); }
 
@@ -71,7 +80,7 @@ class Redis {
   const Lane* ready(LaneId lane, Epoch epoch) const;
   bool valid(const Lane& lane) const;
   Reservation decide(LaneId id, Lane& lane, const Attempt& attempt);
-  void settle_one(Lane& lane, const Settlement& settlement);
+  void settle_one(LaneId id, Lane& lane, const Settlement& settlement);
   void become(Lanes lanes);
 
   const Clock& clock_;

@@ -63,6 +63,11 @@ TEST_F(Simulation, RunsReachWhatTheyAreFor) {
   EXPECT_GT(figures.unknown, 0U);
   EXPECT_GT(figures.lost, 0U);
   EXPECT_GT(figures.late, 0U);
+  EXPECT_GT(figures.paid, report.runs);
+  EXPECT_GT(figures.cancelled, report.runs / 2);
+  EXPECT_GT(figures.expired, report.runs / 2);
+  EXPECT_GT(figures.relayed, report.runs / 2);
+  EXPECT_GT(figures.drifts, 0U);
 }
 
 #ifdef SLUICE_MUTATIONS

@@ -80,13 +80,20 @@ Outcome Store::decide(const OrderMessage& message) {
 }
 
 Outcome Store::insert(const OrderMessage& message, OrderStatus status, RejectReason reason) {
-  rows_.emplace(message.id, Row{message, status, reason});
+  Row row{message, status, reason, {}};
+  const auto& terms = sales_.at(message.lane.sale).terms;
+  if (status == OrderStatus::confirmed && must_be_paid(terms)) {
+    row.pay_by = clock_.now() + terms.pay_within;
+  }
+  rows_.emplace(message.id, std::move(row));
   return outcome_of(message, status, reason);
 }
 
 void Store::note_divergence(Lane& lane, const OrderMessage& message) {
   const bool current = message.epoch == lane.head.fence;
-  if (current && lane.head.seller() == Seller::inventory) lane.head.suspect = lane.head.fence;
+  if (!current || lane.head.seller() != Seller::inventory) return;
+  on_suspicion(message.lane, Accuser::divergence);
+  lane.head.suspect = lane.head.fence;
 }
 
 Order Store::order_of(const Row& row) const {
@@ -101,6 +108,7 @@ Order Store::order_of(const Row& row) const {
   order.unit_price_minor = terms.unit_price_minor;
   order.currency = terms.currency;
   order.created_at = row.message.reserved_at;
+  order.pay_by = row.pay_by;
   return order;
 }
 
@@ -161,9 +169,10 @@ Result<void> Store::raise_fence(Fence fence, std::optional<Epoch> seen) {
   return {};
 }
 
-Result<void> Store::suspect(LaneId lane) {
+Result<void> Store::suspect(LaneId lane, Accuser accuser) {
   const auto found = lanes_.find(lane);
   if (found == lanes_.end()) return Errc::not_found;
+  on_suspicion(lane, accuser);
   found->second.head.suspect = found->second.head.fence;
   return {};
 }
@@ -232,6 +241,7 @@ Result<std::vector<LaneFigures>> Store::audit(SaleId sale) const {
     lane.head = it->second.head;
     lane.initial = it->second.initial;
     lane.stock = it->second.stock;
+    lane.returning = returning_units(lane.lane);
     figures.push_back(lane);
   }
   if (figures.empty()) return figures;

@@ -9,12 +9,20 @@
 #include <vector>
 
 #include "sluice/catalog/sale_store.hpp"
+#include "sluice/orders/order_moves.hpp"
 #include "sluice/orders/order_store.hpp"
 #include "sluice/recovery/control_store.hpp"
 
 #include "simulation/network.hpp"
 
 namespace sluice::simulation {
+
+/// Who says that a lane's projection is wrong.
+enum class Accuser : std::uint8_t {
+  anybody,     ///< An operator, who just wants it rebuilt.
+  auditor,     ///< The audit, which saw it drift.
+  divergence,  ///< The transaction that could not decide what was granted.
+};
 
 /// The truth, as a database would keep it. Each function is one transaction.
 class Store {
@@ -23,6 +31,7 @@ class Store {
     OrderMessage message;
     OrderStatus status = OrderStatus::queued;
     RejectReason reason = RejectReason::none;
+    std::optional<TimePoint> pay_by{};
   };
 
   struct Lane {
@@ -36,6 +45,12 @@ class Store {
   /// Called after a transaction that touched the lane.
   std::function<void(LaneId)> on_commit = [](LaneId) {
   };
+  /// Called when an order moved on, within the transaction: what it was before.
+  std::function<void(const Row&, OrderStatus)> on_move = [](const Row&, OrderStatus) {
+  };
+  /// Called when a lane's epoch is made suspect, before it is.
+  std::function<void(LaneId, Accuser)> on_suspicion = [](LaneId, Accuser) {
+  };
   /// Called when a fence was raised, within the transaction.
   std::function<void(Fence)> on_fence = [](Fence) {
   };
@@ -47,12 +62,18 @@ class Store {
   Result<LaneHead> head(LaneId lane) const;
   Result<Epoch> next_epoch(LaneId lane, Seller seller);
   Result<void> raise_fence(Fence fence, std::optional<Epoch> seen);
-  Result<void> suspect(LaneId lane);
+  Result<void> suspect(LaneId lane, Accuser accuser);
   Result<LaneImage> image(LaneId lane) const;
   Result<Standing> standing(LaneId lane, const std::vector<UserId>& users) const;
   Result<std::int64_t> position(const std::string& topic, std::int32_t partition) const;
   Result<LogProgress> progress(const std::string& topic, std::int32_t partitions) const;
   Result<std::vector<LaneFigures>> audit(SaleId sale) const;
+
+  Result<std::vector<std::optional<Order>>> move(const std::vector<Transition>& transitions);
+  Result<std::vector<OrderKey>> due(std::size_t max) const;
+  Result<std::vector<LaneId>> returning(std::size_t max) const;
+  Result<std::vector<Settlement>> outbox(LaneId lane, std::size_t max) const;
+  Result<void> relayed(Fence taken, const std::vector<OrderId>& orders);
 
   Result<Sale> create(const SaleDraft& draft);
   Result<std::vector<Sale>> list(std::size_t max) const;
@@ -68,6 +89,7 @@ class Store {
   const std::map<SaleId, Sale>& sales() const { return sales_; }
   const std::map<LaneId, Lane>& lanes() const { return lanes_; }
   const std::unordered_map<OrderId, Row>& rows() const { return rows_; }
+  std::int64_t returning_units(LaneId lane) const;
 
  private:
   using Buyer = std::pair<SaleId, UserId>;
@@ -84,6 +106,9 @@ class Store {
   Outcome decide(const OrderMessage& message);
   Outcome insert(const OrderMessage& message, OrderStatus status, RejectReason reason);
   void note_divergence(Lane& lane, const OrderMessage& message);
+  bool due(const Row& row) const;
+  void move_one(const Transition& transition);
+  void let_go(const Row& row);
   Order order_of(const Row& row) const;
   std::optional<OrderView> live_view(SaleId sale, const UserId& user) const;
 
@@ -92,13 +117,16 @@ class Store {
   std::map<LaneId, Lane> lanes_;
   std::unordered_map<OrderId, Row> rows_;
   std::map<Buyer, OrderId> live_;
+  std::map<LaneId, std::vector<Settlement>> outbox_;  ///< The oldest first; no lane is empty.
   std::map<std::pair<std::string, std::int32_t>, Position> positions_;
   std::map<std::string, Holder> leases_;
   std::map<std::string, std::string> wishes_;
 };
 
-// The ports of one thread of a node to the store.
-std::unique_ptr<OrderStore> create_order_store(Network& network, Caller caller, Store& store);
+// The ports of one thread of a node to the store. `accuser`: whom its `suspect` stands for.
+std::unique_ptr<OrderStore> create_order_store(Network& network, Caller caller, Store& store,
+                                               Accuser accuser = Accuser::anybody);
+std::unique_ptr<OrderMoves> create_order_moves(Network& network, Caller caller, Store& store);
 std::unique_ptr<SaleStore> create_sale_store(Network& network, Caller caller, Store& store);
 std::unique_ptr<ControlStore> create_control_store(Network& network, Caller caller, Store& store);
 

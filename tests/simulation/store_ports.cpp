@@ -28,7 +28,7 @@ class Way {
 
 class OrderPort final : public OrderStore {
  public:
-  explicit OrderPort(Way way) : way_(way) {}
+  OrderPort(Way way, Accuser accuser) : way_(way), accuser_(accuser) {}
 
   Task<std::vector<Outcome>> apply(Ticks deadline, In<OrderMessage> messages,
                                    std::optional<OffsetRange> range) override {
@@ -76,8 +76,8 @@ class OrderPort final : public OrderStore {
   }
 
   Task<> suspect(Ticks deadline, LaneId lane) override {
-    auto work = [lane](Store& store) {
-      return store.suspect(lane);
+    auto work = [lane, accuser = accuser_](Store& store) {
+      return store.suspect(lane, accuser);
     };
     return way_.go<void>(deadline, std::move(work));
   }
@@ -116,6 +116,53 @@ class OrderPort final : public OrderStore {
       return store.audit(sale);
     };
     return way_.go<std::vector<LaneFigures>>(deadline, std::move(work));
+  }
+
+ private:
+  Way way_;
+  Accuser accuser_;
+};
+
+class MovesPort final : public OrderMoves {
+ public:
+  explicit MovesPort(Way way) : way_(way) {}
+
+  Task<std::vector<std::optional<Order>>> move(Ticks deadline,
+                                               In<Transition> transitions) override {
+    std::vector<Transition> copy(transitions.begin(), transitions.end());
+    auto work = [copy = std::move(copy)](Store& store) {
+      return store.move(copy);
+    };
+    return way_.go<std::vector<std::optional<Order>>>(deadline, std::move(work));
+  }
+
+  Task<std::vector<OrderKey>> due(Ticks deadline, std::size_t max) override {
+    auto work = [max](Store& store) {
+      return store.due(max);
+    };
+    return way_.go<std::vector<OrderKey>>(deadline, std::move(work));
+  }
+
+  Task<std::vector<LaneId>> returning(Ticks deadline, std::size_t max) override {
+    auto work = [max](Store& store) {
+      return store.returning(max);
+    };
+    return way_.go<std::vector<LaneId>>(deadline, std::move(work));
+  }
+
+  Task<std::vector<Settlement>> outbox(Ticks deadline, LaneId lane, std::size_t max) override {
+    auto work = [lane, max](Store& store) {
+      return store.outbox(lane, max);
+    };
+    return way_.go<std::vector<Settlement>>(deadline, std::move(work));
+  }
+
+  Task<> relayed(Ticks deadline, Fence taken, In<OrderId> orders) override {
+    std::vector<OrderId> copy(orders.begin(), orders.end());
+    auto work = [taken, copy = std::move(copy)](Store& store) {
+      return store.relayed(taken, copy);
+    };
+    return way_.go<void>(deadline, std::move(work));
   }
 
  private:
@@ -196,8 +243,13 @@ class ControlPort final : public ControlStore {
 
 }  // namespace
 
-std::unique_ptr<OrderStore> create_order_store(Network& network, Caller caller, Store& store) {
-  return std::make_unique<OrderPort>(Way(network, caller, store));
+std::unique_ptr<OrderStore> create_order_store(Network& network, Caller caller, Store& store,
+                                               Accuser accuser) {
+  return std::make_unique<OrderPort>(Way(network, caller, store), accuser);
+}
+
+std::unique_ptr<OrderMoves> create_order_moves(Network& network, Caller caller, Store& store) {
+  return std::make_unique<MovesPort>(Way(network, caller, store));
 }
 
 std::unique_ptr<SaleStore> create_sale_store(Network& network, Caller caller, Store& store) {

@@ -64,11 +64,13 @@ void World::open_the_sales() {
     draft.stock = planned.stock;
     draft.lanes = planned.lanes;
     draft.limit_per_order = planned.limit;
+    draft.pay_within = planned.pay_within;
     draft.starts_at = now + planned.starts;
     draft.ends_at = now + (planned.ends.count() > 0 ? planned.ends : std::chrono::hours(24));
     const auto sale = store_.create(draft).value();
     store_.set_state(sale.id, SaleState::open).value();
-    story_.note(kWorld, "sale {} has {} units in {} lanes", sale.id, draft.stock, draft.lanes);
+    story_.note(kWorld, "sale {} has {} units in {} lanes, to be paid within {} ms", sale.id,
+                draft.stock, draft.lanes, draft.pay_within.count());
   }
 }
 
@@ -79,7 +81,8 @@ void World::invite() {
     const auto user = UserId::parse("user" + std::to_string(i)).value();
     const auto quantity = rng.one_in(3) ? 1 + static_cast<std::uint32_t>(rng.below(3)) : 1;
     const auto at = start() + rng.between(Millis{0}, plan_.active * 3 / 4);
-    crowd_.add(sale, user, quantity, at, start() + plan_.active + Millis{5'000});
+    crowd_.add(sale, user, quantity, at, start() + plan_.active + Millis{5'000},
+               static_cast<Habit>(rng.below(kHabits)));
   }
 }
 
@@ -131,9 +134,25 @@ void World::come_to_rest() {
     }
     // Said again and again: a command from before the peace may arrive late.
     (void)store_.set_wish(kModeWish, "auto");
+    pay_what_is_unpaid();
     run_until(scheduler_.now() + Millis{500});
     unrest = ledger_.unrest();
     missing = crowd_.missing();
+  }
+}
+
+void World::pay_what_is_unpaid() {
+  std::vector<const Store::Row*> unpaid;
+  for (const auto& [id, row] : store_.rows()) {
+    const auto sale = static_cast<std::size_t>(row.message.lane.sale - 1);
+    if (row.status != OrderStatus::confirmed || !row.pay_by) continue;
+    if (all_paid_ || plan_.sales[sale].all_paid) unpaid.push_back(&row);
+  }
+  std::ranges::sort(unpaid, {}, [](const Store::Row* row) { return row->message.id; });
+  for (const auto* row : unpaid) {
+    const auto& message = row->message;
+    nodes_[0]->move_for_shop(message.lane.sale, message.id, message.user, Move::pay,
+                             [](const Operated<Order>&) {});
   }
 }
 
@@ -144,6 +163,7 @@ bool World::sellable(const Sale& sale) const {
 
 void World::sell_the_rest() {
   const auto bound = scheduler_.now() + kSellBound;
+  all_paid_ = true;
   for (unsigned number = 0; !story_.failed(); ++number) {
     std::optional<LaneId> unsold;
     for (const auto& [id, lane] : store_.lanes()) {
@@ -162,7 +182,8 @@ void World::sell_the_rest() {
       const auto user = UserId::parse(name).value();
       if (lane_of(user, lanes) != unsold->index) continue;
       --left;
-      crowd_.add(unsold->sale, user, 1, scheduler_.now(), scheduler_.now() + Millis{20'000});
+      crowd_.add(unsold->sale, user, 1, scheduler_.now(), scheduler_.now() + Millis{20'000},
+                 Habit::pays);
     }
     come_to_rest();
     if (!story_.failed() && store_.lanes().at(*unsold).stock == before) {

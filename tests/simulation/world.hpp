@@ -36,6 +36,7 @@ class World {
   void befall_node(const Incident& incident);
   void befall_redis(const Incident& incident);
   void befall_service(const Incident& incident);
+  void drift(const Incident& incident);
   void operate(const Incident& incident);
   void set_state(SaleId sale, SaleState state, Node& node);
   void start_node(std::size_t index);
@@ -44,6 +45,7 @@ class World {
   void make_peace();
   void come_to_rest();
   void sell_the_rest();
+  void pay_what_is_unpaid();
   bool sellable(const Sale& sale) const;
 
   /// Steps until then, or until a violation.
@@ -62,11 +64,12 @@ class World {
   Results results_{scheduler_};
   OrderIdSeal seal_{"simulation"};
   Metrics& metrics_;
-  Ledger ledger_{scheduler_, story_, store_, redis_, log_};
+  Ledger ledger_{scheduler_, story_, store_, redis_, log_, network_};
   Cluster nodes_;
   Crowd crowd_{services(), nodes_, ledger_};
   std::vector<unsigned> lives_;
   bool peace_ = false;
+  bool all_paid_ = false;  ///< The shop pays all orders of all sales from now on.
 };
 
 }  // namespace sluice::simulation

@@ -206,6 +206,7 @@ Task<std::vector<LaneFigures>> FakeOrderStore::audit(Ticks /*deadline*/, SaleId 
     figures.lane = id;
     figures.head = LaneHead{row.fence, row.newest, row.by_store, row.suspect};
     figures.stock = row.stock;
+    figures.returning = row.returning;
     for (const auto& [order_id, order] : orders) {
       if (order.lane != id) continue;
       if (is_live(order.status)) {

@@ -25,6 +25,7 @@ class FakeOrderStore final : public OrderStore {
     Epoch by_store = 0;
     Epoch suspect = 0;
     LaneWindow window;
+    std::int64_t returning = 0;           ///< Units in the outbox.
     std::optional<std::int64_t> initial;  ///< Without it the audit always finds them conserved.
   };
 

@@ -275,7 +275,8 @@ TEST_P(OrderStoreContract, an_order_has_the_price_and_currency_of_its_sale) {
                        RejectReason::none,
                        1'000'000'000'000,
                        "JPY",
-                       message.reserved_at};
+                       message.reserved_at,
+                       std::nullopt};
   EXPECT_EQ(find(message), expected);
 }
 

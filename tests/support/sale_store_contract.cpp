@@ -27,6 +27,7 @@ void expect_same_terms(const SaleDraft& actual, const SaleDraft& expected) {
   EXPECT_EQ(actual.lanes, expected.lanes);
   EXPECT_EQ(actual.starts_at, expected.starts_at);
   EXPECT_EQ(actual.ends_at, expected.ends_at);
+  EXPECT_EQ(actual.pay_within, expected.pay_within);
 }
 
 class SaleStoreContract : public testing::TestWithParam<StoreContract> {
@@ -67,6 +68,7 @@ TEST_P(SaleStoreContract, a_created_sale_is_a_draft_with_the_given_terms) {
   draft.description = std::string(2000, 'x');
   draft.unit_price_minor = 1'000'000'000'000;
   draft.currency = "JPY";
+  draft.pay_within = Millis(604'800'000);
   const auto sale = create(draft);
   EXPECT_GE(sale.id, 1);
   EXPECT_EQ(sale.state, SaleState::draft);

@@ -4,16 +4,19 @@
 #include <memory>
 #include <ostream>
 #include <string>
+#include <thread>
 
 #include "sluice/catalog/sale_store.hpp"
+#include "sluice/orders/order_moves.hpp"
 #include "sluice/orders/order_store.hpp"
 #include "sluice/recovery/control_store.hpp"
 
 namespace sluice::test {
 
-/// The three stores of one adapter over one database.
+/// The stores of one adapter over one database.
 struct StoreSet {
   std::unique_ptr<OrderStore> orders;
+  std::unique_ptr<OrderMoves> moves;
   std::unique_ptr<SaleStore> sales;
   std::unique_ptr<ControlStore> control;
 };
@@ -31,6 +34,9 @@ class StoreWorld {
   /// True when several sets may be open on the same database at once. The contract tests about
   /// concurrent instances run only then.
   virtual bool concurrent() const = 0;
+
+  /// Lets a moment of the store's time go by, for a test that waits for an event.
+  virtual void pass() { std::this_thread::sleep_for(Millis(20)); }
 };
 
 /// How the contract suites make an adapter's world. The suites are registered at static
@@ -38,6 +44,7 @@ class StoreWorld {
 ///
 ///     const test::StoreContract kSqlite{"Sqlite", [] { return std::make_unique<SqliteWorld>(); }};
 ///     const bool kOrders = test::register_order_store_contract(kSqlite);
+///     const bool kMoves = test::register_order_moves_contract(kSqlite);
 ///     const bool kSales = test::register_sale_store_contract(kSqlite);
 ///     const bool kControl = test::register_control_store_contract(kSqlite);
 ///

@@ -39,6 +39,8 @@ enum class Code {
   sold_out_for_now,
   sold_out,
   insufficient_stock,
+  order_undecided,
+  order_final,
   // Too much, or not now.
   too_many_connections,
   rate_limited,

@@ -35,6 +35,25 @@ constexpr bool is_live(OrderStatus status) noexcept {
          status == OrderStatus::paid;
 }
 
+/// How a confirmed order goes on: someone pays, its owner or the shop cancels it, or nobody paid in
+/// time.
+enum class Move : std::uint8_t { pay, cancel, expire };
+
+std::string_view name(Move move) noexcept;
+
+/// The status that an order has after that move.
+constexpr OrderStatus after(Move move) noexcept {
+  switch (move) {
+    case Move::pay:
+      return OrderStatus::paid;
+    case Move::cancel:
+      return OrderStatus::cancelled;
+    case Move::expire:
+      break;
+  }
+  return OrderStatus::expired;
+}
+
 /// What travels from a reservation to the store. JSON form, version 1: see docs/protocol.md.
 struct OrderMessage {
   OrderId id;
@@ -89,6 +108,7 @@ struct Order {
   std::int64_t unit_price_minor = 0;  ///< In minor units of `currency`.
   std::string currency;               ///< ISO 4217.
   TimePoint created_at{};
+  std::optional<TimePoint> pay_by;  ///< In a sale whose orders must be paid; see `SaleDraft`.
 
   bool operator==(const Order&) const = default;
 };

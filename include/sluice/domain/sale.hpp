@@ -30,7 +30,15 @@ struct SaleDraft {
   std::uint32_t lanes = 1;            ///< 1 … kLanesMax, at most `stock`.
   TimePoint starts_at{};
   TimePoint ends_at{};  ///< After `starts_at`.
+  /// An order expires unless it is paid within this time of its confirmation, and may be cancelled
+  /// until then: 1 s … 7 days. 0: an order is final once it is confirmed.
+  Millis pay_within{0};
 };
+
+/// Orders of the sale are held unpaid for a while, and their units may return.
+constexpr bool must_be_paid(const SaleDraft& terms) noexcept {
+  return terms.pay_within > Millis{0};
+}
 
 /// Empty when the draft is valid, else what is wrong, naming the member.
 std::optional<std::string> check(const SaleDraft& draft);

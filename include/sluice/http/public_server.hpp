@@ -36,6 +36,7 @@ class PublicApi {
   virtual boost::asio::awaitable<LookUp> find(const Sale& sale, OrderId id, UserId user,
                                               Millis patience) = 0;
   virtual boost::asio::awaitable<LookUp> mine(const Sale& sale, UserId user) = 0;
+  virtual boost::asio::awaitable<LookUp> cancel(const Sale& sale, OrderId id, UserId user) = 0;
 };
 
 /// The real ones of one thread. All are referred to and must outlive the result.

@@ -38,6 +38,7 @@ struct LaneFigures {
   std::int64_t live_orders = 0;
   std::int64_t rejected_stock = 0;  ///< Orders rejected for stock.
   std::int64_t rejected_duplicate = 0;
+  std::int64_t returning = 0;  ///< Units in the outbox, which the inventory may not have yet.
 
   /// Every unit is left or sold once.
   bool conserved() const { return stock >= 0 && stock + live_units == initial; }

@@ -82,21 +82,23 @@ class PurchaseDesk {
     UserId user;
     std::uint32_t quantity = 1;
     Code when_not_open = Code::not_ready;
+    bool held_unpaid = false;  ///< Units of the sale's confirmed orders may come back.
   };
   using Purchases = Batcher<Wish, PurchaseAnswer>;
   struct Lane;
   struct Counters;
 
   Lane& lane(LaneId id);
-  std::optional<Refusal> ask_sold_out_view(const Lane& lane, const UserId& user) const;
+  std::optional<Refusal> ask_sold_out_view(const Lane& lane, const Wish& wish) const;
   boost::asio::awaitable<void> purchase_batch(Lane& lane, Purchases::Batch& batch);
   Task<ReserveReply> reserve(Lane& lane, const Route& route, const Purchases::Batch& batch,
                              std::vector<Attempt>& attempts);
   Task<> learn_epoch(Lane& lane, const Route& route);
   std::vector<Attempt> make_attempts(const Lane& lane, const Purchases::Batch& batch) const;
   Refusal refuse(const Wish& wish, Verdict verdict, bool may_return) const;
-  Refusal refuse_phantom(std::uint32_t quantity, RejectReason reason) const;
-  PurchaseAnswer answer_winner(const Route& route, const OrderMessage& message,
+  Refusal refuse_phantom(const Wish& wish, RejectReason reason) const;
+  Refusal sold_out(bool may_return) const;
+  PurchaseAnswer answer_winner(const Route& route, const Wish& wish, const OrderMessage& message,
                                const Receipt& receipt) const;
   boost::asio::awaitable<void> settle(Lane& lane, Inventory& inventory,
                                       const std::vector<OrderMessage>& messages,

@@ -21,7 +21,8 @@ struct LaneAudit {
   LaneStage stage = LaneStage::ready;
   std::optional<LaneView> inventory;  ///< Empty when it does not answer or has no part in the lane.
   /// Units that the inventory has too many (positive) or too few: 0 while its units lie between the
-  /// store's stock less what is held, and that stock. Empty when orders moved during the look.
+  /// store's stock less what is held or returning, and that stock. Empty when the inventory changed
+  /// during the look.
   std::optional<std::int64_t> drift;
 
   bool holds() const { return figures.conserved() && drift.value_or(0) == 0; }

@@ -14,10 +14,12 @@
 #include "sluice/base/time.hpp"
 #include "sluice/catalog/sale_book.hpp"
 #include "sluice/catalog/sale_store.hpp"
+#include "sluice/orders/order_moves.hpp"
 #include "sluice/recovery/auditor.hpp"
 #include "sluice/recovery/control_store.hpp"
 #include "sluice/recovery/flow_keeper.hpp"
 #include "sluice/recovery/lane_keeper.hpp"
+#include "sluice/recovery/return_keeper.hpp"
 #include "sluice/recovery/sale_desk.hpp"
 
 namespace sluice {
@@ -40,9 +42,11 @@ class Control final : public SaleDesk {
   struct Ports {
     SaleStore& sales;
     OrderStore& orders;
+    OrderMoves& moves;
     ControlStore& control;
     LaneKeeper& lanes;
     Auditor& auditor;
+    ReturnKeeper& returns;
     FlowKeeper& flow;
     SaleBook& book;
     Readiness& readiness;
@@ -71,14 +75,21 @@ class Control final : public SaleDesk {
   boost::asio::awaitable<Operated<Sale>> set_state(SaleId sale, SaleState state) override;
   boost::asio::awaitable<Operated<SaleAudit>> audit(SaleId sale) override;
   boost::asio::awaitable<Operated<SaleAudit>> rebuild(SaleId sale, bool force) override;
+  boost::asio::awaitable<Operated<Order>> move(SaleId sale, OrderId order, UserId user,
+                                               Move move) override;
   boost::asio::awaitable<Operated<FlowReport>> flow() override;
   boost::asio::awaitable<Operated<FlowReport>> hold(std::optional<FlowMode> mode) override;
 
  private:
+  static constexpr Millis kLookAgain{100};  ///< Between two looks of what waits.
+
   boost::asio::awaitable<std::vector<ReadyCheck>> ping_all();
   Task<> ping(const Dependency& dependency);
   boost::asio::awaitable<ReadyCheck> look_after_sales();
+  boost::asio::awaitable<void> look_after_returns();
   Task<> refresh_sales();
+  std::vector<Sale> kept_sales() const;
+  void forget_unlisted();
   Task<> read_wishes();
   boost::asio::awaitable<bool> lead();
   Task<> keep_sale(const Sale& sale);
@@ -86,6 +97,7 @@ class Control final : public SaleDesk {
   boost::asio::awaitable<void> audit_one();
   void tolerate(std::vector<ReadyCheck>& checks) const;
   void publish(std::vector<ReadyCheck> checks);
+  Millis pause() const { return busy_ ? settings_.busy_tick : settings_.tick; }
   LaneKeeper::Duty duty() const;
   bool up(Dependency::Role role) const { return !down_.contains(role); }
   bool has(Dependency::Role role) const;
@@ -96,7 +108,9 @@ class Control final : public SaleDesk {
   std::vector<Dependency> dependencies_;
   Ports ports_;
   std::unordered_map<SaleId, Sale> sales_;
-  std::unordered_set<SaleId> finished_;  ///< Closed, and nothing of them is undecided.
+  /// Closed, with nothing undecided, and with no returned unit that waits for the inventory. Unpaid
+  /// orders of theirs still expire.
+  std::unordered_set<SaleId> finished_;
   std::unordered_set<LaneId> store_lanes_;
   std::unordered_map<LaneId, Epoch> fences_;
   std::unordered_map<SaleId, Ticks> audited_;
@@ -106,6 +120,7 @@ class Control final : public SaleDesk {
   bool busy_ = false;  ///< Something is away or under way: the next round comes soon.
   bool leading_ = false;
   bool was_ready_ = false;
+  bool some_sell_ = false;  ///< In this round, all lanes of at least one sale.
   bool draining_ = false;
   std::atomic<bool> stopped_{false};
 };

@@ -52,6 +52,10 @@ class FlowKeeper {
   /// The log did not answer a question about its health.
   void queue_failed();
 
+  /// The log time through which the log is applied, as of the last answer of the store; empty when
+  /// not known.
+  std::optional<TimePoint> applied_through() const { return applied_through_; }
+
   FlowMode mode() const;
   const FlowState& state() const { return state_; }
 
@@ -60,6 +64,7 @@ class FlowKeeper {
   void measure_direct(bool direct_sells);
   void obey(std::optional<FlowMode> held);
   void report();
+  void count_transitions();
 
   FlowSettings settings_;
   Millis call_timeout_;
@@ -69,11 +74,16 @@ class FlowKeeper {
   AdaptiveRate direct_rate_;
   Ticks direct_measured_{};
   FlowState state_;
+  std::optional<TimePoint> applied_through_;
   FlowMode reported_ = FlowMode::normal;
+  Breaker::Transitions counted_;  ///< Of `ports_.queue`.
   Gauge& backlog_messages_;
   Gauge& backlog_wait_ms_;
   Gauge& mode_;
   Gauge& admitted_;
+  Counter& queue_opened_;
+  Counter& queue_half_opened_;
+  Counter& queue_closed_;
 };
 
 }  // namespace sluice

@@ -83,8 +83,9 @@ class LaneKeeper {
   Task<LaneState> look(LaneId lane, bool inventory_up);
 
   /// Decides reservations that nobody decided in time; how many. Call it again while it returns
-  /// `overdue_max`. What may be on its way is waited for only while the queue is up.
-  Task<std::size_t> decide_overdue(LaneId lane, bool queue_up);
+  /// `overdue_max`. What may be on its way is waited for only while the queue is up: `through` is
+  /// the log time through which the log is applied, or was a moment ago; empty when not known.
+  Task<std::size_t> decide_overdue(LaneId lane, std::optional<TimePoint> through, bool queue_up);
 
  private:
   /// An epoch that was allotted to this keeper and that nobody has opened yet.
@@ -102,7 +103,7 @@ class LaneKeeper {
   Task<> fence(LaneId lane, const LaneHead& head);
   Task<> open(LaneId lane);
   Task<std::size_t> decide(LaneId lane, Millis age, std::size_t max);
-  Task<Millis> overdue_age();
+  Millis overdue_age(std::optional<TimePoint> through) const;
   Ticks deadline() const { return ports_.clock.ticks() + settings_.call_timeout; }
 
   RecoverySettings settings_;

@@ -7,6 +7,7 @@
 
 #include "sluice/base/problem.hpp"
 #include "sluice/catalog/sale_store.hpp"
+#include "sluice/domain/order.hpp"
 #include "sluice/domain/sale.hpp"
 #include "sluice/recovery/auditor.hpp"
 #include "sluice/recovery/flow.hpp"
@@ -50,6 +51,12 @@ class SaleDesk {
   /// far it is. `force` raises fences that are on their way without waiting for the log: what
   /// the log alone knows will be refused.
   virtual boost::asio::awaitable<Operated<SaleAudit>> rebuild(SaleId sale, bool force) = 0;
+
+  /// Pays or cancels an order for the shop; the order as it is then, also when it was so before.
+  /// `unknown_order` when no row has that order of that user in that sale, `order_final` when what
+  /// it is, or the sale's terms, do not allow it, `outcome_unknown` when it may have been done.
+  virtual boost::asio::awaitable<Operated<Order>> move(SaleId sale, OrderId order, UserId user,
+                                                       Move move) = 0;
 
   /// How this node sells.
   virtual boost::asio::awaitable<Operated<FlowReport>> flow() = 0;

@@ -7,19 +7,21 @@
 namespace sluice {
 
 struct RecoverySettings {
-  Millis tick{1000};               ///< Between two rounds over the sales.
-  Millis busy_tick{100};           ///< The same, while a lane is rebuilt or a service is away.
-  Millis call_timeout{2000};       ///< For one call to a port.
-  Millis ping_timeout{500};        ///< For asking a service whether it answers.
-  Millis lease{5000};              ///< How long a leader stays one without a sign of life.
-  Millis overdue_age{5000};        ///< A reservation undecided for longer is decided directly.
-  Millis overdue_age_max{60000};   ///< However far behind the log is, decided after this.
-  std::size_t overdue_max = 1000;  ///< Reservations decided in one step; 1 … 4,096.
-  std::size_t sales_max = 1000;    ///< Sales that a node looks after, the newest.
-  Millis fence_again{2000};        ///< A fence that the log did not apply by then is sent again.
-  Millis database_after{2000};     ///< The inventory is away for so long: the store sells.
-  Millis restore_after{5000};      ///< The inventory is back for so long: it sells again.
-  Millis audit_every{10000};       ///< Between two audits of a sale.
+  Millis tick{1000};              ///< Between two rounds over the sales.
+  Millis busy_tick{100};          ///< The same, while a lane is rebuilt or a service is away.
+  Millis call_timeout{2000};      ///< For one call to a port.
+  Millis ping_timeout{500};       ///< For asking a service whether it answers.
+  Millis lease{5000};             ///< How long a leader stays one without a sign of life.
+  Millis overdue_age{5000};       ///< A reservation undecided for longer is decided directly.
+  Millis overdue_age_max{60000};  ///< However far behind the log is, decided after this.
+  /// Reservations decided, and orders expired or relayed, in one step; 1 … 4,096. Orders: 1,024 at
+  /// most.
+  std::size_t overdue_max = 1000;
+  std::size_t sales_max = 1000;  ///< Sales that a node looks after, the newest.
+  Millis fence_again{2000};      ///< A fence that the log did not apply by then is sent again.
+  Millis database_after{2000};   ///< The inventory is away for so long: the store sells.
+  Millis restore_after{5000};    ///< The inventory is back for so long: it sells again.
+  Millis audit_every{10000};     ///< Between two audits of a sale.
 };
 
 }  // namespace sluice

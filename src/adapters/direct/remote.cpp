@@ -120,6 +120,45 @@ class RemoteOrderStore final : public OrderStore {
   OrderStore& inner_;
 };
 
+class RemoteOrderMoves final : public OrderMoves {
+ public:
+  RemoteOrderMoves(Way way, OrderMoves& inner) : way_(std::move(way)), inner_(inner) {}
+
+  Task<std::vector<std::optional<Order>>> move(Ticks deadline,
+                                               In<Transition> transitions) override {
+    std::vector<Transition> copy(transitions.begin(), transitions.end());
+    return way_.go(deadline, [&inner = inner_, deadline, copy = std::move(copy)] {
+      return inner.move(deadline, copy);
+    });
+  }
+
+  Task<std::vector<OrderKey>> due(Ticks deadline, std::size_t max) override {
+    return way_.go(deadline, [&inner = inner_, deadline, max] { return inner.due(deadline, max); });
+  }
+
+  Task<std::vector<LaneId>> returning(Ticks deadline, std::size_t max) override {
+    return way_.go(deadline,
+                   [&inner = inner_, deadline, max] { return inner.returning(deadline, max); });
+  }
+
+  Task<std::vector<Settlement>> outbox(Ticks deadline, LaneId lane, std::size_t max) override {
+    return way_.go(deadline, [&inner = inner_, deadline, lane, max] {
+      return inner.outbox(deadline, lane, max);
+    });
+  }
+
+  Task<> relayed(Ticks deadline, Fence taken, In<OrderId> orders) override {
+    std::vector<OrderId> copy(orders.begin(), orders.end());
+    return way_.go(deadline, [&inner = inner_, deadline, taken, copy = std::move(copy)] {
+      return inner.relayed(deadline, taken, copy);
+    });
+  }
+
+ private:
+  Way way_;
+  OrderMoves& inner_;
+};
+
 class RemoteSaleStore final : public SaleStore {
  public:
   RemoteSaleStore(Way way, SaleStore& inner) : way_(std::move(way)), inner_(inner) {}
@@ -193,6 +232,13 @@ std::unique_ptr<OrderStore> create_remote_order_store(boost::asio::any_io_execut
                                                       std::shared_ptr<Clock> clock) {
   Way way{std::move(executor), std::move(clock)};
   return std::make_unique<RemoteOrderStore>(std::move(way), inner);
+}
+
+std::unique_ptr<OrderMoves> create_remote_order_moves(boost::asio::any_io_executor executor,
+                                                      OrderMoves& inner,
+                                                      std::shared_ptr<Clock> clock) {
+  Way way{std::move(executor), std::move(clock)};
+  return std::make_unique<RemoteOrderMoves>(std::move(way), inner);
 }
 
 std::unique_ptr<SaleStore> create_remote_sale_store(boost::asio::any_io_executor executor,

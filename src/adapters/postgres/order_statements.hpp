@@ -8,7 +8,7 @@ namespace sluice::postgres {
 
 #define SLUICE_ORDER_COLUMNS                                                            \
   "o.order_id, o.sale_id, o.lane::integer, o.user_id, o.quantity, o.status, o.reason, " \
-  "o.unit_price_minor, o.currency, o.reserved_at"
+  "o.unit_price_minor, o.currency, o.reserved_at, o.pay_by"
 
 inline constexpr Statement kApply{
     "apply",
@@ -91,7 +91,7 @@ inline constexpr Statement kAudit{
     "SELECT k.lane, " SLUICE_HEAD_COLUMNS
     ", k.initial, k.stock,"
     "       coalesce(l.units, 0), coalesce(l.orders, 0),"
-    "       coalesce(r.stock, 0), coalesce(r.duplicate, 0)"
+    "       coalesce(r.stock, 0), coalesce(r.duplicate, 0), coalesce(b.units, 0)"
     "  FROM product_stock k"
     "  LEFT JOIN (SELECT lane, sum(quantity)::bigint AS units, count(*) AS orders"
     "               FROM orders WHERE sale_id = $1::bigint AND status IN ('confirmed', 'paid')"
@@ -100,6 +100,8 @@ inline constexpr Statement kAudit{
     "                    count(*) FILTER (WHERE reason = 'duplicate') AS duplicate"
     "               FROM orders WHERE sale_id = $1::bigint AND status = 'rejected'"
     "              GROUP BY lane) r ON r.lane = k.lane"
+    "  LEFT JOIN (SELECT lane, sum(quantity)::bigint AS units FROM outbox"
+    "              WHERE sale_id = $1::bigint GROUP BY lane) b ON b.lane = k.lane"
     " WHERE k.sale_id = $1::bigint ORDER BY k.lane"};
 
 #undef SLUICE_ORDER_COLUMNS

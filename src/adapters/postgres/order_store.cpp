@@ -4,6 +4,7 @@
 
 #include "sluice/orders/apply_check.hpp"
 
+#include "adapters/postgres/order_rows.hpp"
 #include "adapters/postgres/order_statements.hpp"
 #include "adapters/postgres/store_parts.hpp"
 
@@ -12,25 +13,6 @@ namespace {
 
 constexpr std::size_t kUsersMax = 1024;
 constexpr int kCollisionsMax = 5;
-
-/// The order in the columns from `c` on; empty when a value is beyond this program's domain.
-std::optional<Order> read_order(const Rows& rows, std::size_t row, int c) {
-  const auto user = UserId::parse(rows.text(row, c + 3));
-  const auto status = parse_order_status(rows.text(row, c + 5));
-  const auto reason = parse_reject_reason(rows.text(row, c + 6));
-  if (!user || !status || !reason) return std::nullopt;
-  Order order;
-  order.id = rows.uuid(row, c);
-  order.lane = LaneId{rows.int8(row, c + 1), static_cast<std::uint32_t>(rows.int4(row, c + 2))};
-  order.user = *user;
-  order.quantity = static_cast<std::uint32_t>(rows.int4(row, c + 4));
-  order.status = *status;
-  order.reason = *reason;
-  order.unit_price_minor = rows.int8(row, c + 7);
-  order.currency = rows.text(row, c + 8);
-  order.created_at = rows.time(row, c + 9);
-  return order;
-}
 
 Params apply_params(In<OrderMessage> messages, const std::optional<OffsetRange>& range) {
   using M = const OrderMessage&;
@@ -317,6 +299,7 @@ class PostgresOrderStore final : public OrderStore {
       lane.live_orders = rows->int8(i, 8);
       lane.rejected_stock = rows->int8(i, 9);
       lane.rejected_duplicate = rows->int8(i, 10);
+      lane.returning = rows->int8(i, 11);
     }
     return lanes;
   }

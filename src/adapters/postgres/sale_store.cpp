@@ -12,15 +12,15 @@ constexpr std::size_t kListMax = 10'000;
 
 #define SLUICE_SALE_COLUMNS                                                      \
   "s.sale_id, s.title, s.description, s.unit_price_minor, s.currency, s.stock, " \
-  "s.limit_per_order, s.lanes, s.starts_at, s.ends_at, s.state, s.revision"
+  "s.limit_per_order, s.lanes, s.starts_at, s.ends_at, s.state, s.revision, s.pay_within_ms"
 
 constexpr Statement kCreate{
     "create_sale",
     "WITH s AS ("
     "  INSERT INTO sales (title, description, unit_price_minor, currency, stock,"
-    "                     limit_per_order, lanes, starts_at, ends_at)"
+    "                     limit_per_order, lanes, starts_at, ends_at, pay_within_ms)"
     "  VALUES ($1::text, $2::text, $3::bigint, $4::text, $5::bigint, $6::integer, $7::integer,"
-    "          $8::timestamptz, $9::timestamptz)"
+    "          $8::timestamptz, $9::timestamptz, $12::bigint)"
     "  RETURNING *),"
     " lanes AS ("
     "  INSERT INTO product_stock (sale_id, lane, initial, stock)"
@@ -57,6 +57,7 @@ Result<Sale> read_sale(const Rows& rows, std::size_t row) {
   sale.terms.ends_at = rows.time(row, 9);
   sale.state = *state;
   sale.revision = static_cast<std::uint32_t>(rows.int4(row, 11));
+  sale.terms.pay_within = Millis(rows.int8(row, 12));
   return sale;
 }
 
@@ -70,6 +71,7 @@ Params create_params(const SaleDraft& draft) {
   params.int4s(lanes, [](std::uint32_t lane) { return to_int4(lane); });
   params.int8s(lanes,
                [&](std::uint32_t lane) { return lane_stock(draft.stock, draft.lanes, lane); });
+  params.int8(draft.pay_within.count());
   return params;
 }
 

@@ -54,6 +54,7 @@ Apply::Lane& Apply::lane_of(LaneId id) {
   lane.fence_epoch = static_cast<Epoch>(row.integer(1));
   lane.limit = row.integer(2);
   lane.store_sells = row.integer(3) != 0;
+  lane.pay_within = Millis(row.integer(4));
   return lane;
 }
 
@@ -75,19 +76,22 @@ Outcome Apply::decide(const OrderMessage& message) {
     return reject_new(message, lane, RejectReason::stock);
   }
   lane.taken += message.quantity;
-  return insert(message, OrderStatus::confirmed, RejectReason::none);
+  const bool unpaid = lane.pay_within > Millis{0};
+  const auto pay_by = unpaid ? to_ms(database_.clock().now() + lane.pay_within) : 0;
+  return insert(message, OrderStatus::confirmed, RejectReason::none, pay_by);
 }
 
 Outcome Apply::reject_new(const OrderMessage& message, Lane& lane, RejectReason reason) {
   // The store's own grants are optimistic; an inventory's are not.
   lane.suspect |= message.epoch == lane.fence_epoch && !lane.store_sells;
-  return insert(message, OrderStatus::rejected, reason);
+  return insert(message, OrderStatus::rejected, reason, 0);
 }
 
-Outcome Apply::insert(const OrderMessage& message, OrderStatus status, RejectReason reason) {
+Outcome Apply::insert(const OrderMessage& message, OrderStatus status, RejectReason reason,
+                      std::int64_t pay_by_ms) {
   insert_.change(message.id, message.lane.sale, message.lane.index, message.user.text(),
                  message.quantity, name(status), name(reason), message.epoch,
-                 to_ms(message.reserved_at));
+                 to_ms(message.reserved_at), pay_by_ms);
   return outcome_of(message, status, reason);
 }
 

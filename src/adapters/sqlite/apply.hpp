@@ -31,13 +31,15 @@ class Apply {
     bool suspect = false;  ///< This batch proved the projection wrong.
     std::int64_t stock = 0;
     std::int64_t limit = 0;  ///< Units per order.
+    Millis pay_within{0};    ///< See `SaleDraft`.
     std::int64_t taken = 0;  ///< Of `stock`, by this batch.
   };
 
   Lane& lane_of(LaneId id);
   Outcome decide(const OrderMessage& message);
   Outcome reject_new(const OrderMessage& message, Lane& lane, RejectReason reason);
-  Outcome insert(const OrderMessage& message, OrderStatus status, RejectReason reason);
+  Outcome insert(const OrderMessage& message, OrderStatus status, RejectReason reason,
+                 std::int64_t pay_by_ms);
   std::optional<Outcome> known_outcome(const OrderMessage& message);
   bool has_live_order(SaleId sale, const UserId& user);
   void write_lanes();
@@ -47,12 +49,13 @@ class Apply {
   std::unordered_map<LaneId, Lane> lanes_;
   Statement lane_{database_,
                   "SELECT stock, fence_epoch, limit_per_order,"
-                  " store_epoch = fence_epoch FROM product_stock"
+                  " store_epoch = fence_epoch, pay_within_ms FROM product_stock"
                   " JOIN sales USING (sale_id) WHERE sale_id = ?1 AND lane = ?2"};
   Statement insert_{
       database_,
       "INSERT INTO orders (order_id, sale_id, lane, user_id, quantity, status, reason,"
-      " epoch, reserved_at_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"};
+      " epoch, reserved_at_ms, pay_by_ms)"
+      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, nullif(?10, 0))"};
   Statement order_{database_,
                    "SELECT sale_id, user_id, status, reason FROM orders WHERE order_id = ?1"};
   Statement live_{database_,

@@ -9,26 +9,6 @@
 namespace sluice::sqlite {
 namespace {
 
-/// What `order_of` reads, in its order.
-constexpr std::string_view kOrderQuery =
-    "SELECT order_id, o.sale_id, lane, user_id, quantity, status, reason, unit_price_minor,"
-    " currency, reserved_at_ms FROM orders AS o JOIN sales USING (sale_id) ";
-
-Order order_of(const Statement::Run& row) {
-  Order order;
-  order.id = row.order_id(0);
-  order.lane.sale = row.integer(1);
-  order.lane.index = static_cast<std::uint32_t>(row.integer(2));
-  order.user = user_of(row.text(3));
-  order.quantity = static_cast<std::uint32_t>(row.integer(4));
-  order.status = status_of(row.text(5));
-  order.reason = reason_of(row.text(6));
-  order.unit_price_minor = row.integer(7);
-  order.currency = row.text(8);
-  order.created_at = from_ms(row.integer(9));
-  return order;
-}
-
 /// What `head_of` reads, in its order, at the beginning of a row.
 constexpr std::string_view kHeadQuery =
     "SELECT fence_epoch, newest_epoch, store_epoch, suspect_epoch";
@@ -253,6 +233,7 @@ class OrderStoreImpl final : public OrderStore {
       figures.live_orders = rows.integer(9);
       figures.rejected_stock = rows.integer(10);
       figures.rejected_duplicate = rows.integer(11);
+      figures.returning = rows.integer(12);
       lanes.push_back(figures);
     }
     return lanes;
@@ -298,7 +279,9 @@ class OrderStoreImpl final : public OrderStore {
                    "  initial_stock, lanes,"
                    "  total(quantity) FILTER (WHERE live), count(*) FILTER (WHERE live),"
                    "  count(*) FILTER (WHERE reason = 'stock'),"
-                   "  count(*) FILTER (WHERE reason = 'duplicate')"
+                   "  count(*) FILTER (WHERE reason = 'duplicate'),"
+                   "  (SELECT total(quantity) FROM outbox AS b"
+                   "    WHERE b.sale_id = ?1 AND b.lane = k.lane)"
                    " FROM product_stock AS k JOIN sales USING (sale_id)"
                    " LEFT JOIN kept ON kept.lane = k.lane"
                    " WHERE sale_id = ?1 GROUP BY k.lane ORDER BY k.lane"};

@@ -23,6 +23,7 @@ Sale sale_of(const Statement::Run& row) {
   if (!state) throw Failure(Errc::invalid, SQLITE_CORRUPT, "a sale has an unknown state");
   sale.state = *state;
   sale.revision = static_cast<std::uint32_t>(row.integer(11));
+  sale.terms.pay_within = Millis(row.integer(12));
   return sale;
 }
 
@@ -68,7 +69,7 @@ class SaleStoreImpl final : public SaleStore {
     Transaction transaction(*database_);
     create_.change(draft.title, draft.description, draft.unit_price_minor, draft.currency,
                    draft.stock, draft.limit_per_order, draft.lanes, to_ms(draft.starts_at),
-                   to_ms(draft.ends_at), name(SaleState::draft));
+                   to_ms(draft.ends_at), name(SaleState::draft), draft.pay_within.count());
     Sale sale;
     sale.id = sqlite3_last_insert_rowid(database_->raw());
     sale.terms = draft;
@@ -101,17 +102,18 @@ class SaleStoreImpl final : public SaleStore {
   std::shared_ptr<Database> database_;
   Statement create_{*database_,
                     "INSERT INTO sales (title, description, unit_price_minor, currency,"
-                    " initial_stock, limit_per_order, lanes, starts_at_ms, ends_at_ms, state)"
-                    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"};
+                    " initial_stock, limit_per_order, lanes, starts_at_ms, ends_at_ms, state,"
+                    " pay_within_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)"};
   Statement create_lane_{*database_,
                          "INSERT INTO product_stock (sale_id, lane, stock) VALUES (?1, ?2, ?3)"};
-  Statement list_{*database_,
-                  "SELECT sale_id, title, description, unit_price_minor, currency, initial_stock,"
-                  " limit_per_order, lanes, starts_at_ms, ends_at_ms, state, revision"
-                  " FROM sales ORDER BY sale_id DESC LIMIT ?1"};
+  Statement list_{
+      *database_,
+      "SELECT sale_id, title, description, unit_price_minor, currency, initial_stock,"
+      " limit_per_order, lanes, starts_at_ms, ends_at_ms, state, revision, pay_within_ms"
+      " FROM sales ORDER BY sale_id DESC LIMIT ?1"};
   Statement get_{*database_,
                  "SELECT sale_id, title, description, unit_price_minor, currency, initial_stock,"
-                 " limit_per_order, lanes, starts_at_ms, ends_at_ms, state, revision"
+                 " limit_per_order, lanes, starts_at_ms, ends_at_ms, state, revision, pay_within_ms"
                  " FROM sales WHERE sale_id = ?1"};
   Statement set_state_{*database_, "UPDATE sales SET state = ?2, revision = ?3 WHERE sale_id = ?1"};
 };

@@ -69,6 +69,49 @@ class FakeControl final : public ControlStore {
   }
 };
 
+class FakeMoves final : public OrderMoves {
+ public:
+  Task<std::vector<std::optional<Order>>> move(Ticks, In<Transition> transitions) override {
+    thread = std::this_thread::get_id();
+    std::vector<std::optional<Order>> moved;
+    for (const auto& [key, move] : transitions) {
+      Order order;
+      order.id = key.id;
+      order.lane.sale = key.sale;
+      order.user = key.user;
+      order.status = after(move);
+      moved.emplace_back(order);
+    }
+    moved.emplace_back();
+    co_return moved;
+  }
+
+  Task<std::vector<OrderKey>> due(Ticks, std::size_t max) override {
+    std::vector<OrderKey> keys(max);
+    co_return keys;
+  }
+
+  Task<std::vector<LaneId>> returning(Ticks, std::size_t max) override {
+    std::vector<LaneId> lanes(max, kLane);
+    co_return lanes;
+  }
+
+  Task<std::vector<Settlement>> outbox(Ticks, LaneId lane, std::size_t max) override {
+    std::vector<Settlement> rows(max);
+    for (auto& row : rows) row.quantity = lane.index;
+    co_return rows;
+  }
+
+  Task<> relayed(Ticks, Fence taken, In<OrderId> orders) override {
+    if (taken.epoch != orders.size()) co_return Errc::stale;
+    relays.emplace_back(orders.begin(), orders.end());
+    co_return Result<void>();
+  }
+
+  std::thread::id thread;
+  std::vector<std::vector<OrderId>> relays;
+};
+
 class RemoteStores : public testing::Test {
  protected:
   ~RemoteStores() override {
@@ -79,9 +122,11 @@ class RemoteStores : public testing::Test {
   FakeStore orders_;
   FakeSales sales_;
   FakeControl control_;
+  FakeMoves moves_;
   StoreThread thread_;
   std::unique_ptr<OrderStore> orders = create_remote_order_store(thread_.executor(), orders_);
   std::unique_ptr<SaleStore> sales = create_remote_sale_store(thread_.executor(), sales_);
+  std::unique_ptr<OrderMoves> moves = create_remote_order_moves(thread_.executor(), moves_);
   std::unique_ptr<ControlStore> control = create_remote_control_store(thread_.executor(), control_);
 };
 
@@ -135,6 +180,31 @@ TEST_F(RemoteStores, every_call_of_the_other_stores_arrives_with_its_arguments) 
   EXPECT_EQ(run_awaitable(control->wish(soon(), "mode")).value(), "mode!");
   EXPECT_EQ(error_of(run_awaitable(control->set_wish(soon(), "mode", "bypass"))), "ok");
   EXPECT_EQ(run_awaitable(control->set_wish(soon(), "mode", "mode")).error(), Errc::invalid);
+}
+
+TEST_F(RemoteStores, every_call_of_the_moves_arrives_with_its_arguments) {
+  const auto first = message_of(kLane, user_of(1));
+  const auto second = message_of(kLane, user_of(2));
+  const std::vector<Transition> transitions{{{first.id, 7, first.user}, Move::pay},
+                                            {{second.id, 7, second.user}, Move::cancel}};
+  const auto moved = run_awaitable(moves->move(soon(), transitions)).value();
+  ASSERT_EQ(moved.size(), 3u);
+  EXPECT_EQ(moved[0]->id, first.id);
+  EXPECT_EQ(moved[0]->status, OrderStatus::paid);
+  EXPECT_EQ(moved[1]->user, second.user);
+  EXPECT_EQ(moved[1]->status, OrderStatus::cancelled);
+  EXPECT_FALSE(moved[2]);
+  EXPECT_EQ(moves_.thread, thread_.id());
+
+  EXPECT_EQ(run_awaitable(moves->due(soon(), 3)).value().size(), 3u);
+  EXPECT_EQ(run_awaitable(moves->returning(soon(), 2)).value().size(), 2u);
+  const auto rows = run_awaitable(moves->outbox(soon(), kLane, 4)).value();
+  ASSERT_EQ(rows.size(), 4u);
+  EXPECT_EQ(rows[3].quantity, kLane.index);
+  const std::vector<OrderId> taken{first.id, second.id};
+  EXPECT_EQ(error_of(run_awaitable(moves->relayed(soon(), Fence{kLane, 2}, taken))), "ok");
+  EXPECT_EQ(run_awaitable(moves->relayed(soon(), Fence{kLane, 3}, taken)).error(), Errc::stale);
+  EXPECT_THAT(moves_.relays, testing::ElementsAre(taken));
 }
 
 TEST_F(RemoteStores, errors_pass_and_exceptions_are_unknown) {

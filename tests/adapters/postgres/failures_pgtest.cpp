@@ -81,6 +81,25 @@ TEST_F(PostgresFailures, a_deadline_that_passes_in_the_server_leaves_the_outcome
   EXPECT_EQ(audit(), expected);
 }
 
+TEST_F(PostgresFailures, a_move_whose_answer_is_lost_is_unknown_and_returns_its_units_once) {
+  apply(soon()).value();
+  const std::vector<Transition> transitions{
+      {{message_.id, message_.lane.sale, message_.user}, Move::cancel}};
+  const auto cancel = [&](Ticks deadline) {
+    return run_awaitable(stores_.moves->move(deadline, transitions));
+  };
+  lock();
+  EXPECT_EQ(cancel(in(Millis{150})).error(), Errc::unknown);
+  unlock();
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(cancel(soon()).value().at(0)->status, OrderStatus::cancelled);
+  }
+  const SaleFigures whole{10, 10, 0, 0, 0, 0};
+  EXPECT_EQ(audit(), whole);
+  const auto rows = run_awaitable(stores_.moves->outbox(soon(), message_.lane, 10)).value();
+  EXPECT_EQ(rows.size(), 1u);
+}
+
 TEST_F(PostgresFailures, a_deadline_already_past_sends_nothing) {
   stores_ = create_postgres_stores(world_.database().settings());
   EXPECT_EQ(apply(Clock::now() - Millis{1}).error(), Errc::unavailable);

@@ -78,7 +78,8 @@ class PostgresWorld final : public StoreWorld {
 
   StoreSet open() override {
     auto stores = create_postgres_stores(database_.settings());
-    return {std::move(stores.orders), std::move(stores.sales), std::move(stores.control)};
+    return {std::move(stores.orders), std::move(stores.moves), std::move(stores.sales),
+            std::move(stores.control)};
   }
 
   bool concurrent() const override { return true; }

@@ -111,6 +111,7 @@ TEST_F(PostgresStatuses, the_schema_refuses_nonsense) {
         "UPDATE orders SET status = 'rejected'", "UPDATE orders SET reason = 'stock'",
         "UPDATE orders SET quantity = 0", "UPDATE orders SET user_id = ''",
         "UPDATE sales SET ends_at = starts_at", "UPDATE sales SET currency = 'eur'",
+        "UPDATE sales SET pay_within_ms = 999", "UPDATE sales SET pay_within_ms = 604800001",
         "INSERT INTO product_stock VALUES (999999, 0, 1, 1)"}) {
     EXPECT_THROW(world_.database().run(sql), std::runtime_error) << sql;
   }

@@ -3,6 +3,7 @@
 #include "sluice/adapters/sqlite/stores.hpp"
 
 #include "support/control_store_contract.hpp"
+#include "support/order_moves_contract.hpp"
 #include "support/order_store_contract.hpp"
 #include "support/sale_store_contract.hpp"
 #include "support/temp_folder.hpp"
@@ -18,6 +19,7 @@ class SqliteWorld final : public StoreWorld {
     auto stores = create_sqlite_stores(settings);
     StoreSet set;
     set.orders = std::move(stores.orders);
+    set.moves = std::move(stores.moves);
     set.sales = std::move(stores.sales);
     set.control = std::move(stores.control);
     return set;
@@ -33,6 +35,7 @@ const StoreContract kSqlite{"Sqlite", [] {
                               return std::make_unique<SqliteWorld>();
                             }};
 [[maybe_unused]] const bool kOrders = register_order_store_contract(kSqlite);
+[[maybe_unused]] const bool kMoves = register_order_moves_contract(kSqlite);
 [[maybe_unused]] const bool kSales = register_sale_store_contract(kSqlite);
 [[maybe_unused]] const bool kControl = register_control_store_contract(kSqlite);
 

@@ -187,6 +187,37 @@ TEST(SqliteDurability, a_commit_whose_sync_failed_is_unknown_and_applying_again_
   EXPECT_EQ(audit(stores, lane), expected);
 }
 
+TEST(SqliteDurability, a_move_that_the_disk_refused_returns_its_units_once) {
+  TempFolder folder;
+  FaultyDisk disk;
+  auto stores = open(folder);
+  const auto lane = create_lane(stores, 100);
+  const auto order = some(lane, 1).front();
+  const Messages messages{order};
+  decide(stores, messages).value();
+  const std::vector<Transition> transitions{{{order.id, lane.sale, order.user}, Move::cancel}};
+  const auto cancel = [&] {
+    return run_awaitable(stores.moves->move(soon(), transitions));
+  };
+  disk.full = true;
+  EXPECT_EQ(cancel().error(), Errc::unavailable);
+  const SaleFigures sold{100, 99, 1, 1, 0, 0};
+  EXPECT_EQ(audit(stores, lane), sold);
+  disk.full = false;
+  disk.syncs_fail = true;
+  EXPECT_EQ(cancel().error(), Errc::unknown);
+  EXPECT_EQ(cancel().error(), Errc::unknown);
+  disk.syncs_fail = false;
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(cancel().value().at(0)->status, OrderStatus::cancelled);
+    stores = SqliteStores{};
+    stores = open(folder);
+  }
+  const SaleFigures whole{100, 100, 0, 0, 0, 0};
+  EXPECT_EQ(audit(stores, lane), whole);
+  EXPECT_EQ(run_awaitable(stores.moves->outbox(soon(), lane, 10)).value().size(), 1u);
+}
+
 /// Limits the size of every file this process writes, while it lives.
 class FileSizeLimit {
  public:

@@ -182,6 +182,7 @@ TEST(SqliteOpen, the_file_stays_open_until_the_last_store_goes) {
   TempFolder folder;
   auto stores = open(folder.path("sluice.db"));
   stores.orders.reset();
+  stores.moves.reset();
   stores.control.reset();
   refusal(folder.path("sluice.db"), Reason::in_use);
   EXPECT_TRUE(run_awaitable(stores.sales->list(soon(), 1)).has_value());

@@ -5,6 +5,7 @@
 
 #include "sluice/base/time.hpp"
 #include "sluice/catalog/sale_store.hpp"
+#include "sluice/orders/order_moves.hpp"
 #include "sluice/orders/order_store.hpp"
 #include "sluice/recovery/control_store.hpp"
 
@@ -20,6 +21,10 @@ namespace sluice {
 /// then `inner` and the io_context of `executor`.
 std::unique_ptr<OrderStore> create_remote_order_store(
     boost::asio::any_io_executor executor, OrderStore& inner,
+    std::shared_ptr<Clock> clock = system_clock());
+
+std::unique_ptr<OrderMoves> create_remote_order_moves(
+    boost::asio::any_io_executor executor, OrderMoves& inner,
     std::shared_ptr<Clock> clock = system_clock());
 
 std::unique_ptr<SaleStore> create_remote_sale_store(boost::asio::any_io_executor executor,

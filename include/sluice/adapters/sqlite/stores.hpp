@@ -6,6 +6,7 @@
 
 #include "sluice/base/time.hpp"
 #include "sluice/catalog/sale_store.hpp"
+#include "sluice/orders/order_moves.hpp"
 #include "sluice/orders/order_store.hpp"
 #include "sluice/recovery/control_store.hpp"
 
@@ -37,11 +38,12 @@ class SqliteStartError : public std::runtime_error {
   Reason reason_;
 };
 
-/// The three stores over one connection to one file: use them all from one executor (not
+/// The stores over one connection to one file: use them all from one executor (not
 /// necessarily the creating thread). Each may be destroyed in any order; the last one closes the
 /// file.
 struct SqliteStores {
   std::unique_ptr<OrderStore> orders;
+  std::unique_ptr<OrderMoves> moves;
   std::unique_ptr<SaleStore> sales;
   std::unique_ptr<ControlStore> control;
 };

@@ -1,0 +1,157 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <gtest/gtest.h>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "sluice/recovery/control.hpp"
+
+#include "support/event_loop.hpp"
+#include "support/fake_clock.hpp"
+#include "support/fake_feed.hpp"
+#include "support/fake_inventory.hpp"
+#include "support/fake_moves.hpp"
+#include "support/fake_queue.hpp"
+#include "support/fake_store.hpp"
+#include "support/store_values.hpp"
+
+namespace sluice::test {
+
+/// One node's control on fakes.
+class ControlFixture : public testing::Test {
+ protected:
+  ControlFixture() { make(); }
+
+  void make() {
+    control_.reset();
+    flow_.reset();
+    auditor_.reset();
+    returns_.reset();
+    keeper_.reset();
+    queue_.raise_in = &orders_;
+    LaneKeeper::Ports keeper{inventory_, queue_, orders_, results_, clock_, metrics_};
+    keeper_.emplace(settings_, std::nullopt, keeper);
+    ReturnKeeper::Ports returns{moves_, orders_, inventory_, results_, clock_, metrics_};
+    returns_.emplace(settings_, returns);
+    auditor_.emplace(settings_.call_timeout, Auditor::Ports{inventory_, orders_, clock_, metrics_});
+    FlowKeeper::Ports flow{orders_, state_, throttle_, direct_, breaker_, {}, clock_, metrics_};
+    flow_.emplace(FlowSettings(), settings_.call_timeout, std::nullopt, std::move(flow));
+    std::vector<Dependency> dependencies;
+    dependencies.push_back({Dependency::Role::store, pinging(on_store_ping_), "start Postgres"});
+    dependencies.push_back({Dependency::Role::inventory, pinging(on_ping_), "start it"});
+    dependencies.push_back({Dependency::Role::queue, pinging(on_queue_ping_), "start Kafka"});
+    Control::Ports ports{sales_,    orders_, moves_, lease_,     *keeper_, *auditor_,
+                         *returns_, *flow_,  book_,  readiness_, clock_};
+    control_.emplace(settings_, "node-a", std::move(dependencies), ports);
+  }
+
+  static std::function<Task<>(Ticks)> pinging(FakeStep& step) {
+    return [&step](Ticks) {
+      return ping(step);
+    };
+  }
+
+  static Task<> ping(FakeStep& step) {
+    const auto fault = co_await step.enter();
+    if (fault) co_return fault->error;
+    co_return boost::system::in_place_value;
+  }
+
+  /// A sale with the stock rows of its lanes, as the store makes it.
+  Sale add_sale(SaleState state, std::uint32_t lanes = 1) {
+    Sale sale;
+    sale.id = sales_.sales.empty() ? 1 : sales_.sales.rbegin()->first + 1;
+    sale.terms = draft_of(100, lanes);
+    sale.terms.starts_at = FakeClock::kStart - std::chrono::hours(1);
+    sale.terms.ends_at = FakeClock::kStart + std::chrono::hours(1);
+    sale.terms.pay_within = pay_within_;
+    sale.state = state;
+    sales_.sales[sale.id] = sale;
+    for (std::uint32_t i = 0; i < lanes; ++i) {
+      auto& lane = orders_.lanes[{sale.id, i}];
+      lane.stock = lane_stock(100, lanes, i);
+      lane.window = window_of(sale);
+    }
+    return sale;
+  }
+
+  OrderMessage reserve(LaneId lane, std::uint64_t user) {
+    const auto epoch = inventory_.lane(lane).epoch;
+    auto message = message_of(lane, user_of(user), 1, epoch);
+    inventory_.lane(lane).stock -= 1;
+    inventory_.lane(lane).records[message.user] = {{message.id, OrderStatus::queued, 1},
+                                                   clock_.now()};
+    return message;
+  }
+
+  /// An order that is confirmed in the store and in the inventory, to be paid in ten seconds.
+  OrderId confirm(LaneId lane, std::uint64_t user) {
+    const auto message = reserve(lane, user);
+    orders_.decide(message);
+    orders_.orders[message.id].pay_by = clock_.now() + Millis{10'000};
+    inventory_.lane(lane).records[message.user].order.status = OrderStatus::confirmed;
+    return message.id;
+  }
+
+  /// The inventory grants units of the sale's first lane.
+  bool sells(const Sale& sale) {
+    return inventory_.has({sale.id, 0}) && inventory_.lane({sale.id, 0}).ready;
+  }
+
+  OrderStatus status_of(OrderId order) { return orders_.orders.at(order).status; }
+
+  void round() { loop_.finish(control_->round()); }
+
+  /// The problem of a check; "" when there is none.
+  std::string problem_of(const std::string& name) const {
+    for (const auto& check : readiness_.get()->checks) {
+      if (check.name == name) return check.problem;
+    }
+    return "no such check";
+  }
+
+  Running<Operated<Sale>> start_set_state(SaleId sale, SaleState state) {
+    auto running = loop_.start(control_->set_state(sale, state));
+    loop_.turn();
+    return running;
+  }
+
+  template <class T>
+  static std::string said(const Operated<T>& result) {
+    return result ? "ok" : std::string(problem(result.error().code).name);
+  }
+
+  EventLoop loop_;
+  FakeClock clock_;
+  FakeInventory inventory_{clock_};
+  FakeQueue queue_;
+  FakeOrderStore orders_;
+  FakeOrderMoves moves_{orders_, clock_};
+  FakeSaleStore sales_;
+  FakeControlStore lease_;
+  FakeResults results_;
+  FakeStep on_store_ping_;
+  FakeStep on_ping_;
+  FakeStep on_queue_ping_;
+  Flow state_{std::make_shared<FlowState>()};
+  Throttle throttle_;
+  CallMeter direct_;
+  Breaker breaker_{BreakerSettings()};
+  Metrics metrics_;
+  SaleBook book_{std::make_shared<SaleSnapshot>()};
+  Readiness readiness_{std::make_shared<ReadyState>()};
+  Millis pay_within_{0};  ///< Of the sales that are added.
+  RecoverySettings settings_;
+  std::optional<LaneKeeper> keeper_;
+  std::optional<Auditor> auditor_;
+  std::optional<ReturnKeeper> returns_;
+  std::optional<FlowKeeper> flow_;
+  std::optional<Control> control_;
+};
+
+}  // namespace sluice::test

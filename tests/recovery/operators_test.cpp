@@ -1,0 +1,227 @@
+#include <gtest/gtest.h>
+
+#include "control_fixture.hpp"
+
+namespace sluice {
+namespace {
+
+class OperatorsTest : public test::ControlFixture {
+ protected:
+  Operated<Order> move(SaleId sale, OrderId order, std::uint64_t user, Move move) {
+    return loop_.finish(control_->move(sale, order, test::user_of(user), move));
+  }
+};
+
+TEST_F(OperatorsTest, CreatesCheckedDraftsAlone) {
+  auto draft = test::draft_of(10);
+  const auto created = loop_.finish(control_->create(draft));
+  ASSERT_EQ(said(created), "ok");
+  EXPECT_EQ(created->state, SaleState::draft);
+  draft.stock = 0;
+  const auto refused = loop_.finish(control_->create(draft));
+  EXPECT_EQ(said(refused), "invalid_sale");
+  EXPECT_NE(refused.error().detail.find("stock"), std::string::npos);
+  EXPECT_EQ(sales_.sales.size(), 1U);
+  sales_.on_create.fail(Errc::unknown);
+  EXPECT_EQ(said(loop_.finish(control_->create(test::draft_of(10)))), "outcome_unknown");
+  sales_.on_create.fail(Errc::unavailable);
+  EXPECT_EQ(said(loop_.finish(control_->create(test::draft_of(10)))), "busy");
+}
+
+TEST_F(OperatorsTest, ListsAndShowsDraftsAsWell) {
+  const auto sale = add_sale(SaleState::draft);
+  const auto listed = loop_.finish(control_->list());
+  ASSERT_EQ(said(listed), "ok");
+  EXPECT_EQ(listed->size(), 1U);
+  EXPECT_EQ(said(loop_.finish(control_->show(sale.id))), "ok");
+  EXPECT_EQ(said(loop_.finish(control_->show(99))), "unknown_sale");
+  sales_.on_list.fail(Errc::unavailable);
+  EXPECT_EQ(said(loop_.finish(control_->list())), "busy");
+}
+
+TEST_F(OperatorsTest, OpeningASaleReturnsWhenItsLanesEnforceIt) {
+  const auto sale = add_sale(SaleState::draft, 2);
+  const auto opened = start_set_state(sale.id, SaleState::open);
+  ASSERT_TRUE(opened.done());
+  ASSERT_EQ(said(opened.value()), "ok");
+  EXPECT_EQ(opened.value()->state, SaleState::open);
+  for (std::uint32_t i = 0; i < 2; ++i) {
+    EXPECT_EQ(inventory_.lane({sale.id, i}).window.state, SaleState::open);
+  }
+  ASSERT_NE(book_.get()->find(sale.id), nullptr) << "this node's snapshot has it";
+  EXPECT_EQ(book_.get()->find(sale.id)->state, SaleState::open);
+}
+
+TEST_F(OperatorsTest, PausingWaitsForLanesThatDoNotFollowYet) {
+  const auto sale = add_sale(SaleState::open);
+  round();
+  inventory_.on_set_window.fail(Errc::unavailable);
+  const auto paused = start_set_state(sale.id, SaleState::paused);
+  EXPECT_FALSE(paused.done());
+  clock_.advance(Millis{100});
+  loop_.turn();
+  ASSERT_TRUE(paused.done());
+  EXPECT_EQ(said(paused.value()), "ok");
+  EXPECT_EQ(inventory_.lane({sale.id, 0}).window.state, SaleState::paused);
+}
+
+TEST_F(OperatorsTest, AFollowerWaitsForTheLeaderToBuildTheLanes) {
+  const auto sale = add_sale(SaleState::draft);
+  lease_.holder = "node-b";
+  const auto opened = start_set_state(sale.id, SaleState::open);
+  EXPECT_FALSE(opened.done());
+  inventory_.open_lane({sale.id, 0}, 100).window = window_of(sales_.sales[sale.id]);
+  clock_.advance(Millis{100});
+  loop_.turn();
+  ASSERT_TRUE(opened.done());
+  EXPECT_EQ(said(opened.value()), "ok");
+}
+
+TEST_F(OperatorsTest, GivesUpOnLanesThatNeverFollow) {
+  const auto sale = add_sale(SaleState::open);
+  round();
+  inventory_.on_set_window.fail_always(Errc::unavailable);
+  const auto paused = start_set_state(sale.id, SaleState::paused);
+  for (int i = 0; i < 100 && !paused.done(); ++i) {
+    clock_.advance(Millis{100});
+    loop_.turn();
+  }
+  ASSERT_TRUE(paused.done());
+  EXPECT_EQ(said(paused.value()), "not_ready");
+  EXPECT_EQ(sales_.sales[sale.id].state, SaleState::paused) << "stored, and said so";
+}
+
+TEST_F(OperatorsTest, MovesThatAreNotAllowedAreRefused) {
+  const auto closed = add_sale(SaleState::closed);
+  EXPECT_EQ(said(start_set_state(closed.id, SaleState::open).value()), "invalid_state");
+  EXPECT_EQ(said(start_set_state(99, SaleState::open).value()), "unknown_sale");
+  sales_.on_set_state.fail(Errc::unknown);
+  EXPECT_EQ(said(start_set_state(closed.id, SaleState::closed).value()), "outcome_unknown");
+}
+
+TEST_F(OperatorsTest, AnOperatorHoldsTheModeOfAllNodes) {
+  add_sale(SaleState::open);
+  round();
+  const auto held = loop_.finish(control_->hold(FlowMode::database));
+  ASSERT_TRUE(held);
+  EXPECT_EQ(held->state.held, FlowMode::database);
+  EXPECT_EQ(lease_.wishes.at(std::string(kModeWish)), "database");
+  round();
+  EXPECT_EQ(loop_.finish(control_->flow())->mode, FlowMode::database);
+  ASSERT_TRUE(loop_.finish(control_->hold(FlowMode::bypass)));
+  round();
+  EXPECT_EQ(flow_->mode(), FlowMode::bypass);
+  lease_.wishes[std::string(kModeWish)] = "auto";
+  round();
+  EXPECT_EQ(flow_->mode(), FlowMode::normal) << "another node's operator said so";
+}
+
+TEST_F(OperatorsTest, AnOperatorsRebuildGivesEveryLaneANewEpoch) {
+  const auto sale = add_sale(SaleState::open, 2);
+  round();
+  const auto asked = loop_.finish(control_->rebuild(sale.id, false));
+  ASSERT_TRUE(asked);
+  ASSERT_EQ(asked->lanes.size(), 2U);
+  EXPECT_EQ(asked->lanes[0].stage, LaneStage::asked);
+  const auto before = inventory_.lane({sale.id, 0}).epoch;
+  round();
+  EXPECT_EQ(inventory_.lane({sale.id, 0}).epoch, before + 1);
+  EXPECT_EQ(inventory_.lane({sale.id, 1}).epoch, before + 1);
+  EXPECT_EQ(loop_.finish(control_->audit(sale.id))->lanes[0].stage, LaneStage::ready);
+  const auto draft = add_sale(SaleState::draft);
+  EXPECT_EQ(said(loop_.finish(control_->rebuild(draft.id, false))), "invalid_state");
+  const auto closed = add_sale(SaleState::closed);
+  EXPECT_EQ(said(loop_.finish(control_->rebuild(closed.id, false))), "invalid_state");
+  EXPECT_EQ(said(loop_.finish(control_->rebuild(99, false))), "unknown_sale");
+  EXPECT_EQ(said(loop_.finish(control_->audit(99))), "unknown_sale");
+}
+
+TEST_F(OperatorsTest, ForceRaisesAFenceThatTheLogDoesNotCarry) {
+  const auto sale = add_sale(SaleState::open);
+  round();
+  queue_.raise_in = nullptr;
+  inventory_.lane({sale.id, 0}).ready = false;
+  round();
+  EXPECT_NE(problem_of("sales"), "");
+  ASSERT_TRUE(loop_.finish(control_->rebuild(sale.id, false)));
+  round();
+  EXPECT_NE(problem_of("sales"), "");
+  ASSERT_TRUE(loop_.finish(control_->rebuild(sale.id, true)));
+  round();
+  EXPECT_EQ(problem_of("sales"), "");
+  EXPECT_TRUE(inventory_.lane({sale.id, 0}).ready);
+}
+
+TEST_F(OperatorsTest, TheShopPaysAndCancelsOrders) {
+  pay_within_ = Millis{10'000};
+  const auto sale = add_sale(SaleState::open);
+  round();
+  const auto paid = confirm({sale.id, 0}, 1);
+  const auto cancelled = confirm({sale.id, 0}, 2);
+  for (int again = 0; again < 2; ++again) {
+    const auto pay = move(sale.id, paid, 1, Move::pay);
+    ASSERT_EQ(said(pay), "ok");
+    EXPECT_EQ(pay->status, OrderStatus::paid);
+    const auto cancel = move(sale.id, cancelled, 2, Move::cancel);
+    ASSERT_EQ(said(cancel), "ok");
+    EXPECT_EQ(cancel->status, OrderStatus::cancelled);
+  }
+  EXPECT_EQ(orders_.lanes.at({sale.id, 0}).stock, 99);
+  EXPECT_EQ(inventory_.lane({sale.id, 0}).stock, 98);
+  round();
+  EXPECT_EQ(inventory_.lane({sale.id, 0}).stock, 99) << "relayed";
+}
+
+TEST_F(OperatorsTest, AMoveThatIsNotAllowedIsRefusedWithTheReason) {
+  pay_within_ = Millis{10'000};
+  const auto sale = add_sale(SaleState::open);
+  round();
+  const auto order = confirm({sale.id, 0}, 1);
+  EXPECT_EQ(said(move(99, order, 1, Move::pay)), "unknown_sale");
+  EXPECT_EQ(said(move(sale.id, order, 2, Move::pay)), "unknown_order");
+  EXPECT_EQ(said(move(sale.id, order, 1, Move::expire)), "order_final");
+  ASSERT_EQ(said(move(sale.id, order, 1, Move::pay)), "ok");
+  const auto late = move(sale.id, order, 1, Move::cancel);
+  EXPECT_EQ(said(late), "order_final");
+  EXPECT_NE(late.error().detail.find("paid"), std::string::npos);
+  EXPECT_EQ(status_of(order), OrderStatus::paid);
+}
+
+TEST_F(OperatorsTest, OrdersOfASaleThatNeedsNoPaymentAreFinal) {
+  const auto sale = add_sale(SaleState::open);
+  round();
+  const auto order = confirm({sale.id, 0}, 1);
+  EXPECT_EQ(said(move(sale.id, order, 1, Move::cancel)), "order_final");
+  EXPECT_EQ(moves_.on_move.calls(), 0U);
+}
+
+TEST_F(OperatorsTest, AMoveWithoutAnAnswerMayHaveBeenDone) {
+  pay_within_ = Millis{10'000};
+  const auto sale = add_sale(SaleState::open);
+  round();
+  const auto order = confirm({sale.id, 0}, 1);
+  moves_.on_move.fail(Errc::unknown, true);
+  EXPECT_EQ(said(move(sale.id, order, 1, Move::pay)), "outcome_unknown");
+  EXPECT_EQ(said(move(sale.id, order, 1, Move::pay)), "ok") << "it finds itself done";
+  moves_.on_move.fail(Errc::unavailable);
+  EXPECT_EQ(said(move(sale.id, order, 1, Move::pay)), "busy");
+}
+
+TEST_F(OperatorsTest, ACancelledOrdersUnitIsRelayedSoon) {
+  pay_within_ = Millis{10'000};
+  const auto sale = add_sale(SaleState::open);
+  const auto running = loop_.start(control_->run());
+  loop_.turn();
+  const auto order = confirm({sale.id, 0}, 1);
+  ASSERT_EQ(said(move(sale.id, order, 1, Move::cancel)), "ok");
+  clock_.advance(settings_.busy_tick);
+  loop_.turn();
+  EXPECT_EQ(inventory_.lane({sale.id, 0}).stock, 100) << "long before the next tick";
+  control_->stop();
+  clock_.advance(settings_.tick);
+  loop_.turn();
+  EXPECT_TRUE(running.done());
+}
+
+}  // namespace
+}  // namespace sluice
