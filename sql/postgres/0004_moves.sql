@@ -4,6 +4,10 @@ ALTER TABLE sales
   ADD COLUMN pay_within_ms bigint NOT NULL DEFAULT 0
     CHECK (pay_within_ms = 0 OR pay_within_ms BETWEEN 1000 AND 604800000);
 
+-- Units that ever came back to the stock.
+ALTER TABLE product_stock
+  ADD COLUMN returned bigint NOT NULL DEFAULT 0 CHECK (returned >= 0);
+
 ALTER TABLE orders ADD COLUMN pay_by timestamptz;
 
 -- For expiry; a sale that asks for no payment never pays for it.
@@ -44,6 +48,49 @@ LANGUAGE sql STABLE AS $$
    WHERE m.epoch BETWEEN k.fence_epoch AND 65535
      AND m.quantity BETWEEN 1 AND s.limit_per_order
      AND octet_length(m.user_id) BETWEEN 1 AND 64
+$$;
+
+-- Sells the new orders of one lane in their order while each fits, and rejects the others. One
+-- rejected under the fence's epoch was granted by a projection that is wrong, unless the store
+-- itself sells: it grants what may not be there.
+CREATE OR REPLACE FUNCTION sluice_sell_what_fits(
+  full_sale bigint, full_lane integer,
+  new_orders uuid[], new_sales bigint[], new_lanes integer[], new_quantities integer[])
+RETURNS void LANGUAGE plpgsql
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+DECLARE
+  available bigint;
+  remaining bigint;
+  candidate record;
+  excess uuid[] := '{}';
+BEGIN
+  SELECT k.stock INTO STRICT available
+    FROM product_stock k WHERE k.sale_id = full_sale AND k.lane = full_lane;
+  remaining := available;
+  FOR candidate IN
+    SELECT n.order_id, n.quantity
+      FROM unnest(new_orders, new_sales, new_lanes, new_quantities) WITH ORDINALITY
+             AS n (order_id, sale_id, lane, quantity, place)
+     WHERE n.sale_id = full_sale AND n.lane = full_lane
+     ORDER BY n.place
+  LOOP
+    IF candidate.quantity <= remaining THEN
+      remaining := remaining - candidate.quantity;
+    ELSE
+      excess := excess || candidate.order_id;
+    END IF;
+  END LOOP;
+  WITH refused AS (
+    UPDATE orders o SET status = 'rejected', reason = 'stock', pay_by = NULL
+      FROM unnest(excess) AS e (order_id) WHERE o.order_id = e.order_id
+    RETURNING o.epoch)
+  UPDATE product_stock k
+     SET stock = remaining,
+         suspect_epoch = CASE WHEN k.store_epoch <> k.fence_epoch
+                               AND k.fence_epoch IN (SELECT r.epoch FROM refused r)
+                              THEN k.fence_epoch ELSE k.suspect_epoch END
+   WHERE k.sale_id = full_sale AND k.lane = full_lane AND k.stock = available;
+END
 $$;
 
 -- One row per message, in order. `range_topic` null: no offset moves. The fences are raised behind
@@ -183,7 +230,8 @@ BEGIN
        AND (wish.target <> 'expired' OR o.pay_by <= clock_timestamp())
     RETURNING o.order_id, o.sale_id, o.lane, o.quantity, o.user_id INTO moved;
     CONTINUE WHEN NOT FOUND OR wish.target = 'paid';
-    UPDATE product_stock k SET stock = k.stock + moved.quantity
+    UPDATE product_stock k
+       SET stock = k.stock + moved.quantity, returned = k.returned + moved.quantity
      WHERE k.sale_id = moved.sale_id AND k.lane = moved.lane;
     INSERT INTO outbox (order_id, sale_id, lane, quantity, user_id)
     VALUES (moved.order_id, moved.sale_id, moved.lane, moved.quantity, moved.user_id);

@@ -3,6 +3,9 @@
 ALTER TABLE sales ADD COLUMN pay_within_ms INTEGER NOT NULL DEFAULT 0
   CHECK (pay_within_ms = 0 OR pay_within_ms BETWEEN 1000 AND 604800000);
 
+-- Units that ever came back to the stock.
+ALTER TABLE product_stock ADD COLUMN returned INTEGER NOT NULL DEFAULT 0 CHECK (returned >= 0);
+
 ALTER TABLE orders ADD COLUMN pay_by_ms INTEGER;
 
 -- For expiry; a sale that asks for no payment never pays for it.

@@ -5,7 +5,7 @@ import asyncio
 import random
 import time
 
-from .crowd import Crowd, Plan, longest_silence
+from .crowd import Crowd, Plan, half_to_be_paid, longest_silence
 from .faults import Faults, calm, schedule
 from .nodes import Nodes
 from .report import Report
@@ -19,13 +19,15 @@ MANY_ORDERS = 100_000
 LONG_GAP_S = 5
 
 
-def plans(rate_per_s, seconds):
-    """Sales that sell out early, late and never; in one lane and in several."""
+def plans(rate_per_s, seconds, chance):
+    """Sales that sell out early, late and never; in one lane and in several; orders of half of them
+    must be paid."""
     expected = rate_per_s * seconds
-    return [Plan(stock=int(expected * 0.1), share=1, sells_out=True),
+    some = [Plan(stock=int(expected * 0.1), share=1, sells_out=True),
             Plan(stock=int(expected * 0.3), lanes=4, limit=3, share=1, sells_out=True),
             Plan(stock=1_000_000, limit=3, share=1),
             Plan(stock=1_000_000, lanes=2, limit=2, share=1)]
+    return half_to_be_paid(some, chance)
 
 
 async def _load(crowd, faults, alone, planned, snapshot):
@@ -69,8 +71,8 @@ async def _round(number, services, nodes, report, choices):
     count = min(FAULTS_A_ROUND, choices.count - number * FAULTS_A_ROUND)
     alone = calm(seed)[:count]
     planned = schedule(seed, count - len(alone), choices.spacing_s)
-    crowd = Crowd(list(nodes), plans(choices.rate, count * choices.spacing_s), seed, f"r{number}",
-                  rate_per_s=choices.rate)
+    crowd = Crowd(list(nodes), plans(choices.rate, count * choices.spacing_s, chance), seed,
+                  f"r{number}", rate_per_s=choices.rate)
     current = Round(f"round {number}", services, nodes, crowd, report)
     await asyncio.to_thread(current.open_sales)
     targets = {"redis": services.redis, "kafka": services.kafka, "postgres": services.postgres,

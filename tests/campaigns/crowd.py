@@ -12,6 +12,11 @@ from .ledger import Ledger, answer_of, promised
 
 FINAL = ("confirmed", "paid", "rejected", "cancelled", "expired")
 HABITS = ("plain", "double", "forgetful", "returning", "careless")
+# What becomes of an order that must be paid.
+ENDINGS = ("pays", "leaves", "cancels", "cancels twice", "pays and cancels",
+           "cancels and buys again")
+PAY_WITHIN_MS = (3_000, 60_000)  # the one passes within a round, the other does not
+GIVES_UP = 0.3                   # of those who hear that units may come back, each time
 
 
 @dataclass
@@ -23,14 +28,28 @@ class Plan:
     limit: int = 1
     sells_out: bool = False
     share: float = 1.0  # of the crowd
+    pay_within_ms: int = 0  # 0: orders are final once confirmed
     sale: int = 0
+
+    def terms(self):
+        """As the admin API takes them."""
+        terms = {"stock": self.stock, "lanes": self.lanes, "limit_per_order": self.limit}
+        return {**terms, "pay_within_ms": self.pay_within_ms} if self.pay_within_ms else terms
+
+
+def half_to_be_paid(plans, chance):
+    """Makes the orders of half of the sales ones that must be paid, soon or later in turn."""
+    within = chance.sample(PAY_WITHIN_MS, len(PAY_WITHIN_MS))
+    for turn, plan in enumerate(chance.sample(plans, len(plans) // 2)):
+        plan.pay_within_ms = within[turn % len(within)]
+    return plans
 
 
 @dataclass
 class Crowd:
     """Steady load of new buyers on some sales, through all nodes."""
 
-    nodes: list            # with .name, .port and .token(user)
+    nodes: list            # with .name, .port, .admin_port and .admin_key
     plans: list
     seed: int
     name: str              # of the round: users are named after it
@@ -44,6 +63,7 @@ class Crowd:
     def __post_init__(self):
         self.random = random.Random(self.seed)
         self.clients = [Client(node.port) for node in self.nodes]
+        self.shops = [Client(node.admin_port) for node in self.nodes]
         self.clock_offset = time.time() - time.monotonic()
         now = int(time.time())
         # Signing costs more than asking; the servers check `sub` and nothing else that differs.
@@ -89,7 +109,7 @@ class Crowd:
         if habit == "double":
             await asyncio.gather(*(self.buy_at(client, plan.sale, user, token, quantity)
                                    for client in range(len(self.clients))))
-        bought = await self._buy_until_definite(chance, plan.sale, user, token, quantity)
+        bought = await self._buy_until_definite(chance, plan, user, token, quantity)
         if habit == "careless" or not bought:
             return
         if habit == "forgetful":
@@ -100,23 +120,59 @@ class Crowd:
             await self.buy_at(chance.randrange(len(self.clients)), plan.sale, user, token,
                                quantity)
             await self._ask(chance, "mine", plan.sale, user, token)
+        if plan.pay_within_ms:
+            await asyncio.sleep(chance.uniform(0, 0.5))
+            await self._end(chance, plan, user, token, bought)
 
-    async def _buy_until_definite(self, chance, sale, user, token, quantity):
+    async def _buy_until_definite(self, chance, plan, user, token, quantity):
         """The order id; None when told that nothing is left, or out of patience."""
         until = time.monotonic() + self.patience_s
         while time.monotonic() < until:
             at = chance.randrange(len(self.clients))
-            answer = await self.buy_at(at, sale, user, token, quantity)
+            answer = await self.buy_at(at, plan.sale, user, token, quantity)
             if answer.status in (200, 201, 202):
                 return answer.order
             if answer.status == 409:
                 if answer.code == "sold_out":
                     return None
                 quantity = 1
-            if answer.code == "sold_out_for_now" and self.stopped:
-                return None
+            if answer.code == "sold_out_for_now":
+                # Where units come back for long, a crowd of the patient would only grow.
+                if self.stopped or (plan.pay_within_ms and chance.random() < GIVES_UP):
+                    return None
             await asyncio.sleep(chance.uniform(0.05, 0.5))
         return None
+
+    async def _end(self, chance, plan, user, token, order):
+        """Pays, cancels, both or nothing, and looks what became of it."""
+        sale, ending = plan.sale, chance.choice(ENDINGS)
+        nodes = range(len(self.clients))
+        if ending == "leaves":
+            return
+        if ending == "pays and cancels":
+            moves = chance.sample(("pay", "cancel"), 2)
+            await asyncio.gather(*(self.move_at(at % len(nodes), move, sale, user, token, order)
+                                   for at, move in enumerate(moves)))
+        elif ending == "cancels twice":
+            await asyncio.gather(*(self.move_at(at, "cancel", sale, user, token, order)
+                                   for at in nodes))
+        ask = "pay" if ending.startswith("pays") else "cancel"
+        await self._move_until_definite(chance, ask, sale, user, token, order)
+        if ending == "cancels and buys again":
+            again = await self._buy_until_definite(chance, plan, user, token, 1)
+            if again and again != order and chance.random() < 0.5:
+                await self._move_until_definite(chance, "pay", sale, user, token, again)
+        await self._ask(chance, "find", sale, user, token, order)
+        await self._ask(chance, "mine", sale, user, token)
+
+    async def _move_until_definite(self, chance, ask, sale, user, token, order, patience_s=5):
+        until = time.monotonic() + patience_s
+        while time.monotonic() < until:
+            at = chance.randrange(len(self.clients))
+            answer = await self.move_at(at, ask, sale, user, token, order)
+            if answer.status == 200 or answer.code == "order_final":
+                return
+            await asyncio.sleep(chance.uniform(0.1, 0.5))
 
     async def _follow(self, chance, sale, user, token, order):
         """Looks until the order is decided, three times at most."""
@@ -141,6 +197,19 @@ class Crowd:
                                            patience_s=wait_ms / 1000)
         return self._note(sale, user, answer_of(reply, ask, self.nodes[at].name, sent,
                                                 time.monotonic(), order))
+
+    async def move_at(self, at, ask, sale, user, token, order):
+        """`pay`: the shop's payment service says so; `cancel`: its owner does."""
+        node = self.nodes[at]
+        path = f"sales/{sale}/orders/{order}/{ask}"
+        sent = time.monotonic()
+        if ask == "pay":
+            reply = await self.shops[at].ask("POST", f"/admin/{path}", node.admin_key,
+                                             {"user": user})
+        else:
+            reply = await self.clients[at].ask("POST", f"/v1/{path}", token)
+        return self._note(sale, user, answer_of(reply, ask, node.name, sent, time.monotonic(),
+                                                order))
 
     def _note(self, sale, user, answer):
         self.ledger.note(sale, user, answer)
@@ -167,6 +236,17 @@ class Crowd:
         if answer.status not in (200, 201, 202):
             await asyncio.sleep(0.2)
 
+    async def pay_all(self, sale, orders):
+        """The shop says of each (user, order) once that it is paid."""
+        gate = asyncio.Semaphore(16)
+
+        async def pay(user, order):
+            async with gate:
+                at = self.random.randrange(len(self.shops))
+                await self.move_at(at, "pay", sale, user, "", order)
+
+        await asyncio.gather(*(pay(user, order) for user, order in orders))
+
     async def outcomes(self, sale, patience_s=60):
         """promised order -> (status, reason), as one node or the other says now. An order that is
         not decided in time keeps the last that was said."""
@@ -191,7 +271,7 @@ class Crowd:
                 await asyncio.sleep(0.2)
 
     def close(self):
-        for client in self.clients:
+        for client in self.clients + self.shops:
             client.close()
 
 

@@ -240,8 +240,7 @@ async def _round(number, node, disk, report, choices, kills, last):
              Plan(stock=int(choices.rate * kills * 0.05) + 10, lanes=2, sells_out=True)]
     crowd = Crowd([node], plans, seed, f"disk{number}", rate_per_s=choices.rate, buyers_max=200)
     for plan in plans:
-        plan.sale = await asyncio.to_thread(node.open_sale, stock=plan.stock, lanes=plan.lanes,
-                                            limit_per_order=plan.limit)
+        plan.sale = await asyncio.to_thread(node.open_sale, **plan.terms())
     running = asyncio.create_task(crowd.run())
     try:
         starts = await _kill_often(node, disk, crowd, kills, chance, report)

@@ -5,12 +5,20 @@ Each check yields a sentence of evidence for each breach.
 
 from collections import Counter
 from dataclasses import dataclass
+from itertools import combinations
 
 from .ledger import Ledger, epoch_of, lane_in, lane_of, made_at_ms, promised
 from .snapshot import LIVE, Snapshot
 
 REASONS = {"stock", "duplicate", "fenced"}
-RANK = {"queued": 0, "confirmed": 1, "rejected": 1, "paid": 2, "cancelled": 3, "expired": 3}
+OVER = ("cancelled", "expired")
+# What may be seen of an order after each of its states.
+MAY_FOLLOW = {"queued": {"queued", "confirmed", "rejected", "paid", *OVER},
+              "confirmed": {"confirmed", "paid", *OVER},
+              **{last: {last} for last in ("rejected", "paid", *OVER)}}
+MOVED = {"pay": "paid", "cancel": "cancelled"}
+FRESH_S = 1.5  # a node repeats "sold out" for less without asking the lane
+SKEW_MS = 20  # between the clock of the campaign and that of Postgres, on one host
 # What a buyer may be told while services die. 401, 404, 405, 422, 500, … are mistakes.
 ALLOWED = {0, 200, 201, 202, 409, 429, 503}
 
@@ -24,6 +32,7 @@ class Case:
     outcomes: dict     # promised order -> (status, reason) as the server said at rest
     sells_out: bool    # buyers asked until the end
     clock_offset: float = 0.0  # seconds since 1970 at second 0 of the ledger's clock
+    pay_within_ms: int = 0     # 0: orders are final once confirmed
 
     def __post_init__(self):
         self.answers = self.ledger.of_sale(self.snapshot.sale)
@@ -33,6 +42,19 @@ class Case:
 
     def lane_of(self, user):
         return lane_of(user, len(self.snapshot.lanes))
+
+    def unix_ms(self, when):
+        return (when + self.clock_offset) * 1000
+
+    def over_by(self, user, order, when):
+        """Whether an order that ended may have done so by then."""
+        row = self.rows.get(order)
+        if row is None or row.status not in OVER:
+            return False
+        if row.status == "expired":
+            return row.pay_by_ms is None or row.pay_by_ms <= self.unix_ms(when) + SKEW_MS
+        return any((one.ask, one.order) == ("cancel", order) and one.sent <= when
+                   for one in self.answers.get(user, ()))
 
 
 # --- the truth ----------------------------------------------------------------------------------
@@ -68,6 +90,34 @@ def right_rows(case):
             yield f"{row.order} has lane {row.lane} and epoch {row.epoch}"
         if row.lane != case.lane_of(row.user):
             yield f"{row.user} has an order in lane {row.lane}"
+
+
+def moved_rightly(case):
+    """Orders are paid and cancelled on demand, expire in time, and only where they must be paid."""
+    asked = {(one.ask, one.order) for answers in case.answers.values() for one in answers}
+    for row in case.snapshot.orders:
+        if (row.pay_by_ms is None) != (not case.pay_within_ms or row.status == "rejected"):
+            yield f"{row.order} is {row.status}, to be paid by {row.pay_by_ms}"
+        elif row.pay_by_ms and row.pay_by_ms < made_at_ms(row.order) + case.pay_within_ms - SKEW_MS:
+            yield f"{row.order} had to be paid by {row.pay_by_ms} already"
+        if row.status in ("paid", *OVER) and not case.pay_within_ms:
+            yield f"{row.order} is {row.status} in a sale without payment"
+        for ask, status in MOVED.items():
+            if row.status == status and (ask, row.order) not in asked:
+                yield f"{row.order} is {status}, and nobody asked for it"
+    for user, answers in case.answers.items():
+        for answer in answers:
+            row = case.rows.get(answer.order)
+            if answer.state != "expired" or row is None or row.pay_by_ms is None:
+                continue
+            if case.unix_ms(answer.done) + SKEW_MS < row.pay_by_ms:
+                yield f"{answer.order} of {user} expired before {row.pay_by_ms}"
+
+
+def returned(case):
+    """5. At rest Redis was told of every unit that came back."""
+    for order in case.snapshot.outbox:
+        yield f"{order} is still in the outbox, its row is {case.rows.get(order)}"
 
 
 # --- the projection, at rest ----------------------------------------------------------------------
@@ -107,13 +157,14 @@ def winners(case):
 
 
 def one_outcome(case):
-    """4. Every acknowledged order is confirmed, or rejected with a reason, and so is its row."""
+    """4. Every acknowledged order is confirmed or what follows, or rejected with a reason, and so
+    is its row."""
     for order, (user, first) in case.promised.items():
         status, reason = case.outcomes.get(order, ("unknown", ""))
         row = case.rows.get(order)
-        if status == "confirmed":
-            if row is None or (row.user, row.status) != (user, "confirmed"):
-                yield f"{order} of {user} is said to be confirmed, its row is {row}"
+        if status in (*LIVE, *OVER):
+            if row is None or (row.user, row.status) != (user, status):
+                yield f"{order} of {user} is said to be {status}, its row is {row}"
         elif status != "rejected" or reason not in REASONS:
             yield f"{order} of {user}, answered {first.status}: {status} {reason}, its row is {row}"
         elif row is not None and (row.status, row.reason) != (status, reason):
@@ -121,14 +172,36 @@ def one_outcome(case):
 
 
 def confirmed_stays(case):
-    """Who was told `confirmed`, by 201 or later, has the order."""
+    """Who was told `confirmed`, by 201 or later, or `paid`, has the order; unless it had to be paid
+    and ended unpaid."""
     for user, answers in case.answers.items():
         for answer in answers:
             if answer.state not in LIVE:
                 continue
             row = case.rows.get(answer.order)
-            if row is None or row.user != user or row.status not in LIVE:
+            kept = (answer.state, "paid", *(OVER if answer.state != "paid" else ()))
+            if row is None or row.user != user or row.status not in kept:
                 yield f"{user} was told {answer.order} is {answer.state}, its row is {row}"
+
+
+def over_stays(case):
+    """An order that was called cancelled or expired is that, and never lives again."""
+    for user, answers in case.answers.items():
+        for answer in answers:
+            row = case.rows.get(answer.order)
+            if answer.state in OVER and (row is None or row.status != answer.state):
+                yield f"{user} was told {answer.order} is {answer.state}, its row is {row}"
+
+
+def refused_rightly(case):
+    """A payment or a cancellation is refused for good only when the order ended otherwise."""
+    for user, answers in case.answers.items():
+        for answer in answers:
+            if answer.code != "order_final" or not case.pay_within_ms:
+                continue
+            row = case.rows.get(answer.order)
+            if row is not None and row.status in ("confirmed", MOVED[answer.ask]):
+                yield f"{user} could not {answer.ask} {answer.order} for good, its row is {row}"
 
 
 def never_regressed(case):
@@ -149,57 +222,72 @@ def _regressions(user, order, seen):
     at = 0
     for later in sorted(seen, key=lambda answer: answer.sent):
         while at < len(finished) and finished[at].done <= later.sent:
-            if best is None or RANK[finished[at].state] > RANK[best.state]:
+            if best is None or finished[at].state in MAY_FOLLOW[best.state]:
                 best = finished[at]
             at += 1
-        if best is None:
-            continue
-        changed = RANK[later.state] == RANK[best.state] and later.state != best.state
-        if RANK[later.state] < RANK[best.state] or changed:
+        if best is not None and later.state not in MAY_FOLLOW[best.state]:
             yield f"{order} of {user} went from {best.state} to {later.state} (node {later.node})"
 
 
 def never_denied(case):
-    """6. An acknowledged order never answers 404, nor does a confirmed one's `mine`."""
+    """6. An acknowledged order never answers 404, nor does `mine` while one is confirmed. A
+    payment may, until then."""
     for user, answers in case.answers.items():
         first = promised(answers)
-        known = min((a.done for a in answers if a.state in LIVE), default=float("inf"))
+        live = [answer for answer in answers if answer.state in LIVE]
         for answer in answers:
             if answer.status != 404:
                 continue
-            if answer.ask == "find" and answer.order in first:
+            known = {one.order for one in live if one.done <= answer.sent}
+            denied = known if answer.ask == "pay" else first
+            if answer.ask != "mine" and answer.order in denied:
                 yield f"{answer.order} of {user} answered 404 {answer.code} (node {answer.node})"
-            elif answer.ask == "mine" and answer.sent >= known:
+            elif answer.ask == "mine" and not all(case.over_by(user, order, answer.done)
+                                                  for order in known):
                 yield f"{user} has a confirmed order, and mine answered 404 (node {answer.node})"
 
 
-def one_id(case):
-    """A user has one order: a second id is given only after the first was rejected."""
+def holders_are_known(case):
+    """Who was told of a confirmed order does not hear for long that all is sold while it lives."""
     for user, answers in case.answers.items():
-        orders = promised(answers)
-        good = [order for order in orders
-                if case.outcomes.get(order, ("",))[0] not in ("rejected",)]
-        if len(good) > 1:
-            yield f"{user} was promised {', '.join(good)}"
+        live = [answer for answer in answers if answer.state in LIVE]
+        for answer in answers:
+            if answer.code not in ("sold_out", "sold_out_for_now"):
+                continue
+            for order in {one.order for one in live if one.done + FRESH_S <= answer.sent}:
+                if not case.over_by(user, order, answer.done):
+                    yield f"{user} has {order}, and was told {answer.code} (node {answer.node})"
+
+
+def one_id(case):
+    """A user has one order: a second id is given only after the first was rejected or is over."""
+    for user, answers in case.answers.items():
+        good = {order: first.done for order, first in promised(answers).items()
+                if case.outcomes.get(order, ("",))[0] != "rejected"}
+        for one, other in combinations(good, 2):
+            if not (case.over_by(user, one, good[other]) or case.over_by(user, other, good[one])):
+                yield f"{user} was promised {one} and {other}"
 
 
 def definite(case):
     """Nobody was told anything that the protocol does not know."""
     for user, answers in case.answers.items():
         for answer in answers:
-            mine = answer.ask == "mine" and answer.status == 404
-            known = answer.ask == "find" and answer.status == 404  # never_denied looks at these
-            if answer.status not in ALLOWED and not mine and not known:
+            looked_at = answer.ask != "buy" and answer.status == 404  # by never_denied
+            if answer.status not in ALLOWED and not looked_at:
                 yield f"{user} was answered {answer.status} {answer.code} (node {answer.node})"
 
 
 def final_is_final(case):
-    """7. After a final `sold_out` nothing of that lane is sold any more, nor left."""
+    """7. After a final `sold_out` nothing of that lane is sold any more, nor left. Where orders
+    must be paid, nobody hears it."""
     said = {}
     for user, answers in case.answers.items():
         times = [a.done for a in answers if (a.ask, a.code) == ("buy", "sold_out")]
         if times:
             lane = case.lane_of(user)
+            if case.pay_within_ms:
+                yield f"{user} was told a final sold_out, and orders of the sale must be paid"
             said[lane] = min(said.get(lane, float("inf")), min(times))
     stock = {lane.lane: lane.stock for lane in case.snapshot.lanes}
     for lane, when in said.items():
@@ -214,9 +302,12 @@ def final_is_final(case):
 
 
 def everything_sold(case):
-    """8. With buyers still asking, everything is sold."""
+    """8. With buyers still asking, everything is sold, and paid where it must be."""
     if not case.sells_out:
         return
+    unpaid = sum(row.status == "confirmed" for row in case.snapshot.orders)
+    if case.pay_within_ms and unpaid:
+        yield f"{unpaid} orders are unpaid"
     for lane in case.snapshot.lanes:
         if lane.stock:
             yield f"lane {lane.lane}: {lane.stock} units left although buyers asked on"
@@ -286,16 +377,17 @@ def audit(shown, snapshot):
     for row in snapshot.lanes:
         lane, live = lanes[row.lane], [one for one in snapshot.live() if one.lane == row.lane]
         said = (lane["initial"], lane["stock"], lane["live_orders"], lane["live_units"],
-                lane["fence_epoch"], lane["conserved"], lane["drift"])
-        right = (row.initial, row.stock, len(live), sum(one.quantity for one in live), row.fence,
-                 True, 0)
+                lane["returning"], lane["fence_epoch"], lane["conserved"], lane["drift"])
+        right = (row.initial, row.stock, len(live), sum(one.quantity for one in live), 0,
+                 row.fence, True, 0)
         if said != right:
             yield f"lane {row.lane}: the audit says {said}, the stores {right}"
 
 
-CHECKS = (conservation, once_per_user, right_rows, projection, winners, one_outcome,
-          confirmed_stays, never_regressed, never_denied, one_id, definite, final_is_final,
-          everything_sold, logged_is_kept, acknowledged_is_logged)
+CHECKS = (conservation, once_per_user, right_rows, moved_rightly, returned, projection, winners,
+          one_outcome, confirmed_stays, over_stays, refused_rightly, never_regressed,
+          never_denied, holders_are_known, one_id, definite, final_is_final, everything_sold,
+          logged_is_kept, acknowledged_is_logged)
 
 
 def check(case, leave_out=()):

@@ -14,7 +14,7 @@ class Answer(NamedTuple):
     sent: float
     done: float
     node: str
-    ask: str          # buy, find, mine
+    ask: str          # buy, find, mine, pay (by the shop), cancel (by the owner)
     status: int       # 0: no answer
     code: str = ""    # of a refusal; lost or not_sent without an answer
     order: str = ""   # in the answer, or asked about
@@ -51,10 +51,13 @@ def promised(answers):
 
 
 def answer_of(reply, ask, node, sent, done, order="", quantity=0):
-    """What a client's reply means."""
+    """What a client's reply means. `order_undecided` says that the order is queued."""
     body = reply.body
-    return Answer(sent, done, node, ask, reply.status, body.get("code", ""),
-                  body.get("order_id", order), body.get("status", "") if reply.status < 300 else "",
+    code = body.get("code", "")
+    state = body.get("status", "") if reply.status < 300 else ""
+    if code == "order_undecided":
+        state = "queued"
+    return Answer(sent, done, node, ask, reply.status, code, body.get("order_id", order), state,
                   body.get("reason", ""), body.get("quantity", quantity),
                   body.get("backlogged", False))
 

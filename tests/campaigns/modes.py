@@ -6,7 +6,7 @@ import time
 
 from .admin import Operator, has_modes, wait_for_mode
 from .burst import burst
-from .crowd import Crowd, Plan
+from .crowd import Crowd, Plan, half_to_be_paid
 from .nodes import Nodes
 from .report import Report
 from .rounds import Round, count_requests
@@ -116,6 +116,7 @@ async def _round(number, services, nodes, report, measured, choices, causes):
     expected = choices.rate * len(causes) * (seconds + 4)
     plans = [Plan(stock=int(expected * 0.2), lanes=2, limit=2, sells_out=True),
              Plan(stock=1_000_000, limit=3, lanes=2)]
+    half_to_be_paid(plans, random.Random(f"plans {seed}"))
     crowd = Crowd(list(nodes), plans, seed, f"m{number}", rate_per_s=choices.rate)
     current = Round(f"round {number}", services, nodes, crowd, report)
     await asyncio.to_thread(current.open_sales)

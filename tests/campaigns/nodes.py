@@ -24,9 +24,9 @@ class Node(Sluice):
 
     def __init__(self, name, folder, environment):
         self.name = name
-        self.port, admin_port = free_ports(2)
+        self.port, self.admin_port = free_ports(2)
         folder.mkdir(parents=True, exist_ok=True)
-        ports = free_settings(http_port=self.port, admin_port=admin_port)
+        ports = free_settings(http_port=self.port, admin_port=self.admin_port)
         super().__init__(folder, {**environment, **ports}, binary=binary())
 
     def start(self, wait_ready=False, **extra):

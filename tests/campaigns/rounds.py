@@ -13,6 +13,7 @@ from .admin import Missing, Operator
 from .invariants import Case, audit, broken_promises, check
 
 REST_TIMEOUT_S = 90
+SHORT_MS = 10_000  # orders that must be paid sooner are left to expire
 UNAVAILABLE = (psycopg.Error, redis.RedisError, OSError)
 
 
@@ -34,8 +35,7 @@ class Round:
     def open_sales(self):
         """Every node knows them, and every lane is ready, when this returns."""
         for plan in self.plans:
-            plan.sale = self.nodes[0].open_sale(stock=plan.stock, lanes=plan.lanes,
-                                                limit_per_order=plan.limit)
+            plan.sale = self.nodes[0].open_sale(**plan.terms())
         for plan in self.plans:
             assert self.nodes.wait_known(plan.sale), f"sale {plan.sale} is not known everywhere"
         until = time.monotonic() + 30
@@ -66,12 +66,12 @@ class Round:
     async def finish(self):
         """Sells out what is to be sold out, waits for rest, and checks. True when all held."""
         began = time.monotonic()
-        rested = await asyncio.to_thread(self.wait_for_rest)
+        rested = await self.come_to_rest()
         self.report.longest("longest way to rest, s", time.monotonic() - began)
         for plan in self.plans:
             if plan.sells_out:
-                await self.crowd.sell_out(plan, lambda sale=plan.sale: self._left(sale))
-        rested = rested and await asyncio.to_thread(self.wait_for_rest)
+                await self.crowd.sell_out(plan, lambda plan=plan: self._left(plan))
+        rested = rested and await self.come_to_rest()
         if not rested:
             self.report.breach("rest", [f"not within {REST_TIMEOUT_S} s: {self._unrest()}"],
                                f"{self.name}: ")
@@ -82,20 +82,47 @@ class Round:
         self.report.longest("longest end of a round, s", time.monotonic() - began)
         return held
 
-    async def _left(self, sale):
-        """Units that nobody holds or has; unknown counts as some."""
+    async def _left(self, plan):
+        """Units that nobody has for good; unknown counts as some."""
+        url = self.services.postgres_url
         try:
-            stock = await asyncio.to_thread(snapshot.read_stock, self.services.postgres_url, sale)
-            return sum(stock.values())
+            unpaid = await self._pay_unpaid(plan)
+            stock = await asyncio.to_thread(snapshot.read_stock, url, plan.sale)
+            return sum(stock.values()) + unpaid
         except psycopg.Error:
             return 1
 
+    async def _pay_unpaid(self, plan):
+        """How many orders of the sale nobody had paid until now."""
+        if not plan.pay_within_ms:
+            return 0
+        unpaid = await asyncio.to_thread(snapshot.read_unpaid, self.services.postgres_url,
+                                         plan.sale)
+        await self.crowd.pay_all(plan.sale, unpaid)
+        return len(unpaid)
+
     def wait_for_rest(self):
+        """Waits until nothing is under way; False when that is not within the time."""
         until = time.monotonic() + REST_TIMEOUT_S
         while time.monotonic() < until:
             if not self._unrest():
                 return True
             time.sleep(0.1)
+        return False
+
+    async def come_to_rest(self):
+        """The same, and orders expire meanwhile, or are paid where that would take long."""
+        until = time.monotonic() + REST_TIMEOUT_S
+        while time.monotonic() < until:
+            if not await asyncio.to_thread(self._unrest):
+                return True
+            for plan in self.plans:
+                if plan.pay_within_ms > SHORT_MS:
+                    try:
+                        await self._pay_unpaid(plan)
+                    except psycopg.Error:
+                        break
+            await asyncio.sleep(0.1)
         return False
 
     def _unrest(self):
@@ -105,7 +132,12 @@ class Round:
                 return f"node {node.name} is not ready"
         try:
             for plan in self.plans:
-                lanes, _ = snapshot.read_truth(self.services.postgres_url, plan.sale)
+                lanes, orders, outbox = snapshot.read_store(self.services.postgres_url, plan.sale)
+                unpaid = sum(row.status == "confirmed" for row in orders)
+                if plan.pay_within_ms and unpaid:
+                    return f"sale {plan.sale} has {unpaid} unpaid orders"
+                if outbox:
+                    return f"sale {plan.sale} has {len(outbox)} orders in the outbox"
                 for row in lanes:
                     seen = snapshot.read_projected(self.services.redis.client, plan.sale, row.lane)
                     if not seen.ready or seen.epoch != row.fence:
@@ -119,7 +151,8 @@ class Round:
     async def _check_sale(self, plan, log):
         outcomes = await self.crowd.outcomes(plan.sale)
         taken = await asyncio.to_thread(snapshot.read, self.services, plan.sale, log)
-        case = Case(taken, self.crowd.ledger, outcomes, plan.sells_out, self.crowd.clock_offset)
+        case = Case(taken, self.crowd.ledger, outcomes, plan.sells_out, self.crowd.clock_offset,
+                    plan.pay_within_ms)
         broken = check(case)
         audited = await asyncio.to_thread(self._audit, case.snapshot)
         if audited:
@@ -142,6 +175,10 @@ class Round:
         live = case.snapshot.live()
         self.report.add("orders confirmed", len(live))
         self.report.add("orders acknowledged", len(case.promised))
+        if plan.pay_within_ms:
+            for status in ("paid", "cancelled", "expired"):
+                self.report.add(f"orders {status}", sum(
+                    row.status == status for row in case.snapshot.orders))
         self.report.add("units sold", sum(row.quantity for row in live))
         self.report.add("sales sold out", int(plan.sells_out and not any(
             lane.stock for lane in case.snapshot.lanes)))

@@ -3,7 +3,7 @@
 import json
 import time
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, Optional
 
 import psycopg
 import redis
@@ -31,6 +31,7 @@ class OrderRow(NamedTuple):
     quantity: int
     status: str
     reason: str
+    pay_by_ms: Optional[int] = None  # since 1970
 
 
 @dataclass
@@ -60,6 +61,7 @@ class Snapshot:
     orders: list
     projected: dict  # lane -> Projected
     log: dict        # lane -> [Logged]
+    outbox: list = field(default_factory=list)  # orders whose units Redis may not have yet
 
     def live(self):
         return [row for row in self.orders if row.status in LIVE]
@@ -67,15 +69,24 @@ class Snapshot:
 
 def read_truth(url, sale):
     """(lanes, orders) of one snapshot of Postgres."""
+    return read_store(url, sale)[:2]
+
+
+def read_store(url, sale):
+    """(lanes, orders, outbox) of one snapshot of Postgres."""
     with psycopg.connect(url, connect_timeout=5) as connection:
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         lanes = connection.execute(
             "SELECT lane, initial, stock, fence_epoch, store_epoch FROM product_stock WHERE "
             "sale_id = %s ORDER BY lane", [sale]).fetchall()
         orders = connection.execute(
-            "SELECT order_id::text, user_id, lane, epoch, quantity, status::text, reason::text "
-            "FROM orders WHERE sale_id = %s", [sale]).fetchall()
-    return [LaneRow(*row) for row in lanes], [OrderRow(*row) for row in orders]
+            "SELECT order_id::text, user_id, lane, epoch, quantity, status::text, reason::text, "
+            "(extract(epoch FROM pay_by) * 1000)::bigint FROM orders WHERE sale_id = %s",
+            [sale]).fetchall()
+        outbox = connection.execute(
+            "SELECT order_id::text FROM outbox WHERE sale_id = %s", [sale]).fetchall()
+    return ([LaneRow(*row) for row in lanes], [OrderRow(*row) for row in orders],
+            [row[0] for row in outbox])
 
 
 def read_stock(url, sale):
@@ -83,6 +94,14 @@ def read_stock(url, sale):
     with psycopg.connect(url, connect_timeout=5) as connection:
         return dict(connection.execute(
             "SELECT lane, stock FROM product_stock WHERE sale_id = %s", [sale]).fetchall())
+
+
+def read_unpaid(url, sale):
+    """(user, order) of every confirmed order."""
+    with psycopg.connect(url, connect_timeout=5) as connection:
+        return connection.execute(
+            "SELECT user_id, order_id::text FROM orders WHERE sale_id = %s AND "
+            "status = 'confirmed'", [sale]).fetchall()
 
 
 def fill_lane(url, sale, count):
@@ -182,7 +201,7 @@ def _take(value, log):
 
 def read(services, sale, log):
     """Everything about a sale; the stores must be at rest for it to fit together."""
-    lanes, orders = read_truth(services.postgres_url, sale)
+    lanes, orders, outbox = read_store(services.postgres_url, sale)
     projected = {row.lane: read_projected(services.redis.client, sale, row.lane) for row in lanes}
     return Snapshot(sale, lanes, orders, projected,
-                    {row.lane: log.get((sale, row.lane), []) for row in lanes})
+                    {row.lane: log.get((sale, row.lane), []) for row in lanes}, outbox)

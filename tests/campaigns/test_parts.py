@@ -1,12 +1,13 @@
 """Small parts of the campaigns: figures, exit codes, plans, what is read from elsewhere."""
 
 import json
+import random
 
 import pytest
 
 from . import report as reports
 from .__main__ import CAMPAIGNS, parse
-from .crowd import longest_silence
+from .crowd import PAY_WITHIN_MS, Plan, half_to_be_paid, longest_silence
 from .ledger import Answer, Ledger
 from .modes import CAUSES, orders_a_second, planned
 from .mutations import Mutant, SOURCES, TABLE, differences, mutants, read_table
@@ -62,6 +63,13 @@ def test_orders_a_second():
     ledger = ledger_of(Answer(0, 1, "a", "buy", 202), Answer(0, 2, "a", "buy", 201),
                        Answer(0, 2, "a", "buy", 200), Answer(0, 9, "a", "buy", 201))
     assert orders_a_second(ledger, 0, 4) == 0.5
+
+
+def test_orders_of_half_of_the_sales_must_be_paid():
+    plans = half_to_be_paid([Plan(stock=1) for _ in range(4)], random.Random(1))
+    assert sorted(plan.pay_within_ms for plan in plans) == [0, 0, *sorted(PAY_WITHIN_MS)]
+    assert ["pay_within_ms" in plan.terms() for plan in plans] == [
+        plan.pay_within_ms > 0 for plan in plans]
 
 
 def test_every_cause_of_a_mode_comes_about():

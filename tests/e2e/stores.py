@@ -28,6 +28,16 @@ class _Sql:
                          sale)
         return dict(rows)
 
+    def status_of(self, sale):
+        """order id -> status, of every row."""
+        rows = self.rows("SELECT order_id, status FROM orders WHERE sale_id = {}", sale)
+        return {self.order_id(order): status for order, status in rows}
+
+    def outbox(self, sale):
+        """Ids of orders whose units returned here, and may not be in the inventory yet."""
+        rows = self.rows("SELECT order_id FROM outbox WHERE sale_id = {}", sale)
+        return [self.order_id(row[0]) for row in rows]
+
     def stock(self, sale):
         return self.rows("SELECT sum(stock) FROM product_stock WHERE sale_id = {}", sale)[0][0]
 

@@ -6,11 +6,13 @@ import time
 import pytest
 import requests
 
+from payments import HOUR_MS, buy_confirmed, cancel, check_all, shop
 from sluice import FAILPOINT_BINARY
 
 STOCK = 5
 QUICK = {"SLUICE_PURCHASE_PUBLISH_TIMEOUT_MS": "500", "SLUICE_PURCHASE_ANSWER_TIMEOUT_MS": "1500",
-         "SLUICE_RECOVERY_OVERDUE_AGE_MS": "1500", "SLUICE_RECOVERY_TICK_MS": "200"}
+         "SLUICE_RECOVERY_OVERDUE_AGE_MS": "1500", "SLUICE_RECOVERY_TICK_MS": "200",
+         "SLUICE_RECOVERY_LEASE_MS": "1000"}
 QUICK_WAYS = ["error", "lost", "duplicate", "kill"]
 WAYS = [*QUICK_WAYS, "stall"]
 
@@ -74,6 +76,34 @@ def open_and_arm(services, failpoint):
     return server.start(SLUICE_FAILPOINT=failpoint, **QUICK), sale
 
 
+def until_answered(server, ask, patience_s=30):
+    """The answer that is no passing refusal, by a server that is started again when it dies."""
+    until = time.monotonic() + patience_s
+    while True:
+        try:
+            answer = ask()
+            if answer.status_code != 503:
+                return answer
+        except requests.RequestException:
+            start_again_if_dead(server)
+        assert time.monotonic() < until, f"no answer\n{server.log_text()}"
+        time.sleep(0.02)
+
+
+def wait_for(server, holds, patience_s=30):
+    """Until `holds()`, by a server that is started again when it dies."""
+    until = time.monotonic() + patience_s
+    while True:
+        start_again_if_dead(server)
+        try:
+            if holds():
+                return
+        except requests.RequestException:
+            pass
+        assert time.monotonic() < until, f"not in time\n{server.log_text()}"
+        time.sleep(0.02)
+
+
 @pytest.mark.parametrize("step,way", faults(["http.inventory.reserve", "http.queue.publish",
                                              "fulfilment.store.apply",
                                              "fulfilment.inventory.settle"]))
@@ -124,3 +154,55 @@ def test_a_rebuild_that_goes_wrong(services, step, way):
         time.sleep(0.05)
     buy_until_definite(server, sale, "bob")
     check_rest(services, server, sale, ["alice", "bob"])
+
+
+# Of the leader: what it hands to the inventory after a cancellation, and before that the expiry.
+RELAY = ["control.moves.outbox", "control.inventory.settle", "control.moves.relayed"]
+EXPIRY = ["control.moves.due", "control.moves.move"]
+
+
+def buy_and_arm(services, failpoint):
+    """A sale that Alice's order sells out, then a server with the failpoint, which spares it. Both
+    bypass Kafka, whose consumers would be missed for long after a death."""
+    server = services(binary=FAILPOINT_BINARY).start(**QUICK)
+    held = server.admin("POST", "/admin/mode", json={"mode": "bypass"})
+    assert held.status_code == 200, held.text
+    sale = server.open_sale(stock=1, pay_within_ms=HOUR_MS)
+    order = buy_confirmed(server, sale, "alice")["order_id"]
+    server.terminate()
+    return server.start(wait_ready=False, SLUICE_FAILPOINT=failpoint, **QUICK), sale, order
+
+
+def check_returned(services, server, sale, order, status):
+    """The unit came back once: it is sold once more, and no other is."""
+    wait_for(server, lambda: services.truth.status_of(sale)[order] == status)
+    wait_for(server, lambda: services.truth.outbox(sale) == [])
+    assert services.projection.stock(sale) == services.truth.stock(sale) == 1
+    assert services.projection.winners(sale) == {}
+    shown = until_answered(server, lambda: server.order(sale, order, "alice"))
+    assert shown.json()["status"] == status
+    paid_later = buy_confirmed(server, sale, "bob")["order_id"]
+    assert server.buy(sale, "cid").json()["code"] == "sold_out_for_now"
+    shop(server, "pay", sale, paid_later, "bob")
+    check_all(services, server, sale, **{status: 1, "paid": 1})
+
+
+@pytest.mark.parametrize("step,way", faults(["http.moves.move", *RELAY], QUICK_WAYS))
+def test_a_cancellation_that_goes_wrong(services, step, way):
+    # Where the node that took the cancellation does not settle it, all depends on the relay.
+    alone = ",http.inventory.settle=error" if step.startswith("control") else ""
+    server, sale, order = buy_and_arm(services, f"{step}={way}{alone}")
+    armed = server.process
+    answer = until_answered(server, lambda: cancel(server, sale, order, "alice"))
+    assert (answer.status_code, answer.json()["status"]) == (200, "cancelled"), answer.text
+    check_returned(services, server, sale, order, "cancelled")
+    assert (server.process is not armed) == (way == "kill"), "the failpoint was not passed"
+
+
+@pytest.mark.parametrize("step,way", faults(EXPIRY, QUICK_WAYS))
+def test_an_expiry_that_goes_wrong(services, step, way):
+    server, sale, order = buy_and_arm(services, f"{step}={way}")
+    armed = server.process
+    services.truth.execute("UPDATE orders SET pay_by = now()")
+    check_returned(services, server, sale, order, "expired")
+    assert (server.process is not armed) == (way == "kill"), "the failpoint was not passed"

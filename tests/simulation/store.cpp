@@ -204,6 +204,7 @@ Result<Standing> Store::standing(LaneId id, const std::vector<UserId>& users) co
   Standing standing;
   standing.head = found->second.head;
   standing.stock = found->second.stock;
+  standing.returned = found->second.returned;
   standing.window = window_of(sale);
   standing.open = phase(sale, clock_.now()) == WindowPhase::open;
   for (const auto& user : users) standing.orders.push_back(live_view(id.sale, user));

@@ -37,6 +37,7 @@ class Store {
   struct Lane {
     std::int64_t initial = 0;
     std::int64_t stock = 0;
+    std::uint64_t returned = 0;
     LaneHead head;
   };
 

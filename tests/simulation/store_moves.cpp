@@ -60,7 +60,9 @@ void Store::move_one(const Transition& transition) {
 void Store::let_go(const Row& row) {
   const auto& message = row.message;
   live_.erase({message.lane.sale, message.user});
-  if (!mutant("moves.unit_kept")) lanes_.at(message.lane).stock += message.quantity;
+  auto& lane = lanes_.at(message.lane);
+  if (!mutant("moves.unit_kept")) lane.stock += message.quantity;
+  lane.returned += message.quantity;
   if (mutant("moves.no_outbox")) return;
   const Settlement back{message.id, message.user, message.quantity, SettleAction::give_back};
   outbox_[message.lane].push_back(back);

@@ -18,6 +18,7 @@ std::optional<Order> FakeOrderMoves::move_one(const Transition& transition) {
   order.status = after(transition.move);
   if (is_live(order.status)) return order;
   store_.lanes[order.lane].stock += order.quantity;
+  store_.lanes[order.lane].returned += order.quantity;
   store_.lanes[order.lane].returning += order.quantity;
   rows.push_back({order.lane, {order.id, order.user, order.quantity, SettleAction::give_back}});
   return order;

@@ -167,6 +167,7 @@ Task<Standing> FakeOrderStore::standing(Ticks /*deadline*/, LaneId lane, In<User
   Standing standing;
   standing.head = LaneHead{row.fence, row.newest, row.by_store, row.suspect};
   standing.stock = row.stock;
+  standing.returned = row.returned;
   standing.window = row.window;
   standing.open = row.window.state == SaleState::open;
   for (const auto& user : users) {

@@ -26,6 +26,7 @@ class FakeOrderStore final : public OrderStore {
     Epoch suspect = 0;
     LaneWindow window;
     std::int64_t returning = 0;           ///< Units in the outbox.
+    std::uint64_t returned = 0;           ///< Units that ever came back.
     std::optional<std::int64_t> initial;  ///< Without it the audit always finds them conserved.
   };
 

@@ -252,6 +252,21 @@ TEST_P(OrderMovesContract, rows_stay_until_they_are_relayed_under_the_newest_epo
   EXPECT_EQ(relayed({999'999, 0}, 1, {}), stale);
 }
 
+TEST_P(OrderMovesContract, what_ever_returned_is_counted_for_good) {
+  const auto lane = create_unpaid_lane(3);
+  const auto returned = [&] {
+    const In<UserId> nobody;
+    return run_awaitable(orders().standing(soon(), lane, nobody)).value().returned;
+  };
+  const auto first = buy(lane, 1, 3);
+  EXPECT_EQ(returned(), 0u);
+  move(first, Move::cancel);
+  EXPECT_EQ(returned(), 3u);
+  move(buy(lane, 2, 2), Move::pay);
+  move(buy(lane, 3), Move::cancel);
+  EXPECT_EQ(returned(), 4u) << "sold again meanwhile";
+}
+
 TEST_P(OrderMovesContract, another_lanes_rows_are_not_forgotten) {
   const auto lane = create_unpaid_lane(10);
   const auto other = create_unpaid_lane(10);

@@ -11,8 +11,10 @@ namespace {
 
 constexpr std::size_t kBatchMax = 1'024;
 
-// A unit that comes back shows as stock, and that alone voids what was said about none.
-constexpr std::uint64_t kVersion = 1;
+/// A unit that came back may be sold again between two looks at the stock.
+std::uint64_t version_of(const Standing& standing) {
+  return 1 + (mutant("database.return_unseen") ? 0 : standing.returned);
+}
 
 bool sells(const LaneHead& head, Epoch epoch) {
   return head.seller() == Seller::store && head.fence == epoch;
@@ -81,7 +83,7 @@ class StoreInventory final : public Inventory {
 
     Decisions decisions(*standing);
     ReserveReply reply;
-    reply.version = kVersion;
+    reply.version = version_of(*standing);
     reply.reservations.reserve(attempts.size());
     for (std::size_t i = 0; i < attempts.size(); ++i) {
       reply.reservations.push_back(decisions.decide(attempts[i], standing->orders[i]));
@@ -108,22 +110,22 @@ class StoreInventory final : public Inventory {
     if (standing->head.seller() != Seller::store) co_return view;
     view.ready = true;
     view.epoch = standing->head.fence;
-    view.version = kVersion;
+    view.version = version_of(*standing);
     view.stock = standing->stock;
     view.window = standing->window;
     co_return view;
   }
 
   Task<Winners> winners(Call call) override {
-    const auto head = co_await store_.head(call.deadline, call.lane);
-    if (!head) co_return not_done(head.error());
-    if (!sells(*head, call.epoch)) co_return Errc::not_ready;
     auto image = co_await store_.image(call.deadline, call.lane);
     if (!image) co_return not_done(image.error());
-    // An epoch has one seller for ever, so the same epoch is the same seller.
+    // Looked at afterwards: if it is the version that said "sold out", nothing came back meanwhile.
+    const In<UserId> nobody;
+    const auto standing = co_await look(call, nobody);
+    if (!standing) co_return standing.error();
     if (image->epoch != call.epoch) co_return Errc::not_ready;
     Winners winners;
-    winners.version = kVersion;
+    winners.version = version_of(*standing);
     winners.users.reserve(image->winners.size());
     for (auto& [user, order] : image->winners) winners.users.push_back(std::move(user));
     co_return winners;

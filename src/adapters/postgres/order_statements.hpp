@@ -68,7 +68,7 @@ inline constexpr Statement kStanding{
     "standing", "SELECT " SLUICE_HEAD_COLUMNS
                 ", k.stock, s.state, s.starts_at, s.ends_at, s.revision,"
                 "       s.state = 'open' AND now() >= s.starts_at AND now() < s.ends_at,"
-                "       o.order_id, o.status, o.quantity"
+                "       o.order_id, o.status, o.quantity, k.returned"
                 "  FROM product_stock k JOIN sales s USING (sale_id)"
                 "  LEFT JOIN unnest($3::text[]) WITH ORDINALITY AS u (user_id, place) ON true"
                 "  LEFT JOIN LATERAL (SELECT order_id, status, quantity FROM orders"

@@ -251,6 +251,7 @@ class PostgresOrderStore final : public OrderStore {
     standing.stock = rows->int8(0, 4);
     standing.window = *window;
     standing.open = rows->boolean(0, 9);
+    standing.returned = static_cast<std::uint64_t>(rows->int8(0, 13));
     standing.orders.resize(users.size());
     for (std::size_t i = 0; i < users.size(); ++i) {
       if (rows->null(i, 10)) continue;

@@ -121,7 +121,8 @@ class OrderMovesImpl final : public OrderMoves {
                   "UPDATE orders SET status = ?4 WHERE order_id = ?1 AND sale_id = ?2"
                   " AND user_id = ?3 AND status = 'confirmed' AND (?5 < 0 OR pay_by_ms <= ?5)"};
   Statement return_{*database_,
-                    "UPDATE product_stock SET stock = stock + o.quantity FROM orders AS o"
+                    "UPDATE product_stock SET stock = stock + o.quantity,"
+                    " returned = returned + o.quantity FROM orders AS o"
                     " WHERE o.order_id = ?1 AND product_stock.sale_id = o.sale_id"
                     " AND product_stock.lane = o.lane"};
   Statement remember_{*database_,

@@ -186,6 +186,9 @@ class OrderStoreImpl final : public OrderStore {
     if constexpr (requires { view.limit_per_order; }) {
       view.limit_per_order = static_cast<std::uint32_t>(row.integer(5));
     }
+    if constexpr (requires { view.returned; }) {
+      view.returned = static_cast<std::uint64_t>(row.integer(10));
+    }
     return true;
   }
 
@@ -250,7 +253,7 @@ class OrderStoreImpl final : public OrderStore {
                   std::string(kHeadQuery) + " FROM product_stock WHERE sale_id = ?1 AND lane = ?2"};
   Statement lane_{*database_, std::string(kHeadQuery) +
                                   ", product_stock.stock, limit_per_order, state, starts_at_ms,"
-                                  " ends_at_ms, revision FROM product_stock JOIN sales"
+                                  " ends_at_ms, revision, returned FROM product_stock JOIN sales"
                                   " USING (sale_id) WHERE sale_id = ?1 AND lane = ?2"};
   Statement next_epoch_{*database_,
                         "UPDATE product_stock SET newest_epoch = ?3,"

@@ -241,6 +241,15 @@ TEST_F(StoreInventoryTest, TwoAtOnceOvershootAndTheStoreRefusesTheExcess) {
   EXPECT_EQ(verdicts({wish(500)}), std::vector{Verdict::sold_out});
 }
 
+TEST_F(StoreInventoryTest, AUnitThatCameBackMakesANewVersionAlsoWhenItIsSoldAgain) {
+  const auto before = loop_.finish(inventory_->view(call_)).value().version;
+  store_.lanes[call_.lane].returned += 2;
+  const auto after = loop_.finish(inventory_->view(call_)).value().version;
+  EXPECT_GT(after, before);
+  EXPECT_EQ(loop_.finish(inventory_->winners(call_)).value().version, after);
+  EXPECT_EQ(reserve({wish(1)}).value().version, after);
+}
+
 TEST_F(StoreInventoryTest, FindsLiveOrdersAndNamesTheWinners) {
   const auto first = wish(1);
   apply({first, wish(2, 9), wish(3)});
