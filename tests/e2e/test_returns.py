@@ -395,6 +395,8 @@ def test_who_buys_a_returned_unit_is_known_to_the_other_node(services, mode):
     bought = buy_confirmed(one, sale, "dan")["order_id"]
     other.wait_until(lambda: other.buy(sale, "dan").status_code == 200, 5)
     assert other.buy(sale, "dan").json()["order_id"] == bought
+    one.admin("POST", "/admin/mode", json={"mode": "auto"})
+    one.wait_until(lambda: mode_of(one) == "normal", 20)
     check_all(services, one, sale, cancelled=1, confirmed=1)
 
 
