@@ -207,6 +207,7 @@ void Crowd::mine(std::size_t index) {
 
 void Crowd::bought(const RequestPtr& request, const PurchaseAnswer& answer) {
   const auto index = request->user;
+  users_[index].answered = services_.scheduler.now();
   ledger_.figures.at_once += answer.kind == PurchaseAnswer::Kind::confirmed;
   ledger_.figures.backlogged += answer.backlogged;
   ledger_.figures.unknown += answer.refusal.code == Code::outcome_unknown;
@@ -313,7 +314,9 @@ void Crowd::settle_accounts() {
       ledger_.figures.rejected += order.seen == OrderStatus::rejected;
     }
     const auto live = services_.store.find_live(user.sale, user.id).value();
-    if (!live || user.doubt || ledger_.granted_late(live->id)) continue;
+    if (!live || user.doubt || ledger_.granted_late(live->id, user.answered)) continue;
+    // Without its record Redis cannot tell that he bought.
+    if (ledger_.was_forgotten(live->id)) continue;
     const bool known =
         std::ranges::any_of(user.orders, [&](const Known& order) { return order.id == live->id; });
     if (!known) {

@@ -54,6 +54,7 @@ class Crowd {
     SaleId sale = 0;
     std::uint32_t quantity = 1;
     Ticks until;
+    Ticks answered{};  ///< When a purchase was answered last.
     Habit habit = Habit::pays;
     std::vector<Known> orders;
     unsigned under_way = 0;

@@ -142,10 +142,8 @@ void Ledger::returned(LaneId lane, Epoch epoch, const OrderId& id) {
 void Ledger::granted(LaneId lane, const Attempt& attempt) {
   ++figures.grants;
   const bool again = held_.contains({lane, attempt.id.epoch(), attempt.id});
-  if (network_.repeats() && !again) {
-    ++figures.ghosts;
-    granted_late_.insert(attempt.id);
-  }
+  figures.ghosts += network_.repeats() && !again;
+  granted_at_.try_emplace(attempt.id, scheduler_.now());
   ++held_[{lane, attempt.id.epoch(), attempt.id}];
   story_.note(kWorld, "redis grants {} of lane {} under epoch {}: {}", attempt.quantity,
               number(lane), attempt.id.epoch(), brief(attempt.id));

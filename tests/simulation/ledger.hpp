@@ -30,6 +30,7 @@ class Ledger {
   void drifted(LaneId lane, Epoch epoch);
   /// So did somebody who deleted the record of that order.
   void forgotten(const OrderId& order) { forgotten_.insert(order); }
+  bool was_forgotten(const OrderId& order) const { return forgotten_.contains(order); }
   /// An operator gives up what only the log knows.
   void forced(SaleId sale) { forced_.insert(sale); }
   /// An operator asks for that state; the ticket is for when he is told that it holds.
@@ -45,9 +46,12 @@ class Ledger {
   /// Why that order cannot be moved, as far as its row says; empty: it can.
   std::string unmovable(const OrderId& id, LaneId lane, Move move) const;
 
-  /// A purchase that was answered long ago came to Redis again and was granted then: its user was
-  /// told something else, and finds the order when he looks.
-  bool granted_late(const OrderId& id) const { return granted_late_.contains(id); }
+  /// A call of which its user had heard the answer before, at `answered`, came to Redis again, or
+  /// late, and was granted then: he was told something else, and finds the order when he looks.
+  bool granted_late(const OrderId& id, Ticks answered) const {
+    const auto granted = granted_at_.find(id);
+    return granted != granted_at_.end() && granted->second > answered;
+  }
 
   /// What keeps the services from being at rest; empty: nothing.
   std::string unrest() const;
@@ -99,7 +103,7 @@ class Ledger {
   std::map<LaneId, Drift> drifts_;
   std::set<std::pair<LaneId, Epoch>> drifted_;
   std::unordered_set<OrderId> forgotten_;
-  std::unordered_set<OrderId> granted_late_;
+  std::unordered_map<OrderId, Ticks> granted_at_;  ///< By Redis, for the first time.
   /// How often an order came into a lane of that epoch, less how often it returned its units.
   std::map<std::tuple<LaneId, Epoch, OrderId>, int> held_;
   std::map<LaneId, Epoch> fence_logged_;

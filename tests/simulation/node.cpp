@@ -23,7 +23,7 @@ namespace asio = boost::asio;
 // The upkeep of real threads comes every 50 ms; here it comes late, to save steps.
 constexpr Millis kUpkeepSloth{1500};
 // The same for the naps of the control thread.
-constexpr Millis kNapSloth{150};
+constexpr Millis kNapSloth{250};
 constexpr Millis kSweepEvery{500};
 
 BreakerSettings eager(BreakerSettings settings) {

@@ -38,7 +38,7 @@ void choose_payment(Rng& rng, Plan::SalePlan& sale) {
 Plan::Plan(Rng& rng) {
   nodes = 2 + static_cast<std::uint32_t>(rng.below(2));
   partitions = 1 + static_cast<std::int32_t>(rng.below(3));
-  users = 6 + static_cast<std::uint32_t>(rng.below(25));
+  users = 6 + static_cast<std::uint32_t>(rng.below(17));
   active = rng.between(Millis{8'000}, Millis{25'000});
   for (auto count = 1 + rng.below(2); count > 0; --count) {
     SalePlan sale;

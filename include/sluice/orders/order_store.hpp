@@ -58,7 +58,7 @@ struct Standing {
   LaneHead head;
   std::int64_t stock = 0;
   LaneWindow window;
-  bool open = false;  ///< The window lets purchases through, by the store's clock.
+  bool open = false;           ///< The window lets purchases through, by the store's clock.
   std::uint64_t returned = 0;  ///< Units that ever came back to `stock`: it only grows.
   std::vector<std::optional<OrderView>> orders;  ///< The live order of each user asked about.
 };
