@@ -24,6 +24,11 @@ boost::asio::awaitable<void> make_known(Inventory& inventory, ResultFeed& result
                  lane.first.index, settlements.size(), settled.error().message());
     }
   }
+  co_await announce(results, deadline, outcomes);
+}
+
+boost::asio::awaitable<void> announce(ResultFeed& results, Ticks deadline,
+                                      const std::vector<Outcome>& outcomes) {
   const auto announced = co_await results.announce(deadline, outcomes);
   if (!announced) {
     log().debug("{} outcomes were not announced: {}", outcomes.size(), announced.error().message());

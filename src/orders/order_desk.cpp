@@ -30,6 +30,18 @@ LookUp moved_to(OrderState state, Move move) {
   return order_final();
 }
 
+/// Gives each item of the batch its own, or all of them the error.
+template <class Batch>
+void answer_each(Batch& batch, Result<std::vector<std::optional<Order>>> orders) {
+  for (std::size_t i = 0; i < batch.items.size(); ++i) {
+    if (orders) {
+      batch.items[i].answer(std::move((*orders)[i]));
+    } else {
+      batch.items[i].answer(orders.error());
+    }
+  }
+}
+
 }  // namespace
 
 OrderDesk::OrderDesk(asio::any_io_executor executor, LookupSettings settings, Ports ports)
@@ -206,13 +218,7 @@ asio::awaitable<void> OrderDesk::store_batch(StoreLookUps::Batch& batch) {
   keys.reserve(batch.items.size());
   for (const auto& item : batch.items) keys.push_back(item.request);
   auto found = co_await ports_.store.find(deadline(), keys);
-  for (std::size_t i = 0; i < batch.items.size(); ++i) {
-    if (found) {
-      batch.items[i].answer(std::move((*found)[i]));
-    } else {
-      batch.items[i].answer(found.error());
-    }
-  }
+  answer_each(batch, std::move(found));
 }
 
 asio::awaitable<void> OrderDesk::move_batch(Moves::Batch& batch) {
@@ -220,13 +226,7 @@ asio::awaitable<void> OrderDesk::move_batch(Moves::Batch& batch) {
   transitions.reserve(batch.items.size());
   for (const auto& item : batch.items) transitions.push_back(item.request);
   auto moved = co_await ports_.moves.move(deadline(), transitions);
-  for (std::size_t i = 0; i < batch.items.size(); ++i) {
-    if (moved) {
-      batch.items[i].answer(std::move((*moved)[i]));
-    } else {
-      batch.items[i].answer(moved.error());
-    }
-  }
+  answer_each(batch, std::move(moved));
 }
 
 Task<LaneHead> OrderDesk::head(LaneId lane) {

@@ -5,20 +5,15 @@
 
 #include "sluice/base/log.hpp"
 #include "sluice/base/mutation.hpp"
+#include "sluice/fulfilment/make_known.hpp"
 #include "sluice/recovery/lane_keeper.hpp"
 
 namespace sluice {
-namespace {
-
-/// What one call of the port takes.
-constexpr std::size_t kCallMax = 1024;
-
-}  // namespace
 
 ReturnKeeper::ReturnKeeper(RecoverySettings settings, Ports ports)
     : settings_(settings),
       ports_(ports),
-      step_max_(std::clamp<std::size_t>(settings.overdue_max, 1, kCallMax)),
+      step_max_(std::clamp<std::size_t>(settings.overdue_max, 1, kMovesMax)),
       expired_(ports.metrics.counter("sluice_orders_expired_total",
                                      "Confirmed orders that nobody paid in time.")),
       relayed_(ports.metrics.counter("sluice_returns_relayed_total",
@@ -47,15 +42,12 @@ Task<std::size_t> ReturnKeeper::expire() {
   if (outcomes.empty()) co_return std::size_t{0};
   expired_.Increment(static_cast<double>(outcomes.size()));
   log().info("{} orders expired unpaid", outcomes.size());
-  const auto announced = co_await ports_.results.announce(deadline(), outcomes);
-  if (!announced) {
-    log().debug("{} outcomes were not announced: {}", outcomes.size(), announced.error().message());
-  }
+  co_await announce(ports_.results, deadline(), outcomes);
   co_return outcomes.size();
 }
 
 Task<std::vector<LaneId>> ReturnKeeper::relay(bool inventory_up) {
-  auto lanes = co_await ports_.moves.returning(deadline(), kCallMax);
+  auto lanes = co_await ports_.moves.returning(deadline(), kMovesMax);
   if (!lanes) co_return lanes.error();
   // Lanes that were not reached in time are the first of the next round.
   std::rotate(lanes->begin(), std::ranges::upper_bound(*lanes, last_), lanes->end());

@@ -38,7 +38,7 @@ def embedded(folder):
 
 @pytest.fixture(scope="session")
 def kafka_admin():
-    # A client of one call would be destroyed with its request under way, whose answer may never come.
+    # A client of one call is destroyed with its request under way, whose answer may never come.
     return AdminClient({"bootstrap.servers": KAFKA})
 
 

@@ -16,6 +16,15 @@ def failing(server):
             if not check["ok"]}
 
 
+def mode_of(server):
+    return server.admin("GET", "/admin/mode").json()["mode"]
+
+
+def lanes_of(server, sale):
+    """The lanes in the server's audit; none while it cannot audit."""
+    return server.admin("GET", f"/admin/sales/{sale}/audit").json().get("lanes", [])
+
+
 def behind_a_door(server, setting):
     """Puts a closed door between the server and one of its services."""
     variable = f"SLUICE_{setting.upper()}"

@@ -4,6 +4,8 @@ import time
 
 import requests
 
+from doors import lanes_of
+
 HOUR_MS = 3_600_000
 
 
@@ -49,10 +51,6 @@ def wait_for_status(server, sale, order, user, status, timeout_s=30):
 
     server.wait_until(reached, timeout_s)
     return shown
-
-
-def lanes_of(server, sale):
-    return server.admin("GET", f"/admin/sales/{sale}/audit").json().get("lanes", [])
 
 
 def check_all(stores, server, sale, **statuses):

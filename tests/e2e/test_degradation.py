@@ -5,18 +5,10 @@ import time
 import pytest
 import requests
 
-from doors import behind_a_door, failing
+from doors import behind_a_door, failing, lanes_of, mode_of
 from sluice import Crowd
 
 QUICK = {"SLUICE_RECOVERY_RESTORE_AFTER_MS": "1000"}
-
-
-def mode_of(server):
-    return server.admin("GET", "/admin/mode").json()["mode"]
-
-
-def lanes_of(server, sale):
-    return server.admin("GET", f"/admin/sales/{sale}/audit").json()["lanes"]
 
 
 def buy_until(server, sale, user, statuses, timeout_s=20):

@@ -9,8 +9,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import stores  # noqa: E402
 from campaigns.services import Redis, free_ports  # noqa: E402
-from doors import behind_a_door  # noqa: E402
-from test_degradation import buy_until, check_all, lanes_of  # noqa: E402
+from doors import behind_a_door, lanes_of  # noqa: E402
+from test_degradation import buy_until, check_all  # noqa: E402
 from test_failpoints import QUICK  # noqa: E402
 
 STOCK = 6

@@ -6,6 +6,7 @@ import time
 import pytest
 import requests
 
+from doors import lanes_of
 from payments import HOUR_MS, buy_confirmed, cancel, check_all, shop
 from sluice import FAILPOINT_BINARY
 
@@ -50,17 +51,8 @@ def buy_until_definite(server, sale, user, patience_s=60):
 
 def check_rest(services, server, sale, users):
     """At rest: one confirmed order for each user, known by the same id to all stores."""
-    start_again_if_dead(server)
-
-    def settled():
-        start_again_if_dead(server)
-        return (set(services.truth.live_orders(sale).values()) == set(users)
-                and services.projection.pending(sale) == 0)
-
-    until = time.monotonic() + 60
-    while not settled():
-        assert time.monotonic() < until, f"no rest\n{server.log_text()}"
-        time.sleep(0.05)
+    wait_for(server, lambda: (set(services.truth.live_orders(sale).values()) == set(users)
+                              and services.projection.pending(sale) == 0), 60)
     services.truth.check_conservation(sale)
     live = services.truth.live_orders(sale)
     assert services.projection.winners(sale) == {user: order for order, user in live.items()}
@@ -141,18 +133,8 @@ def test_a_rebuild_that_goes_wrong(services, step, way):
     except requests.RequestException:
         pass  # the leader may die of the rebuild before it answers
 
-    def rebuilt():
-        start_again_if_dead(server)
-        try:
-            lane = server.admin("GET", f"/admin/sales/{sale}/audit").json()["lanes"][0]
-        except (requests.RequestException, KeyError):
-            return False
-        return lane["fence_epoch"] >= 2 and lane["stage"] == "ready"
-
-    until = time.monotonic() + 60
-    while not rebuilt():
-        assert time.monotonic() < until, f"not rebuilt\n{server.log_text()}"
-        time.sleep(0.05)
+    wait_for(server, lambda: any(lane["fence_epoch"] >= 2 and lane["stage"] == "ready"
+                                 for lane in lanes_of(server, sale)), 60)
     buy_until_definite(server, sale, "bob")
     check_rest(services, server, sale, ["alice", "bob"])
 

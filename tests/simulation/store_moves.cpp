@@ -10,8 +10,6 @@
 namespace sluice::simulation {
 namespace {
 
-constexpr std::size_t kMovesMax = 1'024;
-
 /// A status that a move may begin with.
 bool may_move(OrderStatus status, Move move) {
   if (status == OrderStatus::confirmed) return true;

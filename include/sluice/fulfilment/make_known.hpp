@@ -17,4 +17,8 @@ boost::asio::awaitable<void> make_known(Inventory& inventory, ResultFeed& result
                                         const std::vector<OrderMessage>& messages,
                                         const std::vector<Outcome>& outcomes);
 
+/// Announces outcomes to those who wait. What fails is logged: a waiter looks for itself, too.
+boost::asio::awaitable<void> announce(ResultFeed& results, Ticks deadline,
+                                      const std::vector<Outcome>& outcomes);
+
 }  // namespace sluice

@@ -14,8 +14,8 @@ struct RecoverySettings {
   Millis lease{5000};             ///< How long a leader stays one without a sign of life.
   Millis overdue_age{5000};       ///< A reservation undecided for longer is decided directly.
   Millis overdue_age_max{60000};  ///< However far behind the log is, decided after this.
-  /// Reservations decided, and orders expired or relayed, in one step; 1 … 4,096. Orders: 1,024 at
-  /// most.
+  /// Reservations decided, and orders expired or relayed, in one step; 1 … 4,096. Of orders at most
+  /// `kMovesMax`.
   std::size_t overdue_max = 1000;
   std::size_t sales_max = 1000;  ///< Sales that a node looks after, the newest.
   Millis fence_again{2000};      ///< A fence that the log did not apply by then is sent again.

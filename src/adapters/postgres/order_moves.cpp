@@ -3,35 +3,11 @@
 #include <vector>
 
 #include "adapters/postgres/order_rows.hpp"
+#include "adapters/postgres/order_statements.hpp"
 #include "adapters/postgres/store_parts.hpp"
 
 namespace sluice::postgres {
 namespace {
-
-constexpr std::size_t kMovesMax = 1024;
-
-constexpr Statement kMove{
-    "move",
-    "SELECT place, order_id, sale_id, lane, user_id, quantity, status, reason, unit_price_minor,"
-    " currency, reserved_at, pay_by"
-    " FROM sluice_move($1::uuid[], $2::bigint[], $3::integer[], $4::text[], $5::text[])"};
-
-constexpr Statement kDue{
-    "due",
-    "SELECT order_id, sale_id, user_id FROM orders"
-    " WHERE status = 'confirmed' AND pay_by <= now() ORDER BY pay_by LIMIT $1::bigint"};
-
-constexpr Statement kReturning{
-    "returning",
-    "SELECT DISTINCT sale_id, lane FROM outbox ORDER BY sale_id, lane LIMIT $1::bigint"};
-
-constexpr Statement kOutbox{
-    "outbox",
-    "SELECT order_id, user_id, quantity FROM outbox"
-    " WHERE sale_id = $1::bigint AND lane = $2::integer ORDER BY place LIMIT $3::bigint"};
-
-constexpr Statement kRelayed{
-    "relayed", "SELECT sluice_relayed($1::bigint, $2::integer, $3::integer, $4::uuid[])"};
 
 std::int64_t at_most(std::size_t max) {
   return static_cast<std::int64_t>(std::min(max, kMovesMax));

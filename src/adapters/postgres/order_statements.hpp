@@ -2,8 +2,8 @@
 
 #include "adapters/postgres/connection.hpp"
 
-// What the order store asks the server. The columns stand in the order in which their reader in
-// order_store.cpp takes them.
+// What the order store and the moves ask the server. The columns stand in the order in which their
+// readers take them.
 namespace sluice::postgres {
 
 #define SLUICE_ORDER_COLUMNS                                                            \
@@ -103,6 +103,28 @@ inline constexpr Statement kAudit{
     "  LEFT JOIN (SELECT lane, sum(quantity)::bigint AS units FROM outbox"
     "              WHERE sale_id = $1::bigint GROUP BY lane) b ON b.lane = k.lane"
     " WHERE k.sale_id = $1::bigint ORDER BY k.lane"};
+
+inline constexpr Statement kMove{
+    "move",
+    "SELECT o.place, " SLUICE_ORDER_COLUMNS
+    "  FROM sluice_move($1::uuid[], $2::bigint[], $3::integer[], $4::text[], $5::text[]) o"};
+
+inline constexpr Statement kDue{
+    "due",
+    "SELECT order_id, sale_id, user_id FROM orders"
+    " WHERE status = 'confirmed' AND pay_by <= now() ORDER BY pay_by LIMIT $1::bigint"};
+
+inline constexpr Statement kReturning{
+    "returning",
+    "SELECT DISTINCT sale_id, lane FROM outbox ORDER BY sale_id, lane LIMIT $1::bigint"};
+
+inline constexpr Statement kOutbox{
+    "outbox",
+    "SELECT order_id, user_id, quantity FROM outbox"
+    " WHERE sale_id = $1::bigint AND lane = $2::integer ORDER BY place LIMIT $3::bigint"};
+
+inline constexpr Statement kRelayed{
+    "relayed", "SELECT sluice_relayed($1::bigint, $2::integer, $3::integer, $4::uuid[])"};
 
 #undef SLUICE_ORDER_COLUMNS
 #undef SLUICE_HEAD_COLUMNS

@@ -9,8 +9,6 @@
 namespace sluice::sqlite {
 namespace {
 
-constexpr std::size_t kMovesMax = 1'024;
-
 std::int64_t at_most(std::size_t max) {
   return static_cast<std::int64_t>(std::min(max, kMovesMax));
 }
