@@ -17,10 +17,18 @@ endif()
 
 add_compile_options(
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion
-  -Woverloaded-virtual -Werror
+  -Woverloaded-virtual
   # Paths in the binary and in ccache's keys are relative to the checkout.
   -ffile-prefix-map=${CMAKE_SOURCE_DIR}=.)
-add_compile_definitions(BOOST_ASIO_NO_DEPRECATED)
+# hiredis wants the second; one set of definitions lets all rooms share a precompiled header.
+add_compile_definitions(BOOST_ASIO_NO_DEPRECATED _FILE_OFFSET_BITS=64)
+if(SLUICE_WERROR)
+  add_compile_options(-Werror)
+endif()
+if(SLUICE_PCH AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  # ccache understands GCC's precompiled headers only with this.
+  add_compile_options(-fpch-preprocess)
+endif()
 
 if(CMAKE_BUILD_TYPE STREQUAL "Debug")
   # Line tables are enough for a backtrace and halve the object files.
@@ -46,3 +54,19 @@ if(SLUICE_SANITIZE)
     add_compile_options(-Wno-tsan)
   endif()
 endif()
+
+# sluice_precompile(TARGET [OWN header...])
+#
+# Lets TARGET compile with the headers of cmake/pch.hpp already parsed. With OWN it makes a
+# precompiled header of its own, which also has those; otherwise it shares the one of sluice_base.
+function(sluice_precompile target)
+  cmake_parse_arguments(ARG "" "" "OWN" ${ARGN})
+  if(NOT SLUICE_PCH)
+    return()
+  endif()
+  if(target STREQUAL "sluice_base" OR ARG_OWN)
+    target_precompile_headers(${target} PRIVATE "${CMAKE_SOURCE_DIR}/cmake/pch.hpp" ${ARG_OWN})
+  else()
+    target_precompile_headers(${target} REUSE_FROM sluice_base)
+  endif()
+endfunction()

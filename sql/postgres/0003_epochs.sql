@@ -14,7 +14,7 @@ ALTER TABLE product_stock
   ADD CHECK (suspect_epoch <= fence_epoch);
 
 -- What operators asked of all nodes.
-CREATE TABLE wishes (
+CREATE TABLE requests (
   name   text PRIMARY KEY CHECK (octet_length(name) BETWEEN 1 AND 128),
   value  text NOT NULL CHECK (octet_length(value) <= 128),
   set_at timestamptz NOT NULL DEFAULT now()

@@ -11,7 +11,7 @@ ALTER TABLE product_stock ADD COLUMN suspect_epoch INTEGER NOT NULL DEFAULT 0
 UPDATE product_stock SET newest_epoch = fence_epoch;
 
 -- What operators asked of all nodes.
-CREATE TABLE wishes (
+CREATE TABLE requests (
   name  TEXT PRIMARY KEY,
   value TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;

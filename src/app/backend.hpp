@@ -12,9 +12,9 @@
 #include "sluice/fulfilment/order_feed.hpp"
 #include "sluice/fulfilment/result_feed.hpp"
 #include "sluice/inventory/inventory.hpp"
-#include "sluice/orders/order_moves.hpp"
 #include "sluice/orders/order_queue.hpp"
 #include "sluice/orders/order_store.hpp"
+#include "sluice/orders/order_transitions.hpp"
 #include "sluice/recovery/control.hpp"
 #include "sluice/recovery/control_store.hpp"
 
@@ -25,7 +25,7 @@ struct HttpPorts {
   std::unique_ptr<Inventory> inventory;
   std::shared_ptr<OrderQueue> queue;
   std::unique_ptr<OrderStore> store;
-  std::unique_ptr<OrderMoves> moves;
+  std::unique_ptr<OrderTransitions> moves;
   std::unique_ptr<ResultFeed> results;
   /// The other pair, for degraded modes; null where there are none.
   std::unique_ptr<Inventory> store_inventory;
@@ -37,7 +37,7 @@ struct ControlPorts {
   std::unique_ptr<Inventory> inventory;
   std::shared_ptr<OrderQueue> queue;
   std::unique_ptr<OrderStore> orders;
-  std::unique_ptr<OrderMoves> moves;
+  std::unique_ptr<OrderTransitions> moves;
   std::unique_ptr<SaleStore> sales;
   std::unique_ptr<ControlStore> control;
   std::unique_ptr<ResultFeed> results;

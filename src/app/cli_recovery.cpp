@@ -8,7 +8,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "sluice/recovery/flow.hpp"
+#include "sluice/recovery/operating_mode.hpp"
 
 #include "app/cli_admin.hpp"
 
@@ -216,7 +216,7 @@ std::string mode_text(const Json& report) {
 int mode_command(const Cli& cli, const ModeOptions& options) {
   constexpr auto kPath = "/admin/mode";
   const auto& mode = options.mode;
-  if (!mode.empty() && mode != "auto" && !parse_flow_mode(mode)) {
+  if (!mode.empty() && mode != "auto" && !parse_operating_mode(mode)) {
     throw UsageError(terminal_text(mode) + " is no mode: auto, normal, bypass or database");
   }
   AdminApi api(cli, options);

@@ -55,7 +55,7 @@ class EmbeddedBackend final : public Backend {
     // One for all threads: what they publish at the same time is committed together.
     ports.queue = queue_;
     ports.store = create_remote_order_store(store_worker_.executor(), *stores_.orders);
-    ports.moves = create_remote_order_moves(store_worker_.executor(), *stores_.moves);
+    ports.moves = create_remote_order_transitions(store_worker_.executor(), *stores_.moves);
     ports.results = create_memory_result_feed(hub_, std::move(executor));
     return ports;
   }
@@ -68,7 +68,7 @@ class EmbeddedBackend final : public Backend {
       return std::optional<std::int64_t>();
     };
     ports.orders = create_remote_order_store(store_worker_.executor(), *stores_.orders);
-    ports.moves = create_remote_order_moves(store_worker_.executor(), *stores_.moves);
+    ports.moves = create_remote_order_transitions(store_worker_.executor(), *stores_.moves);
     ports.sales = create_remote_sale_store(store_worker_.executor(), *stores_.sales);
     ports.control = create_remote_control_store(store_worker_.executor(), *stores_.control);
     ports.results = create_memory_result_feed(hub_, std::move(executor));

@@ -120,9 +120,9 @@ class FaultyStore final : public OrderStore {
     return inner_->find_live(deadline, sale, std::move(user));
   }
   Task<LaneHead> head(Ticks deadline, LaneId lane) override { return inner_->head(deadline, lane); }
-  Task<Epoch> next_epoch(Ticks deadline, LaneId lane, Seller seller) override {
+  Task<Epoch> next_epoch(Ticks deadline, LaneId lane, Authority authority) override {
     auto work = [=, this] {
-      return inner_->next_epoch(deadline, lane, seller);
+      return inner_->next_epoch(deadline, lane, authority);
     };
     co_return co_await faulty<Epoch>(name_ + "next_epoch", std::move(work));
   }
@@ -133,8 +133,8 @@ class FaultyStore final : public OrderStore {
   Task<LaneImage> image(Ticks deadline, LaneId lane) override {
     return inner_->image(deadline, lane);
   }
-  Task<Standing> standing(Ticks deadline, LaneId lane, In<UserId> users) override {
-    return inner_->standing(deadline, lane, users);
+  Task<LaneSnapshot> lane_snapshot(Ticks deadline, LaneId lane, In<UserId> users) override {
+    return inner_->lane_snapshot(deadline, lane, users);
   }
   Task<std::int64_t> position(Ticks deadline, std::string topic, std::int32_t partition) override {
     return inner_->position(deadline, std::move(topic), partition);
@@ -151,9 +151,9 @@ class FaultyStore final : public OrderStore {
   std::unique_ptr<OrderStore> inner_;
 };
 
-class FaultyMoves final : public OrderMoves {
+class FaultyMoves final : public OrderTransitions {
  public:
-  FaultyMoves(std::string_view thread, std::unique_ptr<OrderMoves> inner)
+  FaultyMoves(std::string_view thread, std::unique_ptr<OrderTransitions> inner)
       : name_(std::string(thread) + ".moves."), inner_(std::move(inner)) {}
 
   Task<std::vector<std::optional<Order>>> move(Ticks deadline,
@@ -191,7 +191,7 @@ class FaultyMoves final : public OrderMoves {
 
  private:
   std::string name_;
-  std::unique_ptr<OrderMoves> inner_;
+  std::unique_ptr<OrderTransitions> inner_;
 };
 
 std::unique_ptr<Inventory> with_faults(std::string_view thread, std::unique_ptr<Inventory> inner) {
@@ -203,8 +203,8 @@ std::unique_ptr<OrderStore> with_faults(std::string_view thread,
   return std::make_unique<FaultyStore>(thread, std::move(inner));
 }
 
-std::unique_ptr<OrderMoves> with_faults(std::string_view thread,
-                                        std::unique_ptr<OrderMoves> inner) {
+std::unique_ptr<OrderTransitions> with_faults(std::string_view thread,
+                                              std::unique_ptr<OrderTransitions> inner) {
   return std::make_unique<FaultyMoves>(thread, std::move(inner));
 }
 

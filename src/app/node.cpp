@@ -12,12 +12,12 @@
 #include "sluice/fulfilment/guarded_results.hpp"
 #include "sluice/gate/front_gate.hpp"
 #include "sluice/orders/guarded.hpp"
-#include "sluice/orders/order_desk.hpp"
+#include "sluice/orders/order_service.hpp"
 #include "sluice/orders/order_watch.hpp"
-#include "sluice/orders/purchase.hpp"
+#include "sluice/orders/purchase_service.hpp"
 #include "sluice/recovery/control.hpp"
-#include "sluice/recovery/lane_keeper.hpp"
-#include "sluice/recovery/return_keeper.hpp"
+#include "sluice/recovery/lane_reconciler.hpp"
+#include "sluice/recovery/return_reconciler.hpp"
 
 #include "app/faulty_ports.hpp"
 
@@ -59,7 +59,7 @@ struct Node::Http {
         ports(with_failpoints(node.backend_->http_ports(worker.executor()))),
         front(node.ip_buckets_, node.user_buckets_, Identity(node.settings_.identity), *random),
         routes(create_http_routes(ports, node.guards_, *node.clock_)),
-        gate(node.sale_buckets_, node.credits_, node.guards_.throttle, *random),
+        gate(node.sale_buckets_, node.concurrency_, node.guards_.rate_limiter, *random),
         watch(node.settings_.long_polls_max / node.settings_.http_threads + 1),
         purchases(worker.executor(), node.settings_.purchase,
                   {*routes, *node.clock_, *random, node.seal_, gate, node.metrics_}),
@@ -86,8 +86,8 @@ struct Node::Http {
   std::unique_ptr<Routes> routes;
   SaleGate gate;
   OrderWatch watch;
-  PurchaseDesk purchases;
-  OrderDesk orders;
+  PurchaseService purchases;
+  OrderService orders;
   std::unique_ptr<PublicApi> api;
   std::unique_ptr<HttpServer> server;
 };
@@ -133,7 +133,7 @@ struct Node::ControlThread {
                                           *ports.results, *node.clock_, node.metrics_}),
         flow(node.settings_.degrade.flow, node.settings_.recovery.call_timeout,
              node.backend_->log(),
-             {*ports.orders, node.guards_.flow, node.guards_.throttle, node.guards_.direct,
+             {*ports.orders, node.guards_.flow, node.guards_.rate_limiter, node.guards_.direct,
               node.guards_.queue, ports.log_end, *node.clock_, node.metrics_}),
         control(node.settings_.recovery, node_name(), ports.dependencies,
                 {*ports.sales, *ports.orders, *ports.moves, *ports.control, lanes, auditor, returns,
@@ -143,10 +143,10 @@ struct Node::ControlThread {
 
   Worker worker;
   ControlPorts ports;
-  LaneKeeper lanes;
+  LaneReconciler lanes;
   Auditor auditor;
-  ReturnKeeper returns;
-  FlowKeeper flow;
+  ReturnReconciler returns;
+  ModeReconciler flow;
   Control control;
   std::future<void> running;
 };
@@ -163,7 +163,7 @@ Node::Node(Settings settings, Secrets secrets, std::unique_ptr<Backend> backend,
       ip_buckets_(settings_.gate.ips),
       user_buckets_(settings_.gate.users),
       sale_buckets_(settings_.gate.sales),
-      credits_(settings_.gate.credits),
+      concurrency_(settings_.gate.concurrency_max),
       guards_(settings_),
       connections_(create_connection_limits(settings_.connections)) {
   settings_.http_threads = http_thread_count(settings_);

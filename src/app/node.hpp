@@ -13,7 +13,7 @@
 #include "sluice/base/time.hpp"
 #include "sluice/catalog/sale_book.hpp"
 #include "sluice/domain/order_id.hpp"
-#include "sluice/gate/credits.hpp"
+#include "sluice/gate/concurrency_limit.hpp"
 #include "sluice/gate/token_buckets.hpp"
 #include "sluice/http/admin_server.hpp"
 #include "sluice/http/public_server.hpp"
@@ -64,7 +64,7 @@ class Node {
   TokenBuckets ip_buckets_;
   TokenBuckets user_buckets_;
   TokenBuckets sale_buckets_;
-  Credits credits_;
+  ConcurrencyLimit concurrency_;
   Guards guards_;
   std::shared_ptr<ConnectionLimits> connections_;
   std::unique_ptr<ControlThread> control_;

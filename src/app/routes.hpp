@@ -5,10 +5,10 @@
 #include "sluice/base/time.hpp"
 #include "sluice/gate/breaker.hpp"
 #include "sluice/gate/call_meter.hpp"
-#include "sluice/gate/throttle.hpp"
+#include "sluice/gate/rate_limiter.hpp"
 #include "sluice/inventory/inventory.hpp"
 #include "sluice/orders/route.hpp"
-#include "sluice/recovery/flow.hpp"
+#include "sluice/recovery/operating_mode.hpp"
 
 #include "app/backend.hpp"
 
@@ -27,8 +27,8 @@ struct Guards {
   Breaker settling;  ///< The inventory as fulfilment sees it.
   Breaker news;
   CallMeter direct;
-  Throttle throttle;
-  Flow flow{std::make_shared<FlowState>()};
+  RateLimiter rate_limiter;
+  ModeSnapshot flow{std::make_shared<ModeState>()};
 };
 
 /// The ways of one HTTP thread. `ports` and `guards` outlive them.

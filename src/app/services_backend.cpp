@@ -68,7 +68,7 @@ class ServicesBackend final : public Backend {
     ports.inventory = create_redis_inventory(redis);
     ports.queue = producer_->create_queue();
     ports.store = create_remote_order_store(lookup_worker_.executor(), *lookup_stores_.orders);
-    ports.moves = create_remote_order_moves(lookup_worker_.executor(), *lookup_stores_.moves);
+    ports.moves = create_remote_order_transitions(lookup_worker_.executor(), *lookup_stores_.moves);
     ports.results = create_redis_result_feed(redis);
     ports.store_inventory = create_store_inventory(*ports.store);
     ports.direct = direct_;

@@ -135,7 +135,7 @@ std::vector<std::string> cross_check(const LoadedSettings& loaded, const Environ
   check_identity(checker, s);
   check_times(checker, s);
   check_degrade(checker, s);
-  checker.ordered("gate.credits", s.gate.credits, "kafka.client_messages_max",
+  checker.ordered("gate.concurrency_max", s.gate.concurrency_max, "kafka.client_messages_max",
                   static_cast<std::int64_t>(s.kafka.client_messages_max));
   return checker.problems;
 }

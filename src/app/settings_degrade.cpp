@@ -29,7 +29,7 @@ void add_breaker(Rows& rows, BreakerSettings& breaker, const std::string& name,
       "Good calls in a row after which all is well again.");
 }
 
-void add_direct(Rows& rows, AdaptiveRateSettings& direct) {
+void add_direct(Rows& rows, AimdSettings& direct) {
   add(rows, "direct_start_per_s", number(direct.start_per_s, 1, 1e9),
       "Purchases a second that a node lets in when it begins to write to the store directly "
       "(bypass and database mode). From there the rate follows what the store takes.");
@@ -41,17 +41,17 @@ void add_direct(Rows& rows, AdaptiveRateSettings& direct) {
       "The rate rises while the store answers faster, and falls while it does not.");
 }
 
-void add_backlog(Rows& rows, BacklogSettings& backlog) {
-  add(rows, "backlog_slow_wait_ms", millis(backlog.slow_wait, 1, 9 * kMinute),
+void add_lag(Rows& rows, LagSettings& backlog) {
+  add(rows, "lag_slow_wait_ms", millis(backlog.slow_wait, 1, 9 * kMinute),
       "Orders that would wait longer for their decision are answered as backlogged, and fewer are "
       "let in, until the wait is half of it.");
-  add(rows, "backlog_stalled_after_ms", millis(backlog.stalled_after, 1, kHour),
+  add(rows, "lag_stalled_after_ms", millis(backlog.stalled_after, 1, kHour),
       "No order applied for so long: the backlog does not drain.");
-  add(rows, "backlog_admit_share", number(backlog.admit_share, 0, 1),
+  add(rows, "lag_admit_share", number(backlog.admit_share, 0, 1),
       "What is let in then, as a share of the rate at which the backlog drains.");
-  add(rows, "backlog_trickle_per_s", number(backlog.trickle_per_s, 0, 1e9),
+  add(rows, "lag_trickle_per_s", number(backlog.trickle_per_s, 0, 1e9),
       "What is let in at least, also while it does not drain.");
-  add(rows, "backlog_messages_max", whole(backlog.messages_max, 1, 1'000'000'000),
+  add(rows, "lag_messages_max", whole(backlog.messages_max, 1, 1'000'000'000),
       "From this backlog on nothing is let in.");
 }
 
@@ -62,7 +62,7 @@ void add_degrade_settings(std::vector<Setting>& rows, Settings& settings) {
   add_breaker(rows, degrade.inventory, "inventory", "Redis");
   add_breaker(rows, degrade.queue, "queue", "Kafka");
   add_direct(rows, degrade.flow.direct);
-  add_backlog(rows, degrade.flow.backlog);
+  add_lag(rows, degrade.flow.lag);
 }
 
 }  // namespace sluice

@@ -151,8 +151,8 @@ void add_gate(Rows& rows, Settings& s) {
              "Requests a second of one signed-in user; 0 turns it off.");
   add_bucket(rows, s.gate.sales, "sale",
              "Purchases a second of one sale on this node; 0 turns it off. Off by default: the "
-             "credits below bound the load without refusing what could be served.");
-  add(rows, "gate.credits", whole(s.gate.credits, 1, 1'000'000),
+             "concurrency_max below bounds the load without refusing what could be served.");
+  add(rows, "gate.concurrency_max", whole(s.gate.concurrency_max, 1, 1'000'000),
       "Purchases between the gate and their answer at once; above it buyers are told to try later. "
       "It bounds memory, and what a queue that stalls can pile up.");
 }

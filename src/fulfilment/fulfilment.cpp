@@ -9,7 +9,7 @@
 
 #include "sluice/base/log.hpp"
 #include "sluice/base/mutation.hpp"
-#include "sluice/fulfilment/make_known.hpp"
+#include "sluice/fulfilment/settle_and_announce.hpp"
 
 namespace sluice {
 namespace {
@@ -82,8 +82,8 @@ asio::awaitable<void> Fulfilment::step() {
   if (empty) co_return;
   counters_->batch_size.Observe(static_cast<double>(delivery->messages.size()));
   counters_->count(*outcomes);
-  co_await make_known(ports_.inventory, ports_.results, in(settings_.settle_timeout),
-                      delivery->messages, *outcomes);
+  co_await settle_and_announce(ports_.inventory, ports_.results, in(settings_.settle_timeout),
+                               delivery->messages, *outcomes);
 }
 
 Task<std::vector<Outcome>> Fulfilment::apply(const Delivery& delivery) {

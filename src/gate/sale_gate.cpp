@@ -20,15 +20,16 @@ std::optional<Refusal> SaleGate::admit(const Sale& sale, TimePoint now) const {
   return Refusal{Code::sale_not_started, left};
 }
 
-std::variant<Credits::Credit, Refusal> SaleGate::reserve_room(const Sale& sale, Ticks now) {
+std::variant<ConcurrencyLimit::Permit, Refusal> SaleGate::reserve_room(const Sale& sale,
+                                                                       Ticks now) {
   const std::string_view key(reinterpret_cast<const char*>(&sale.id), sizeof(sale.id));
   if (const auto wait = sales_.take(key, now); wait.count() > 0) {
     return Refusal{Code::busy, jittered(std::max(wait, kBusyWait), random_)};
   }
-  if (const auto wait = throttle_.take(now); wait.count() > 0) {
+  if (const auto wait = limiter_.take(now); wait.count() > 0) {
     return Refusal{Code::busy, jittered(std::max(wait, kBusyWait), random_)};
   }
-  auto credit = credits_.take();
+  auto credit = concurrency_.take();
   if (!credit) return Refusal{Code::busy, jittered(kBusyWait, random_)};
   return credit;
 }

@@ -85,7 +85,7 @@ Answer sales_listed(const std::vector<Sale>& sales) {
 Answer audit_shown(const SaleAudit& audit) { return json_answer(200, audit_json(audit)); }
 Answer rebuild_begun(const SaleAudit& audit) { return json_answer(202, audit_json(audit)); }
 Answer order_shown(const Order& order) { return json_answer(200, operator_order(order)); }
-Answer flow_shown(const FlowReport& report) { return json_answer(200, flow_json(report)); }
+Answer flow_shown(const ModeReport& report) { return json_answer(200, flow_json(report)); }
 
 /// Counts an operation while it is under way.
 class Counted {
@@ -229,7 +229,7 @@ Reply AdminRoutes::hold(const Request& request) {
   }
   auto parsed = parse_held_mode(request.body);
   if (auto* answer = std::get_if<Answer>(&parsed)) return answer_now(kRoute, std::move(*answer));
-  const auto mode = std::get<std::optional<FlowMode>>(parsed);
+  const auto mode = std::get<std::optional<OperatingMode>>(parsed);
   return answer_with(ports_.desk.hold(mode), flow_shown);
 }
 

@@ -99,7 +99,7 @@ void begin_session(Accepting& accepting, tcp::socket socket) {
   auto key = listener.trusted.contains(peer) ? std::string() : limit_key(peer);
   auto place = accepting.connections->take(std::move(key));
   if (!place) {
-    listener.tally.connection_refused();
+    listener.http_metrics.connection_refused();
     if (listener.refused >= kRefusedMax) return;
   }
   const auto executor = socket.get_executor();
@@ -128,8 +128,8 @@ asio::awaitable<void> sweep_loop(std::shared_ptr<Listener> listener) {
     co_await listener->clock.sleep_until(until);
     const auto now = listener->clock.ticks();
     for (auto* session : listener->sessions) session->sweep(now);
-    listener->tally.connections(listener->sessions.size());
-    listener->tally.flush();
+    listener->http_metrics.connections(listener->sessions.size());
+    listener->http_metrics.flush();
   }
 }
 

@@ -13,7 +13,7 @@ namespace {
 
 class Api final : public PublicApi {
  public:
-  Api(FrontGate& gate, const SaleBook& sales, PurchaseDesk& purchases, OrderDesk& orders,
+  Api(FrontGate& gate, const SaleBook& sales, PurchaseService& purchases, OrderService& orders,
       Clock& clock, const Readiness& readiness)
       : gate_(gate),
         sales_(sales),
@@ -53,8 +53,8 @@ class Api final : public PublicApi {
  private:
   FrontGate& gate_;
   SaleBook::Reader sales_;
-  PurchaseDesk& purchases_;
-  OrderDesk& orders_;
+  PurchaseService& purchases_;
+  OrderService& orders_;
   Clock& clock_;
   Readiness::Reader readiness_;
 };
@@ -62,7 +62,7 @@ class Api final : public PublicApi {
 }  // namespace
 
 std::unique_ptr<PublicApi> create_public_api(FrontGate& gate, const SaleBook& sales,
-                                             PurchaseDesk& purchases, OrderDesk& orders,
+                                             PurchaseService& purchases, OrderService& orders,
                                              Clock& clock, const Readiness& readiness) {
   return std::make_unique<Api>(gate, sales, purchases, orders, clock, readiness);
 }

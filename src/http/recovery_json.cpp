@@ -12,7 +12,9 @@ using Json = nlohmann::ordered_json;
 
 constexpr std::string_view kAutomatic = "auto";
 
-std::string_view name(Seller seller) { return seller == Seller::store ? "store" : "inventory"; }
+std::string_view name(Authority authority) {
+  return authority == Authority::store ? "store" : "inventory";
+}
 
 Json inventory_json(const std::optional<LaneView>& view) {
   if (!view) return nullptr;
@@ -27,7 +29,7 @@ Json lane_json(const LaneAudit& lane) {
   const auto& figures = lane.figures;
   const auto& head = figures.head;
   return {{"lane", figures.lane.index},
-          {"seller", name(head.seller())},
+          {"authority", name(head.authority())},
           {"stage", name(lane.stage)},
           {"fence_epoch", head.fence},
           {"newest_epoch", head.newest},
@@ -54,7 +56,7 @@ std::string audit_json(const SaleAudit& audit) {
   return json.dump();
 }
 
-std::string flow_json(const FlowReport& report) {
+std::string flow_json(const ModeReport& report) {
   const auto& state = report.state;
   const Json json = {
       {"mode", name(report.mode)},
@@ -81,7 +83,7 @@ std::variant<bool, Answer> parse_force(std::string_view body) {
   return force;
 }
 
-std::variant<std::optional<FlowMode>, Answer> parse_held_mode(std::string_view body) {
+std::variant<std::optional<OperatingMode>, Answer> parse_held_mode(std::string_view body) {
   auto parsed = parse_json_object(body);
   if (auto* answer = std::get_if<Answer>(&parsed)) return std::move(*answer);
   std::string wanted;
@@ -89,8 +91,8 @@ std::variant<std::optional<FlowMode>, Answer> parse_held_mode(std::string_view b
     if (member != "mode") return unknown_member(member, {"mode"});
     if (const auto* text = std::get_if<std::string>(&value)) wanted = *text;
   }
-  if (wanted == kAutomatic) return std::optional<FlowMode>{};
-  if (const auto mode = parse_flow_mode(wanted)) return mode;
+  if (wanted == kAutomatic) return std::optional<OperatingMode>{};
+  if (const auto mode = parse_operating_mode(wanted)) return mode;
   return refused(Code::invalid_parameter, "mode must be auto, normal, bypass or database");
 }
 

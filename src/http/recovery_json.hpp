@@ -5,7 +5,7 @@
 #include <string_view>
 #include <variant>
 
-#include "sluice/recovery/sale_desk.hpp"
+#include "sluice/recovery/operations.hpp"
 
 #include "http/answer.hpp"
 
@@ -15,12 +15,12 @@ namespace sluice::http {
 std::string audit_json(const SaleAudit& audit);
 
 /// How a node sells, as a JSON object.
-std::string flow_json(const FlowReport& report);
+std::string flow_json(const ModeReport& report);
 
 /// Reads the body of `POST /admin/sales/{id}/rebuild`: whether it has force.
 std::variant<bool, Answer> parse_force(std::string_view body);
 
 /// Reads the body of `POST /admin/mode`: the mode to hold, or empty for automatic.
-std::variant<std::optional<FlowMode>, Answer> parse_held_mode(std::string_view body);
+std::variant<std::optional<OperatingMode>, Answer> parse_held_mode(std::string_view body);
 
 }  // namespace sluice::http

@@ -144,7 +144,7 @@ asio::awaitable<void> Session::finish_later() {
   } catch (const std::exception& e) {
     log().error("a request failed: {}", e.what());
   }
-  listener_->tally.took(route_, listener_->clock.ticks() - began);
+  listener_->http_metrics.took(route_, listener_->clock.ticks() - began);
   finish(route_, answer);
 }
 
@@ -154,7 +154,7 @@ void Session::finish(RouteClass route, const Answer& answer) {
     peer_closes_ = false;
   }
   closing_ = persistence_ == Persistence::close;
-  listener_->tally.answered(route, answer);
+  listener_->http_metrics.answered(route, answer);
   listener_->writer.write(listener_->out, answer, listener_->clock.now(), persistence_, head_);
 }
 
@@ -251,7 +251,7 @@ asio::awaitable<void> Session::linger() {
 
 void Session::sweep(Ticks now) {
   if (now < deadline_) return;
-  listener_->tally.timed_out();
+  listener_->http_metrics.timed_out();
   deadline_ = Ticks::max();
   expired_ = true;
   boost::system::error_code ec;

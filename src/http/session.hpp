@@ -14,9 +14,9 @@
 #include "http/answer.hpp"
 #include "http/client_address.hpp"
 #include "http/connection_limits.hpp"
+#include "http/http_metrics.hpp"
 #include "http/request.hpp"
 #include "http/routes.hpp"
-#include "http/tally.hpp"
 
 namespace sluice::http {
 
@@ -30,14 +30,14 @@ struct Listener {
         trusted(settings.trusted_proxies),
         clock(c),
         routes(std::move(r)),
-        tally(metrics, name) {}
+        http_metrics(metrics, name) {}
 
   HttpSettings settings;
   AddressBlocks trusted;
   Clock& clock;
   std::unique_ptr<Routes> routes;
   AnswerWriter writer;
-  Tally tally;
+  HttpMetrics http_metrics;
   bool draining = false;
   bool stopped = false;
 

@@ -11,7 +11,7 @@ constexpr Millis kRetryWait{500};
 
 }  // namespace
 
-boost::asio::awaitable<PurchaseAnswer> buy(PurchaseDesk& purchases, OrderDesk& orders,
+boost::asio::awaitable<PurchaseAnswer> buy(PurchaseService& purchases, OrderService& orders,
                                            const Sale& sale, UserId user, std::uint32_t quantity) {
   auto bought = co_await purchases.buy(sale, user, quantity);
   const bool moves_on = bought.order.status == OrderStatus::queued || must_be_paid(sale.terms);

@@ -61,7 +61,7 @@ Task<SaleAudit> Auditor::audit(SaleId sale, std::uint32_t lanes, bool inventory_
     lane.figures = (*truth)[i];
     const LaneState state{lane.figures.head, after[i].value_or(LaneView{})};
     lane.stage = state.stage();
-    if (state.head.seller() == Seller::inventory) lane.inventory = after[i];
+    if (state.head.authority() == Authority::inventory) lane.inventory = after[i];
     const bool still = lane.inventory && before[i] && same(*before[i], *lane.inventory);
     if (still && state.sells()) lane.drift = drift_of(lane.figures, *lane.inventory);
     audit.lanes.push_back(std::move(lane));

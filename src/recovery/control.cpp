@@ -30,7 +30,7 @@ Control::Control(RecoverySettings settings, std::string node, std::vector<Depend
       node_(std::move(node)),
       dependencies_(std::move(dependencies)),
       ports_(ports),
-      seller_(settings.database_after, settings.restore_after) {}
+      authority_(settings.database_after, settings.restore_after) {}
 
 asio::awaitable<void> Control::run() {
   while (!stopped_) {
@@ -48,7 +48,7 @@ asio::awaitable<void> Control::run() {
 asio::awaitable<void> Control::round() {
   auto checks = co_await ping_all();
   busy_ = !down_.empty();
-  seller_.seen(ports_.clock.ticks(), up(Role::inventory));
+  authority_.seen(ports_.clock.ticks(), up(Role::inventory));
   if (up(Role::store)) {
     auto sales = co_await look_after_sales();
     checks.push_back(std::move(sales));
@@ -88,7 +88,7 @@ Task<> Control::ping(const Dependency& dependency) {
 asio::awaitable<ReadyCheck> Control::look_after_sales() {
   ReadyCheck sales{"sales", "", false};
   auto loaded = co_await refresh_sales();
-  if (loaded) loaded = co_await read_wishes();
+  if (loaded) loaded = co_await read_requests();
   if (!loaded) sales.problem = "the sales cannot be loaded: " + loaded.error().message();
   leading_ = co_await lead();
 
@@ -169,10 +169,10 @@ void Control::forget_unlisted() {
   std::erase_if(finished_, unlisted);
 }
 
-Task<> Control::read_wishes() {
-  const auto wish = co_await ports_.control.wish(deadline(), kModeWish);
+Task<> Control::read_requests() {
+  const auto wish = co_await ports_.control.requested(deadline(), kModeRequest);
   if (!wish) co_return wish.error();
-  const auto held = parse_flow_mode(*wish);
+  const auto held = parse_operating_mode(*wish);
   if (held != held_) {
     log().warn("an operator holds the mode: {}", held ? name(*held) : "automatic again");
   }
@@ -211,7 +211,7 @@ Task<> Control::keep_lane(LaneId lane, const Sale& sale, bool& settled) {
   }
   busy_ |= state->stage() != LaneStage::ready;
   fences_[lane] = state->head.fence;
-  if (state->head.seller() == Seller::store) {
+  if (state->head.authority() == Authority::store) {
     busy_ = true;
     settled = false;
     store_lanes_.insert(lane);
@@ -234,9 +234,9 @@ Task<> Control::keep_lane(LaneId lane, const Sale& sale, bool& settled) {
   co_return boost::system::in_place_value;
 }
 
-LaneKeeper::Duty Control::duty() const {
-  LaneKeeper::Duty duty;
-  duty.seller = seller_.store_sells(held_) ? Seller::store : Seller::inventory;
+LaneReconciler::Duty Control::duty() const {
+  LaneReconciler::Duty duty;
+  duty.authority = authority_.store_sells(held_) ? Authority::store : Authority::inventory;
   duty.inventory_up = up(Role::inventory);
   duty.queue_up = up(Role::queue);
   duty.leads = leading_;

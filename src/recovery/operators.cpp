@@ -140,22 +140,22 @@ asio::awaitable<Operated<Order>> Control::move(SaleId id, OrderId order, UserId 
   co_return *now;
 }
 
-asio::awaitable<Operated<FlowReport>> Control::flow() {
-  FlowReport report;
+asio::awaitable<Operated<ModeReport>> Control::flow() {
+  ModeReport report;
   report.state = ports_.flow.state();
   report.mode = ports_.flow.mode();
   report.leads = leading_;
   co_return report;
 }
 
-asio::awaitable<Operated<FlowReport>> Control::hold(std::optional<FlowMode> mode) {
+asio::awaitable<Operated<ModeReport>> Control::hold(std::optional<OperatingMode> mode) {
   if (!has(Dependency::Role::queue)) {
     co_return OperatorRefusal{Code::invalid_state, "the embedded server has one mode"};
   }
   std::string wish(mode ? name(*mode) : "auto");
-  const auto set = co_await ports_.control.set_wish(deadline(), kModeWish, std::move(wish));
+  const auto set = co_await ports_.control.request(deadline(), kModeRequest, std::move(wish));
   if (!set) co_return refusal_of(set.error());
-  const auto read = co_await read_wishes();
+  const auto read = co_await read_requests();
   if (!read) co_return refusal_of(read.error());
   co_await ports_.flow.update(held_, up(Dependency::Role::store), store_lanes_, fences_);
   co_return co_await flow();

@@ -296,7 +296,7 @@ TEST(Cli, SaleCreateSaysHowLongAnOrderMayStayUnpaid) {
   EXPECT_EQ(nlohmann::json::parse(server.requests()[0].body())["pay_within_ms"], 900'000);
 }
 
-TEST(Cli, OrderMovesAreSentToTheirAddress) {
+TEST(Cli, OrderTransitionsAreSentToTheirAddress) {
   Shell shell;
   const auto reply = [](const std::string& status) {
     return http_reply("200 OK", R"({"order_id":")" + kOrderId + R"(","status":")" + status + "\"}");

@@ -304,7 +304,7 @@ database_after_ms = 1500
 inventory_slow_ms = 120
 queue_failure_ratio = 0.25
 direct_start_per_s = 800
-backlog_admit_share = 0
+lag_admit_share = 0
 )")));
   const auto& s = loaded.settings;
   EXPECT_EQ(s.recovery.database_after, Millis{1500});
@@ -312,7 +312,7 @@ backlog_admit_share = 0
   EXPECT_EQ(s.degrade.queue.failure_ratio, 0.25);
   EXPECT_EQ(s.degrade.queue.slow, Settings().degrade.queue.slow) << "each breaker has its own";
   EXPECT_EQ(s.degrade.flow.direct.start_per_s, 800);
-  EXPECT_EQ(s.degrade.flow.backlog.admit_share, 0);
+  EXPECT_EQ(s.degrade.flow.lag.admit_share, 0);
 }
 
 TEST(Settings, DegradedModesThatCannotWorkAreRefused) {
@@ -323,10 +323,9 @@ TEST(Settings, DegradedModesThatCannotWorkAreRefused) {
   for (const std::string set :
        {"degrade.direct_ceiling_per_s=1", "degrade.inventory_open_for_ms=3600000",
         "degrade.queue_open_max_ms=1", "degrade.queue_failure_ratio=0",
-        "degrade.queue_failure_ratio=1.5", "degrade.backlog_admit_share=-0.1",
-        "degrade.queue_trials=0", "degrade.inventory_slow_ms=soon",
-        "degrade.backlog_messages_max=0", "recovery.busy_tick_ms=60000",
-        "recovery.audit_every_ms=99"}) {
+        "degrade.queue_failure_ratio=1.5", "degrade.lag_admit_share=-0.1", "degrade.queue_trials=0",
+        "degrade.inventory_slow_ms=soon", "degrade.lag_messages_max=0",
+        "recovery.busy_tick_ms=60000", "recovery.audit_every_ms=99"}) {
     EXPECT_EQ(problems_of(from_flags({set})).size(), 1U) << set;
   }
   EXPECT_EQ(problems_of(from_flags({"degrade.queue_trails=2"})),
@@ -335,10 +334,10 @@ TEST(Settings, DegradedModesThatCannotWorkAreRefused) {
 }
 
 TEST(Settings, BoundsThatContradictEachOtherAreRefused) {
-  EXPECT_EQ(
-      problems_of(from_flags({"gate.credits=100001"})),
-      Lines{"gate.credits = 100001 (--set): must be at most kafka.client_messages_max = 100000 "
-            "(default)"});
+  EXPECT_EQ(problems_of(from_flags({"gate.concurrency_max=100001"})),
+            Lines{"gate.concurrency_max = 100001 (--set): must be at most "
+                  "kafka.client_messages_max = 100000 "
+                  "(default)"});
   EXPECT_EQ(problems_of(from_flags({"http.connections_max=500", "http.long_polls_max=100"})).size(),
             1U);
   EXPECT_EQ(problems_of(from_flags({"http.long_polls_max=20001"})).size(), 1U);

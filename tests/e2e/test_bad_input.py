@@ -617,7 +617,7 @@ def test_forwarded_address_of_a_stranger_is_not_believed(folder):
 
 def test_credits_exhausted_says_busy_and_everybody_is_served_later(folder):
     """Forty purchases find the server at once, as it stood still meanwhile; it has two credits."""
-    server = server_with(folder, gate_credits=2)
+    server = server_with(folder, gate_concurrency_max=2)
     try:
         sale = server.open_sale(stock=40)
         users = [f"u{i}" for i in range(40)]

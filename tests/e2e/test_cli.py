@@ -178,7 +178,7 @@ def test_check_config_says_what_holds_and_whence(folder):
                  "http.threads=3", folder=folder, SLUICE_GATE_CREDITS=7)
     for key, value, origin in (("http.port", "1234", "sluice.toml:2"),
                                ("http.threads", "3", "--set"),
-                               ("gate.credits", "7", "SLUICE_GATE_CREDITS")):
+                               ("gate.concurrency_max", "7", "SLUICE_GATE_CREDITS")):
         (line,) = [one for one in out.splitlines() if one.startswith(f"{key} = {value} ")]
         assert origin in line
     assert not (folder / "data").exists(), "checking changes nothing"
@@ -239,7 +239,7 @@ def test_wrong_variables_are_refused_with_a_hint(folder, name, value, said):
 def test_every_mistake_is_told_at_once(folder):
     (folder / "sluice.toml").write_text("[http]\nprot = 1\n[gate]\ncredit = 1\n[redis]\nurl = 5\n")
     _, err = run("check-config", "--config", folder / "sluice.toml", code=2, folder=folder)
-    assert all(name in err for name in ("http.port", "gate.credits", "redis.url"))
+    assert all(name in err for name in ("http.port", "gate.concurrency_max", "redis.url"))
 
 
 def test_a_missing_file_is_named(folder):

@@ -47,7 +47,7 @@ def test_without_redis_the_store_sells_and_redis_takes_over_again(services):
     assert requests.get(f"{server.url}/readyz", timeout=5).status_code == 200
     assert "inventory" in failing(server)
     assert mode_of(server) == "database"
-    assert lanes_of(server, sale)[0]["seller"] == "store"
+    assert lanes_of(server, sale)[0]["authority"] == "store"
     again = buy_until(server, sale, "ann", (200,))
     assert again["order_id"] == before["order_id"], "the log was applied before the store sold"
 

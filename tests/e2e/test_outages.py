@@ -35,7 +35,7 @@ def private(tmp_path_factory):
     """(services, two nodes) of this module alone."""
     folder = tmp_path_factory.mktemp("outages")
     # However slow the machine is, thousands may queue before fewer are let in.
-    patient = {"degrade_backlog_slow_wait_ms": 500_000}
+    patient = {"degrade_lag_slow_wait_ms": 500_000}
     with Services(folder) as services, Nodes(services, folder, **patient) as nodes:
         yield services, nodes
 

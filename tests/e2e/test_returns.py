@@ -367,7 +367,7 @@ def test_cancellations_in_database_mode_and_after_it(services):
 
     door.open()
     server.wait_until(lambda: mode_of(server) == "normal", 20)
-    server.wait_until(lambda: lanes_of(server, sale)[0]["seller"] == "inventory", 20)
+    server.wait_until(lambda: lanes_of(server, sale)[0]["authority"] == "inventory", 20)
     answer = until_accepted(lambda: cancel(server, sale, meanwhile, "ann"))
     assert status_of(answer) == (200, "cancelled")
     buy_confirmed(server, sale, "dan")

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "sluice/fulfilment/make_known.hpp"
+#include "sluice/fulfilment/settle_and_announce.hpp"
 
 #include "support/event_loop.hpp"
 #include "support/fake_clock.hpp"

@@ -4,7 +4,7 @@
 #include <thread>
 #include <vector>
 
-#include "sluice/gate/credits.hpp"
+#include "sluice/gate/concurrency_limit.hpp"
 #include "sluice/gate/front_gate.hpp"
 #include "sluice/gate/sale_gate.hpp"
 
@@ -22,40 +22,40 @@ BucketSettings rate(double per_s, double burst) {
   return settings;
 }
 
-TEST(Credits, AreTakenAndGivenBack) {
-  Credits credits(2);
+TEST(ConcurrencyLimit, AreTakenAndGivenBack) {
+  ConcurrencyLimit credits(2);
   auto one = credits.take();
   auto two = credits.take();
   EXPECT_TRUE(one);
   EXPECT_TRUE(two);
   EXPECT_FALSE(credits.take());
   EXPECT_EQ(credits.taken(), 2);
-  two = Credits::Credit();
+  two = ConcurrencyLimit::Permit();
   EXPECT_EQ(credits.taken(), 1);
   EXPECT_TRUE(credits.take());
 }
 
-TEST(Credits, AMovedCreditIsGivenBackOnce) {
-  Credits credits(1);
+TEST(ConcurrencyLimit, AMovedCreditIsGivenBackOnce) {
+  ConcurrencyLimit credits(1);
   {
     auto one = credits.take();
-    Credits::Credit moved(std::move(one));
+    ConcurrencyLimit::Permit moved(std::move(one));
     EXPECT_TRUE(moved);
-    std::optional<Credits::Credit> kept(std::move(moved));
+    std::optional<ConcurrencyLimit::Permit> kept(std::move(moved));
     EXPECT_EQ(credits.taken(), 1);
   }
   EXPECT_EQ(credits.taken(), 0);
 }
 
-TEST(Credits, NoneMeansNone) {
-  Credits credits(0);
+TEST(ConcurrencyLimit, NoneMeansNone) {
+  ConcurrencyLimit credits(0);
   EXPECT_FALSE(credits.take());
   EXPECT_EQ(credits.taken(), 0);
 }
 
-TEST(Credits, ThreadsNeverHoldMoreThanThereAre) {
+TEST(ConcurrencyLimit, ThreadsNeverHoldMoreThanThereAre) {
   constexpr int kTotal = 3;
-  Credits credits(kTotal);
+  ConcurrencyLimit credits(kTotal);
   std::atomic<int> held{0};
   std::atomic<int> most{0};
   std::vector<std::thread> threads;
@@ -100,9 +100,9 @@ class SaleGateTest : public testing::Test {
 
   std::unique_ptr<Random> random_ = seeded_random(1);
   TokenBuckets buckets_{rate(1, 2)};
-  Credits credits_{1};
-  Throttle throttle_;
-  SaleGate gate_{buckets_, credits_, throttle_, *random_};
+  ConcurrencyLimit concurrency_{1};
+  RateLimiter limiter_;
+  SaleGate gate_{buckets_, concurrency_, limiter_, *random_};
   Sale sale_;
 };
 
@@ -129,44 +129,44 @@ TEST_F(SaleGateTest, LaterAndWhilePausedOrClosedTheLaneAnswers) {
 TEST_F(SaleGateTest, RoomIsBoundedByTheSalesRateAndByCredits) {
   {
     const auto room = gate_.reserve_room(sale_, kStart);
-    ASSERT_TRUE(std::holds_alternative<Credits::Credit>(room));
-    EXPECT_EQ(credits_.taken(), 1);
+    ASSERT_TRUE(std::holds_alternative<ConcurrencyLimit::Permit>(room));
+    EXPECT_EQ(concurrency_.taken(), 1);
     const auto no_credit = gate_.reserve_room(sale_, kStart);
     ASSERT_TRUE(std::holds_alternative<Refusal>(no_credit));
     EXPECT_EQ(std::get<Refusal>(no_credit).code, Code::busy);
     EXPECT_GE(std::get<Refusal>(no_credit).retry_after, Millis{500});
   }
-  EXPECT_EQ(credits_.taken(), 0);
+  EXPECT_EQ(concurrency_.taken(), 0);
   const auto too_fast = gate_.reserve_room(sale_, kStart);
   ASSERT_TRUE(std::holds_alternative<Refusal>(too_fast));
   EXPECT_EQ(std::get<Refusal>(too_fast).code, Code::busy);
   EXPECT_GE(std::get<Refusal>(too_fast).retry_after, Millis{1000}) << "as long as the bucket says";
-  EXPECT_EQ(credits_.taken(), 0);
+  EXPECT_EQ(concurrency_.taken(), 0);
   sale_.id = 8;
-  EXPECT_TRUE(std::holds_alternative<Credits::Credit>(gate_.reserve_room(sale_, kStart)))
+  EXPECT_TRUE(std::holds_alternative<ConcurrencyLimit::Permit>(gate_.reserve_room(sale_, kStart)))
       << "another sale has its own rate";
 }
 
 TEST_F(SaleGateTest, AThrottledNodeIsBusyAndSaysWhenToReturn) {
-  throttle_.set_rate(0.5, kStart);
+  limiter_.set_rate(0.5, kStart);
   const auto later = kStart + Millis{2000};
-  EXPECT_TRUE(std::holds_alternative<Credits::Credit>(gate_.reserve_room(sale_, later)));
+  EXPECT_TRUE(std::holds_alternative<ConcurrencyLimit::Permit>(gate_.reserve_room(sale_, later)));
   sale_.id = 8;
   const auto throttled = gate_.reserve_room(sale_, later);
   ASSERT_TRUE(std::holds_alternative<Refusal>(throttled)) << "the rate is that of all sales";
   EXPECT_EQ(std::get<Refusal>(throttled).code, Code::busy);
   EXPECT_GE(std::get<Refusal>(throttled).retry_after, Millis{2000}) << "as long as it says";
   EXPECT_LE(std::get<Refusal>(throttled).retry_after, Millis{4000});
-  EXPECT_EQ(credits_.taken(), 0);
+  EXPECT_EQ(concurrency_.taken(), 0);
 
-  throttle_.set_rate(0, kStart);
+  limiter_.set_rate(0, kStart);
   const auto shut = gate_.reserve_room(sale_, kStart + Millis{60'000});
   ASSERT_TRUE(std::holds_alternative<Refusal>(shut));
-  EXPECT_GE(std::get<Refusal>(shut).retry_after, Throttle::kWaitMax);
+  EXPECT_GE(std::get<Refusal>(shut).retry_after, RateLimiter::kWaitMax);
 
-  throttle_.set_rate({}, kStart);
-  EXPECT_TRUE(
-      std::holds_alternative<Credits::Credit>(gate_.reserve_room(sale_, kStart + Millis{60'000})));
+  limiter_.set_rate({}, kStart);
+  EXPECT_TRUE(std::holds_alternative<ConcurrencyLimit::Permit>(
+      gate_.reserve_room(sale_, kStart + Millis{60'000})));
 }
 
 TEST(WindowCode, NamesWhyTheWindowIsShut) {

@@ -20,7 +20,7 @@ const std::string kDraft =
 const std::string kOrder = "/admin/sales/12/orders/0190a5b4-6c00-8001-8000-000000000001";
 const std::string kAlice = R"({"user":"alice"})";
 
-class FakeDesk final : public SaleDesk {
+class FakeDesk final : public Operations {
  public:
   boost::asio::awaitable<Operated<Sale>> create(SaleDraft draft) override {
     thread = std::this_thread::get_id();
@@ -77,8 +77,8 @@ class FakeDesk final : public SaleDesk {
     moved.currency = "EUR";
     co_return moved;
   }
-  boost::asio::awaitable<Operated<FlowReport>> flow() override { co_return report; }
-  boost::asio::awaitable<Operated<FlowReport>> hold(std::optional<FlowMode> mode) override {
+  boost::asio::awaitable<Operated<ModeReport>> flow() override { co_return report; }
+  boost::asio::awaitable<Operated<ModeReport>> hold(std::optional<OperatingMode> mode) override {
     if (embedded) co_return OperatorRefusal{Code::invalid_state, "one mode"};
     report.state.held = mode;
     co_return report;
@@ -88,7 +88,7 @@ class FakeDesk final : public SaleDesk {
   SaleAudit audited;
   std::vector<bool> forced;  ///< One for each rebuild.
   std::vector<std::string> moves;
-  FlowReport report;
+  ModeReport report;
   bool embedded = false;
   bool final = false;  ///< What every order is already.
 };
@@ -239,7 +239,7 @@ TEST_F(AdminRoutesTest, AuditTellsEveryFigureOfEveryLane) {
   EXPECT_EQ(desk_.thread, control_thread_.get_id());
   EXPECT_EQ(nlohmann::json::parse(answer.body), nlohmann::json::parse(R"({
     "sale_id": 12, "holds": true, "lanes": [{
-      "lane": 3, "seller": "inventory", "stage": "fencing",
+      "lane": 3, "authority": "inventory", "stage": "fencing",
       "fence_epoch": 4, "newest_epoch": 5, "suspect_epoch": 4,
       "initial": 100, "stock": 40, "live_units": 60, "live_orders": 30, "returning": 5,
       "rejected_stock": 7, "rejected_duplicate": 8, "conserved": true,
@@ -261,7 +261,7 @@ TEST_F(AdminRoutesTest, AuditSaysWhatDoesNotHoldAndWhatIsNotKnown) {
   EXPECT_EQ(json["holds"], false);
   EXPECT_EQ(json["lanes"][0]["conserved"], false);
   EXPECT_EQ(json["lanes"][1]["drift"], -3);
-  EXPECT_EQ(json["lanes"][2]["seller"], "store");
+  EXPECT_EQ(json["lanes"][2]["authority"], "store");
   EXPECT_TRUE(json["lanes"][2]["inventory"].is_null());
   EXPECT_TRUE(json["lanes"][2]["drift"].is_null());
   EXPECT_EQ(json["lanes"][2]["conserved"], true);
@@ -372,7 +372,7 @@ TEST_F(AdminRoutesTest, ModeIsShown) {
   EXPECT_EQ(nlohmann::json::parse(ask("GET /admin/mode").body), nlohmann::json::parse(R"({
     "mode": "normal", "held": "auto", "leads": true, "backlogged": false, "backlog_messages": 0,
     "wait_ms": 0, "admitted_per_s": null, "store_lanes": 0})"));
-  desk_.report = {FlowMode::database, {}, false};
+  desk_.report = {OperatingMode::database, {}, false};
   desk_.report.state.store_lanes = {{1, 0}, {1, 1}};
   desk_.report.state.backlogged = true;
   desk_.report.state.behind = 12'000;

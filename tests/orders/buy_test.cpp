@@ -8,10 +8,10 @@
 #include "support/event_loop.hpp"
 #include "support/fake_clock.hpp"
 #include "support/fake_inventory.hpp"
-#include "support/fake_moves.hpp"
 #include "support/fake_queue.hpp"
 #include "support/fake_routes.hpp"
 #include "support/fake_store.hpp"
+#include "support/fake_transitions.hpp"
 #include "support/store_values.hpp"
 
 namespace sluice {
@@ -32,9 +32,9 @@ class BuyTest : public testing::Test {
     sale_.state = SaleState::open;
     store_.lanes[kLane].stock = 100;
     inventory_.open_lane(kLane, 100);
-    PurchaseDesk::Ports purchase_ports{routes_, clock_, *random_, seal_, gate_, metrics_};
+    PurchaseService::Ports purchase_ports{routes_, clock_, *random_, seal_, gate_, metrics_};
     purchases_.emplace(loop_.executor(), PurchaseSettings{}, purchase_ports);
-    OrderDesk::Ports order_ports{routes_, store_, moves_, clock_, seal_, watch_};
+    OrderService::Ports order_ports{routes_, store_, moves_, clock_, seal_, watch_};
     orders_.emplace(loop_.executor(), LookupSettings{}, order_ports);
   }
 
@@ -64,24 +64,24 @@ class BuyTest : public testing::Test {
 
   std::size_t look_ups() const { return store_.on_find.calls() + store_.on_head.calls(); }
 
-  Credits credits_{100};
+  ConcurrencyLimit concurrency_{100};
   test::EventLoop loop_;
   test::FakeClock clock_;
   test::FakeInventory inventory_{clock_};
   test::FakeQueue queue_;
   test::FakeRoutes routes_{inventory_, queue_};
   test::FakeOrderStore store_;
-  test::FakeOrderMoves moves_{store_, clock_};
+  test::FakeOrderTransitions moves_{store_, clock_};
   Metrics metrics_;
   std::unique_ptr<Random> random_ = seeded_random(5);
   OrderIdSeal seal_{"a secret for tests"};
   OrderWatch watch_{2};
   TokenBuckets buckets_{BucketSettings{}};
-  Throttle throttle_;
-  SaleGate gate_{buckets_, credits_, throttle_, *random_};
+  RateLimiter limiter_;
+  SaleGate gate_{buckets_, concurrency_, limiter_, *random_};
   Sale sale_;
-  std::optional<PurchaseDesk> purchases_;
-  std::optional<OrderDesk> orders_;
+  std::optional<PurchaseService> purchases_;
+  std::optional<OrderService> orders_;
 };
 
 TEST_F(BuyTest, ANewOrderAndARefusalCostNoLookUp) {

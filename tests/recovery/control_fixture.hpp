@@ -15,9 +15,9 @@
 #include "support/fake_clock.hpp"
 #include "support/fake_feed.hpp"
 #include "support/fake_inventory.hpp"
-#include "support/fake_moves.hpp"
 #include "support/fake_queue.hpp"
 #include "support/fake_store.hpp"
+#include "support/fake_transitions.hpp"
 #include "support/store_values.hpp"
 
 namespace sluice::test {
@@ -34,13 +34,13 @@ class ControlFixture : public testing::Test {
     returns_.reset();
     keeper_.reset();
     queue_.raise_in = &orders_;
-    LaneKeeper::Ports keeper{inventory_, queue_, orders_, results_, clock_, metrics_};
+    LaneReconciler::Ports keeper{inventory_, queue_, orders_, results_, clock_, metrics_};
     keeper_.emplace(settings_, std::nullopt, keeper);
-    ReturnKeeper::Ports returns{moves_, orders_, inventory_, results_, clock_, metrics_};
+    ReturnReconciler::Ports returns{moves_, orders_, inventory_, results_, clock_, metrics_};
     returns_.emplace(settings_, returns);
     auditor_.emplace(settings_.call_timeout, Auditor::Ports{inventory_, orders_, clock_, metrics_});
-    FlowKeeper::Ports flow{orders_, state_, throttle_, direct_, breaker_, {}, clock_, metrics_};
-    flow_.emplace(FlowSettings(), settings_.call_timeout, std::nullopt, std::move(flow));
+    ModeReconciler::Ports flow{orders_, state_, limiter_, direct_, breaker_, {}, clock_, metrics_};
+    flow_.emplace(ModeSettings(), settings_.call_timeout, std::nullopt, std::move(flow));
     std::vector<Dependency> dependencies;
     dependencies.push_back({Dependency::Role::store, pinging(on_store_ping_), "start Postgres"});
     dependencies.push_back({Dependency::Role::inventory, pinging(on_ping_), "start it"});
@@ -131,15 +131,15 @@ class ControlFixture : public testing::Test {
   FakeInventory inventory_{clock_};
   FakeQueue queue_;
   FakeOrderStore orders_;
-  FakeOrderMoves moves_{orders_, clock_};
+  FakeOrderTransitions moves_{orders_, clock_};
   FakeSaleStore sales_;
   FakeControlStore lease_;
   FakeResults results_;
   FakeStep on_store_ping_;
   FakeStep on_ping_;
   FakeStep on_queue_ping_;
-  Flow state_{std::make_shared<FlowState>()};
-  Throttle throttle_;
+  ModeSnapshot state_{std::make_shared<ModeState>()};
+  RateLimiter limiter_;
   CallMeter direct_;
   Breaker breaker_{BreakerSettings()};
   Metrics metrics_;
@@ -147,10 +147,10 @@ class ControlFixture : public testing::Test {
   Readiness readiness_{std::make_shared<ReadyState>()};
   Millis pay_within_{0};  ///< Of the sales that are added.
   RecoverySettings settings_;
-  std::optional<LaneKeeper> keeper_;
+  std::optional<LaneReconciler> keeper_;
   std::optional<Auditor> auditor_;
-  std::optional<ReturnKeeper> returns_;
-  std::optional<FlowKeeper> flow_;
+  std::optional<ReturnReconciler> returns_;
+  std::optional<ModeReconciler> flow_;
   std::optional<Control> control_;
 };
 

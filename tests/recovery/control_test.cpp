@@ -202,7 +202,7 @@ TEST_F(ControlTest, ANodeThatStartsWithoutTheInventoryIsReadyWhenTheStoreSells) 
   clock_.advance(settings_.database_after);
   round();
   EXPECT_TRUE(readiness_.get()->ready());
-  EXPECT_EQ(flow_->mode(), FlowMode::database);
+  EXPECT_EQ(flow_->mode(), OperatingMode::database);
 }
 
 TEST_F(ControlTest, TheStoreSellsWhenTheInventoryIsGoneAndUntilItIsBack) {
@@ -214,16 +214,16 @@ TEST_F(ControlTest, TheStoreSellsWhenTheInventoryIsGoneAndUntilItIsBack) {
   clock_.advance(settings_.database_after);
   round();
   EXPECT_EQ(state_.get()->store_lanes.size(), 2U);
-  EXPECT_EQ(flow_->mode(), FlowMode::database);
-  EXPECT_TRUE(throttle_.rate().has_value()) << "the store's own rate is a limit";
+  EXPECT_EQ(flow_->mode(), OperatingMode::database);
+  EXPECT_TRUE(limiter_.rate().has_value()) << "the store's own rate is a limit";
   on_ping_.work_again();
   round();
   clock_.advance(settings_.restore_after);
   round();
   EXPECT_TRUE(state_.get()->store_lanes.empty());
-  EXPECT_EQ(flow_->mode(), FlowMode::normal);
-  EXPECT_FALSE(throttle_.rate().has_value());
-  EXPECT_EQ(inventory_.lane({sale.id, 0}).epoch, 4U) << "one epoch for each seller";
+  EXPECT_EQ(flow_->mode(), OperatingMode::normal);
+  EXPECT_FALSE(limiter_.rate().has_value());
+  EXPECT_EQ(inventory_.lane({sale.id, 0}).epoch, 4U) << "one epoch for each authority";
 }
 
 TEST_F(ControlTest, AnInventoryThatStopsAnsweringInTheMiddleIsAskedOncePerRound) {
@@ -242,7 +242,7 @@ TEST_F(ControlTest, ABrokenLogOpensItsBreaker) {
   round();
   on_queue_ping_.fail_always(Errc::unavailable);
   for (std::uint32_t i = 0; i < BreakerSettings().calls_min; ++i) round();
-  EXPECT_EQ(flow_->mode(), FlowMode::bypass);
+  EXPECT_EQ(flow_->mode(), OperatingMode::bypass);
 }
 
 TEST_F(ControlTest, RunKeepsGoingRoundAndGivesUpTheLeaseAtItsEnd) {
@@ -352,11 +352,11 @@ TEST_F(ControlTest, WhatItKnewOfASaleThatIsListedNoMoreIsForgotten) {
   round();
   clock_.advance(settings_.database_after);
   round();
-  EXPECT_EQ(flow_->mode(), FlowMode::database);
+  EXPECT_EQ(flow_->mode(), OperatingMode::database);
   EXPECT_TRUE(state_.get()->fences.contains({sale.id, 0}));
   sales_.sales.clear();
   round();
-  EXPECT_EQ(flow_->mode(), FlowMode::normal) << "there is nothing that the store sells";
+  EXPECT_EQ(flow_->mode(), OperatingMode::normal) << "there is nothing that the store sells";
   EXPECT_TRUE(state_.get()->fences.empty());
 }
 

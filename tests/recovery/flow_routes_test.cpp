@@ -15,14 +15,14 @@ const LaneId kOther{7, 1};
 
 class FlowRoutesTest : public testing::Test {
  protected:
-  void publish(const FlowState& state) { flow_.publish(std::make_shared<FlowState>(state)); }
+  void publish(const ModeState& state) { flow_.publish(std::make_shared<ModeState>(state)); }
 
   test::FakeClock clock_;
   test::FakeInventory inventory_{clock_};
   test::FakeInventory store_inventory_{clock_};
   test::FakeQueue queue_;
   test::FakeQueue direct_;
-  Flow flow_{std::make_shared<FlowState>()};
+  ModeSnapshot flow_{std::make_shared<ModeState>()};
   FlowRoutes routes_{flow_, {inventory_, queue_, store_inventory_, direct_}};
 };
 
@@ -35,7 +35,7 @@ TEST_F(FlowRoutesTest, ALaneNobodyHasLookedAtGoesTheNormalWay) {
 }
 
 TEST_F(FlowRoutesTest, TheNormalWayHasTheLanesOwnFenceAndTheNodesBacklog) {
-  FlowState state;
+  ModeState state;
   state.fences = {{kLane, 3}, {kOther, 9}};
   state.backlogged = true;
   state.wait = Millis{42'000};
@@ -49,7 +49,7 @@ TEST_F(FlowRoutesTest, TheNormalWayHasTheLanesOwnFenceAndTheNodesBacklog) {
 }
 
 TEST_F(FlowRoutesTest, ALaneThatTheStoreSellsGoesToTheStoreWhateverTheLogsBacklog) {
-  FlowState state;
+  ModeState state;
   state.store_lanes = {kLane};
   state.fences = {{kLane, 4}, {kOther, 9}};
   state.backlogged = true;

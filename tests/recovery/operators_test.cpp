@@ -102,18 +102,18 @@ TEST_F(OperatorsTest, MovesThatAreNotAllowedAreRefused) {
 TEST_F(OperatorsTest, AnOperatorHoldsTheModeOfAllNodes) {
   add_sale(SaleState::open);
   round();
-  const auto held = loop_.finish(control_->hold(FlowMode::database));
+  const auto held = loop_.finish(control_->hold(OperatingMode::database));
   ASSERT_TRUE(held);
-  EXPECT_EQ(held->state.held, FlowMode::database);
-  EXPECT_EQ(lease_.wishes.at(std::string(kModeWish)), "database");
+  EXPECT_EQ(held->state.held, OperatingMode::database);
+  EXPECT_EQ(lease_.requests.at(std::string(kModeRequest)), "database");
   round();
-  EXPECT_EQ(loop_.finish(control_->flow())->mode, FlowMode::database);
-  ASSERT_TRUE(loop_.finish(control_->hold(FlowMode::bypass)));
+  EXPECT_EQ(loop_.finish(control_->flow())->mode, OperatingMode::database);
+  ASSERT_TRUE(loop_.finish(control_->hold(OperatingMode::bypass)));
   round();
-  EXPECT_EQ(flow_->mode(), FlowMode::bypass);
-  lease_.wishes[std::string(kModeWish)] = "auto";
+  EXPECT_EQ(flow_->mode(), OperatingMode::bypass);
+  lease_.requests[std::string(kModeRequest)] = "auto";
   round();
-  EXPECT_EQ(flow_->mode(), FlowMode::normal) << "another node's operator said so";
+  EXPECT_EQ(flow_->mode(), OperatingMode::normal) << "another node's operator said so";
 }
 
 TEST_F(OperatorsTest, AnOperatorsRebuildGivesEveryLaneANewEpoch) {

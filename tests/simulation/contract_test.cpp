@@ -11,9 +11,9 @@
 #include "support/control_store_contract.hpp"
 #include "support/inventory_contract.hpp"
 #include "support/order_feed_contract.hpp"
-#include "support/order_moves_contract.hpp"
 #include "support/order_queue_contract.hpp"
 #include "support/order_store_contract.hpp"
+#include "support/order_transitions_contract.hpp"
 #include "support/result_feed_contract.hpp"
 #include "support/sale_store_contract.hpp"
 
@@ -43,7 +43,7 @@ class SimulatedStores final : public test::StoreWorld {
   test::StoreSet open() override {
     test::StoreSet set;
     set.orders = create_order_store(ground_.network, ground_.caller(), store_);
-    set.moves = create_order_moves(ground_.network, ground_.caller(), store_);
+    set.moves = create_order_transitions(ground_.network, ground_.caller(), store_);
     set.sales = create_sale_store(ground_.network, ground_.caller(), store_);
     set.control = create_control_store(ground_.network, ground_.caller(), store_);
     return set;
@@ -112,7 +112,8 @@ class PacedLog {
   Ticks virtual_time(Ticks real) const { return real - began_ + scheduler_began_; }
 
   TimePoint real_time(TimePoint simulated) const {
-    return simulated - kWallStart - std::chrono::hours(1) + wall_began_;
+    return simulated - kWallStart - std::chrono::floor<Millis>(kVirtualStart.time_since_epoch()) +
+           wall_began_;
   }
 
   /// Runs a coroutine on the simulated thread to its end.

@@ -221,9 +221,9 @@ void World::operate(const Incident& incident) {
       return;
     }
     default: {
-      const auto mode = static_cast<FlowMode>(incident.extra / 64 % 3);
+      const auto mode = static_cast<OperatingMode>(incident.extra / 64 % 3);
       // In the database mode Redis' reservations are given up if it cannot be reached.
-      if (mode == FlowMode::database) ledger_.redis_in_trouble();
+      if (mode == OperatingMode::database) ledger_.redis_in_trouble();
       story_.note(kWorld, "an operator holds mode {}", static_cast<std::int64_t>(mode));
       node->hold(mode, [](bool) {});
       scheduler_.in(incident.lasts, [this, choice = incident.extra] {

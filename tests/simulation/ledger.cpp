@@ -58,7 +58,7 @@ void Ledger::committed(LaneId id) {
   if (now.fence < before.fence || now.newest < before.newest || now.by_store < before.by_store) {
     story_.violate(text(id) + ": an epoch went back");
   }
-  if (now.seller() == Seller::store && before.seller() != Seller::store) {
+  if (now.authority() == Authority::store && before.authority() != Authority::store) {
     ++figures.by_store;
     store_sold_.insert(id);
   }
@@ -259,7 +259,7 @@ std::string Ledger::unrest() const {
     if (sale.state == SaleState::draft || sale.state == SaleState::closed) continue;
     const auto where = text(id) + ": ";
     const auto view = redis_.view(id).value();
-    if (lane.head.seller() != Seller::inventory) return where + "the store still sells it";
+    if (lane.head.authority() != Authority::inventory) return where + "the store still sells it";
     if (lane.head.newest > lane.head.fence) return where + "a fence is on its way";
     if (!view.ready || view.epoch != lane.head.fence) return where + "it is not ready";
     if (lane.head.suspected()) return where + "a rebuild is asked for";

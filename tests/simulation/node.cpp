@@ -10,7 +10,7 @@
 #include "sluice/orders/guarded.hpp"
 #include "sluice/recovery/control.hpp"
 #include "sluice/recovery/flow_routes.hpp"
-#include "sluice/recovery/return_keeper.hpp"
+#include "sluice/recovery/return_reconciler.hpp"
 
 #include "simulation/clock.hpp"
 #include "simulation/direct.hpp"
@@ -64,12 +64,12 @@ struct Node::Shared {
   SaleBook book{std::make_shared<SaleSnapshot>()};
   Readiness readiness{std::make_shared<ReadyState>()};
   TokenBuckets sale_buckets{BucketSettings{0, 1, 4}};
-  Credits credits{1000};
+  ConcurrencyLimit credits{1000};
   Breaker inventory_breaker{eager({})};
   Breaker queue_breaker{eager({})};
   CallMeter direct;
-  Throttle throttle;
-  Flow flow{std::make_shared<FlowState>()};
+  RateLimiter rate_limiter;
+  ModeSnapshot flow{std::make_shared<ModeState>()};
 };
 
 struct Node::Http {
@@ -81,7 +81,7 @@ struct Node::Http {
         inventory(create_inventory(services.network, caller, services.redis)),
         log(create_queue(services.network, caller, services.log)),
         store(create_order_store(services.network, caller, services.store)),
-        moves(create_order_moves(services.network, caller, services.store)),
+        moves(create_order_transitions(services.network, caller, services.store)),
         results(create_result_feed(services.network, caller, services.results)),
         store_inventory(create_store_inventory(*store)),
         applying(create_direct(*store, clock)),
@@ -89,7 +89,7 @@ struct Node::Http {
         direct(create_guarded_queue(*applying, nullptr, &shared.direct, clock)),
         failover(create_failover_queue(*log, *direct, shared.queue_breaker, clock)),
         routes(shared.flow, {*guarded, *failover, *store_inventory, *direct}),
-        gate(shared.sale_buckets, shared.credits, shared.throttle, shared.random),
+        gate(shared.sale_buckets, shared.credits, shared.rate_limiter, shared.random),
         watch(1000),
         purchases(thread.executor(), {},
                   {routes, lazy_clock, shared.random, services.seal, gate, services.metrics}),
@@ -106,7 +106,7 @@ struct Node::Http {
   std::unique_ptr<Inventory> inventory;
   std::unique_ptr<OrderQueue> log;
   std::unique_ptr<OrderStore> store;
-  std::unique_ptr<OrderMoves> moves;
+  std::unique_ptr<OrderTransitions> moves;
   std::unique_ptr<ResultFeed> results;
   std::unique_ptr<Inventory> store_inventory;
   std::unique_ptr<OrderQueue> applying;
@@ -116,8 +116,8 @@ struct Node::Http {
   FlowRoutes routes;
   SaleGate gate;
   OrderWatch watch;
-  PurchaseDesk purchases;
-  OrderDesk orders;
+  PurchaseService purchases;
+  OrderService orders;
 };
 
 struct Node::Fulfilment {
@@ -153,7 +153,7 @@ struct Node::Control {
         queue(create_queue(services.network, caller, services.log)),
         orders(create_order_store(services.network, caller, services.store)),
         audited(create_order_store(services.network, caller, services.store, Accuser::auditor)),
-        moves(create_order_moves(services.network, caller, services.store)),
+        moves(create_order_transitions(services.network, caller, services.store)),
         sales(create_sale_store(services.network, caller, services.store)),
         lease(create_control_store(services.network, caller, services.store)),
         results(create_result_feed(services.network, caller, services.results)),
@@ -162,7 +162,7 @@ struct Node::Control {
         auditor(shared.settings.call_timeout, {*inventory, *audited, clock, services.metrics}),
         returns(shared.settings, {*moves, *orders, *inventory, *results, clock, services.metrics}),
         flow({}, shared.settings.call_timeout, order_log(services),
-             {*orders, shared.flow, shared.throttle, shared.direct, shared.queue_breaker,
+             {*orders, shared.flow, shared.rate_limiter, shared.direct, shared.queue_breaker,
               [this] { return log_end(); }, clock, services.metrics}),
         network(services.network),
         log(services.log),
@@ -206,14 +206,14 @@ struct Node::Control {
   std::unique_ptr<OrderQueue> queue;
   std::unique_ptr<OrderStore> orders;
   std::unique_ptr<OrderStore> audited;
-  std::unique_ptr<OrderMoves> moves;
+  std::unique_ptr<OrderTransitions> moves;
   std::unique_ptr<SaleStore> sales;
   std::unique_ptr<ControlStore> lease;
   std::unique_ptr<ResultFeed> results;
-  LaneKeeper lanes;
+  LaneReconciler lanes;
   Auditor auditor;
-  ReturnKeeper returns;
-  FlowKeeper flow;
+  ReturnReconciler returns;
+  ModeReconciler flow;
   Network& network;
   Log& log;
   sluice::Control control;
@@ -231,7 +231,7 @@ RecoverySettings recovery_settings() {
 using Book = std::shared_ptr<const SaleSnapshot>;
 
 // The snapshot stays alive for as long as the request.
-asio::awaitable<void> serve_buy(PurchaseDesk& desk, OrderDesk& orders, Book book, SaleId id,
+asio::awaitable<void> serve_buy(PurchaseService& desk, OrderService& orders, Book book, SaleId id,
                                 UserId user, std::uint32_t quantity, Node::Bought answer) {
   PurchaseAnswer given;
   if (const auto* sale = book->find(id)) {
@@ -246,7 +246,7 @@ LookUp without_sale(const Book& book) {
   return Refusal{book->loaded ? Code::unknown_sale : Code::busy, {}};
 }
 
-asio::awaitable<void> serve_find(OrderDesk& desk, Book book, SaleId sale_id, OrderId id,
+asio::awaitable<void> serve_find(OrderService& desk, Book book, SaleId sale_id, OrderId id,
                                  UserId user, Millis patience, Node::Looked answer) {
   const auto* sale = book->find(sale_id);
   if (sale == nullptr) {
@@ -257,7 +257,7 @@ asio::awaitable<void> serve_find(OrderDesk& desk, Book book, SaleId sale_id, Ord
   answer(std::move(looked));
 }
 
-asio::awaitable<void> serve_mine(OrderDesk& desk, Book book, SaleId sale_id, UserId user,
+asio::awaitable<void> serve_mine(OrderService& desk, Book book, SaleId sale_id, UserId user,
                                  Node::Looked answer) {
   const auto* sale = book->find(sale_id);
   if (sale == nullptr) {
@@ -268,7 +268,7 @@ asio::awaitable<void> serve_mine(OrderDesk& desk, Book book, SaleId sale_id, Use
   answer(std::move(looked));
 }
 
-asio::awaitable<void> serve_move(OrderDesk& desk, Book book, SaleId sale_id, OrderId id,
+asio::awaitable<void> serve_move(OrderService& desk, Book book, SaleId sale_id, OrderId id,
                                  UserId user, Move move, Node::Looked answer) {
   const auto* sale = book->find(sale_id);
   if (sale == nullptr) {
@@ -279,23 +279,23 @@ asio::awaitable<void> serve_move(OrderDesk& desk, Book book, SaleId sale_id, Ord
   answer(std::move(moved));
 }
 
-asio::awaitable<void> command_move(SaleDesk& desk, SaleId sale, OrderId id, UserId user, Move move,
-                                   Node::Shopped answer) {
+asio::awaitable<void> command_move(Operations& desk, SaleId sale, OrderId id, UserId user,
+                                   Move move, Node::Shopped answer) {
   auto moved = co_await desk.move(sale, id, std::move(user), move);
   answer(std::move(moved));
 }
 
-asio::awaitable<void> command_state(SaleDesk& desk, SaleId sale, SaleState state,
+asio::awaitable<void> command_state(Operations& desk, SaleId sale, SaleState state,
                                     std::function<void(bool)> answer) {
   const auto done = co_await desk.set_state(sale, state);
   answer(done.has_value());
 }
 
-asio::awaitable<void> command_rebuild(SaleDesk& desk, SaleId sale, bool force) {
+asio::awaitable<void> command_rebuild(Operations& desk, SaleId sale, bool force) {
   co_await desk.rebuild(sale, force);
 }
 
-asio::awaitable<void> command_hold(SaleDesk& desk, std::optional<FlowMode> mode,
+asio::awaitable<void> command_hold(Operations& desk, std::optional<OperatingMode> mode,
                                    std::function<void(bool)> answer) {
   const auto done = co_await desk.hold(mode);
   answer(done.has_value());
@@ -350,7 +350,7 @@ void Node::rebuild(SaleId sale, bool force) {
   spawn(control_->thread, services_.story, command_rebuild(control_->control, sale, force));
 }
 
-void Node::hold(std::optional<FlowMode> mode, std::function<void(bool)> answer) {
+void Node::hold(std::optional<OperatingMode> mode, std::function<void(bool)> answer) {
   spawn(control_->thread, services_.story,
         command_hold(control_->control, mode, std::move(answer)));
 }

@@ -6,9 +6,9 @@
 
 #include "sluice/base/metrics.hpp"
 #include "sluice/domain/order_id.hpp"
-#include "sluice/orders/order_desk.hpp"
-#include "sluice/orders/purchase.hpp"
-#include "sluice/recovery/sale_desk.hpp"
+#include "sluice/orders/order_service.hpp"
+#include "sluice/orders/purchase_service.hpp"
+#include "sluice/recovery/operations.hpp"
 
 #include "simulation/log.hpp"
 #include "simulation/network.hpp"
@@ -55,7 +55,7 @@ class Node {
   // An operator's commands.
   void set_state(SaleId sale, SaleState state, std::function<void(bool)> answer);
   void rebuild(SaleId sale, bool force);
-  void hold(std::optional<FlowMode> mode, std::function<void(bool)> answer);
+  void hold(std::optional<OperatingMode> mode, std::function<void(bool)> answer);
 
   void freeze(bool frozen);
   /// The wall clock jumps.

@@ -16,6 +16,11 @@ namespace sluice::simulation {
 
 class Scheduler;
 
+/// When virtual time begins. Contract suites set deadlines by the host's monotonic clock, which
+/// begins with the machine: a later beginning would be past their deadlines on a machine just
+/// started.
+inline constexpr Ticks kVirtualStart{std::chrono::seconds(1)};
+
 /// What a real thread would be: an event loop of its own, stepped by the scheduler one handler at a
 /// time. Destroy first what lives on it, as with a real one.
 class Thread {
@@ -96,7 +101,7 @@ class Scheduler {
   void fire();
 
   Rng rng_;
-  Ticks now_{std::chrono::hours(1)};
+  Ticks now_ = kVirtualStart;
   std::vector<Event> heap_;
   std::vector<Thread*> threads_;
   std::vector<Thread*> runnable_;

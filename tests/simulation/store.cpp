@@ -91,7 +91,7 @@ Outcome Store::insert(const OrderMessage& message, OrderStatus status, RejectRea
 
 void Store::note_divergence(Lane& lane, const OrderMessage& message) {
   const bool current = message.epoch == lane.head.fence;
-  if (!current || lane.head.seller() != Seller::inventory) return;
+  if (!current || lane.head.authority() != Authority::inventory) return;
   on_suspicion(message.lane, Accuser::divergence);
   lane.head.suspect = lane.head.fence;
 }
@@ -145,13 +145,13 @@ Result<LaneHead> Store::head(LaneId lane) const {
   return found->second.head;
 }
 
-Result<Epoch> Store::next_epoch(LaneId lane, Seller seller) {
+Result<Epoch> Store::next_epoch(LaneId lane, Authority authority) {
   const auto found = lanes_.find(lane);
   if (found == lanes_.end()) return Errc::not_found;
   auto& head = found->second.head;
   if (head.newest >= kEpochMax) return Errc::overloaded;
   ++head.newest;
-  if (seller == Seller::store) head.by_store = head.newest;
+  if (authority == Authority::store) head.by_store = head.newest;
   on_commit(lane);
   return head.newest;
 }
@@ -196,19 +196,19 @@ Result<LaneImage> Store::image(LaneId id) const {
   return image;
 }
 
-Result<Standing> Store::standing(LaneId id, const std::vector<UserId>& users) const {
+Result<LaneSnapshot> Store::lane_snapshot(LaneId id, const std::vector<UserId>& users) const {
   if (users.size() > kUsersMax) return Errc::overloaded;
   const auto found = lanes_.find(id);
   if (found == lanes_.end()) return Errc::not_found;
   const auto& sale = sales_.at(id.sale);
-  Standing standing;
-  standing.head = found->second.head;
-  standing.stock = found->second.stock;
-  standing.returned = found->second.returned;
-  standing.window = window_of(sale);
-  standing.open = phase(sale, clock_.now()) == WindowPhase::open;
-  for (const auto& user : users) standing.orders.push_back(live_view(id.sale, user));
-  return standing;
+  LaneSnapshot lane_snapshot;
+  lane_snapshot.head = found->second.head;
+  lane_snapshot.stock = found->second.stock;
+  lane_snapshot.returned = found->second.returned;
+  lane_snapshot.window = window_of(sale);
+  lane_snapshot.open = phase(sale, clock_.now()) == WindowPhase::open;
+  for (const auto& user : users) lane_snapshot.orders.push_back(live_view(id.sale, user));
+  return lane_snapshot;
 }
 
 Result<std::int64_t> Store::position(const std::string& topic, std::int32_t partition) const {

@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "sluice/catalog/sale_store.hpp"
-#include "sluice/orders/order_moves.hpp"
 #include "sluice/orders/order_store.hpp"
+#include "sluice/orders/order_transitions.hpp"
 #include "sluice/recovery/control_store.hpp"
 
 #include "simulation/network.hpp"
@@ -61,11 +61,11 @@ class Store {
   Result<std::vector<std::optional<Order>>> find(const std::vector<OrderKey>& keys) const;
   Result<std::optional<Order>> find_live(SaleId sale, const UserId& user) const;
   Result<LaneHead> head(LaneId lane) const;
-  Result<Epoch> next_epoch(LaneId lane, Seller seller);
+  Result<Epoch> next_epoch(LaneId lane, Authority authority);
   Result<void> raise_fence(Fence fence, std::optional<Epoch> seen);
   Result<void> suspect(LaneId lane, Accuser accuser);
   Result<LaneImage> image(LaneId lane) const;
-  Result<Standing> standing(LaneId lane, const std::vector<UserId>& users) const;
+  Result<LaneSnapshot> lane_snapshot(LaneId lane, const std::vector<UserId>& users) const;
   Result<std::int64_t> position(const std::string& topic, std::int32_t partition) const;
   Result<LogProgress> progress(const std::string& topic, std::int32_t partitions) const;
   Result<std::vector<LaneFigures>> audit(SaleId sale) const;
@@ -83,8 +83,8 @@ class Store {
 
   Result<Lease> acquire(const std::string& name, const std::string& holder, Millis ttl);
   Result<void> release(const std::string& name, const std::string& holder);
-  Result<std::string> wish(const std::string& name) const;
-  Result<void> set_wish(const std::string& name, const std::string& value);
+  Result<std::string> requested(const std::string& name) const;
+  Result<void> request(const std::string& name, const std::string& value);
 
   // What the checks read past the ports.
   const std::map<SaleId, Sale>& sales() const { return sales_; }
@@ -121,13 +121,14 @@ class Store {
   std::map<LaneId, std::vector<Settlement>> outbox_;  ///< The oldest first; no lane is empty.
   std::map<std::pair<std::string, std::int32_t>, Position> positions_;
   std::map<std::string, Holder> leases_;
-  std::map<std::string, std::string> wishes_;
+  std::map<std::string, std::string> requests_;
 };
 
 // The ports of one thread of a node to the store. `accuser`: whom its `suspect` stands for.
 std::unique_ptr<OrderStore> create_order_store(Network& network, Caller caller, Store& store,
                                                Accuser accuser = Accuser::anybody);
-std::unique_ptr<OrderMoves> create_order_moves(Network& network, Caller caller, Store& store);
+std::unique_ptr<OrderTransitions> create_order_transitions(Network& network, Caller caller,
+                                                           Store& store);
 std::unique_ptr<SaleStore> create_sale_store(Network& network, Caller caller, Store& store);
 std::unique_ptr<ControlStore> create_control_store(Network& network, Caller caller, Store& store);
 

@@ -61,9 +61,9 @@ class OrderPort final : public OrderStore {
     return way_.go<LaneHead>(deadline, std::move(work));
   }
 
-  Task<Epoch> next_epoch(Ticks deadline, LaneId lane, Seller seller) override {
-    auto work = [lane, seller](Store& store) {
-      return store.next_epoch(lane, seller);
+  Task<Epoch> next_epoch(Ticks deadline, LaneId lane, Authority authority) override {
+    auto work = [lane, authority](Store& store) {
+      return store.next_epoch(lane, authority);
     };
     return way_.go<Epoch>(deadline, std::move(work));
   }
@@ -89,12 +89,12 @@ class OrderPort final : public OrderStore {
     return way_.go<LaneImage>(deadline, std::move(work));
   }
 
-  Task<Standing> standing(Ticks deadline, LaneId lane, In<UserId> users) override {
+  Task<LaneSnapshot> lane_snapshot(Ticks deadline, LaneId lane, In<UserId> users) override {
     std::vector<UserId> copy(users.begin(), users.end());
     auto work = [lane, copy = std::move(copy)](Store& store) {
-      return store.standing(lane, copy);
+      return store.lane_snapshot(lane, copy);
     };
-    return way_.go<Standing>(deadline, std::move(work));
+    return way_.go<LaneSnapshot>(deadline, std::move(work));
   }
 
   Task<std::int64_t> position(Ticks deadline, std::string topic, std::int32_t partition) override {
@@ -123,7 +123,7 @@ class OrderPort final : public OrderStore {
   Accuser accuser_;
 };
 
-class MovesPort final : public OrderMoves {
+class MovesPort final : public OrderTransitions {
  public:
   explicit MovesPort(Way way) : way_(way) {}
 
@@ -216,16 +216,16 @@ class ControlPort final : public ControlStore {
     return way_.go<Lease>(deadline, std::move(work));
   }
 
-  Task<std::string> wish(Ticks deadline, std::string name) override {
+  Task<std::string> requested(Ticks deadline, std::string name) override {
     auto work = [name = std::move(name)](Store& store) {
-      return store.wish(name);
+      return store.requested(name);
     };
     return way_.go<std::string>(deadline, std::move(work));
   }
 
-  Task<> set_wish(Ticks deadline, std::string name, std::string value) override {
+  Task<> request(Ticks deadline, std::string name, std::string value) override {
     auto work = [name = std::move(name), value = std::move(value)](Store& store) {
-      return store.set_wish(name, value);
+      return store.request(name, value);
     };
     return way_.go<void>(deadline, std::move(work));
   }
@@ -248,7 +248,8 @@ std::unique_ptr<OrderStore> create_order_store(Network& network, Caller caller, 
   return std::make_unique<OrderPort>(Way(network, caller, store), accuser);
 }
 
-std::unique_ptr<OrderMoves> create_order_moves(Network& network, Caller caller, Store& store) {
+std::unique_ptr<OrderTransitions> create_order_transitions(Network& network, Caller caller,
+                                                           Store& store) {
   return std::make_unique<MovesPort>(Way(network, caller, store));
 }
 

@@ -66,14 +66,14 @@ Result<void> Store::release(const std::string& name, const std::string& holder) 
   return {};
 }
 
-Result<std::string> Store::wish(const std::string& name) const {
-  const auto found = wishes_.find(name);
-  return found == wishes_.end() ? std::string() : found->second;
+Result<std::string> Store::requested(const std::string& name) const {
+  const auto found = requests_.find(name);
+  return found == requests_.end() ? std::string() : found->second;
 }
 
-Result<void> Store::set_wish(const std::string& name, const std::string& value) {
+Result<void> Store::request(const std::string& name, const std::string& value) {
   if (name.empty() || name.size() > kWishMax || value.size() > kWishMax) return Errc::invalid;
-  wishes_[name] = value;
+  requests_[name] = value;
   return {};
 }
 

@@ -42,7 +42,7 @@ void Story::violate(std::string why) {
 
 void Story::print(std::ostream& out) const {
   for (const auto& note : notes_) {
-    const auto since = note.at.time_since_epoch() - std::chrono::hours(1);
+    const auto since = note.at - kVirtualStart;
     char head[48];
     std::snprintf(head, sizeof(head), "%11.4f  %-8s  ",
                   std::chrono::duration<double>(since).count(), name_of(note.who).c_str());

@@ -133,7 +133,7 @@ void World::come_to_rest() {
       return;
     }
     // Said again and again: a command from before the peace may arrive late.
-    (void)store_.set_wish(kModeWish, "auto");
+    (void)store_.request(kModeRequest, "auto");
     pay_what_is_unpaid();
     run_until(scheduler_.now() + Millis{500});
     unrest = ledger_.unrest();

@@ -50,7 +50,7 @@ class World {
 
   /// Steps until then, or until a violation.
   void run_until(Ticks when);
-  Ticks start() const { return Ticks{std::chrono::hours(1)}; }
+  Ticks start() const { return kVirtualStart; }
   Services services();
 
   Plan plan_;

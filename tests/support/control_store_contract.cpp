@@ -38,11 +38,11 @@ class ControlStoreContract : public testing::TestWithParam<StoreContract> {
   }
 
   std::string wish(const std::string& name) {
-    return run_awaitable(stores_.control->wish(soon(), name)).value();
+    return run_awaitable(stores_.control->requested(soon(), name)).value();
   }
 
-  Result<void> set_wish(const std::string& name, const std::string& value) {
-    return run_awaitable(stores_.control->set_wish(soon(), name, value));
+  Result<void> request(const std::string& name, const std::string& value) {
+    return run_awaitable(stores_.control->request(soon(), name, value));
   }
 
   std::unique_ptr<StoreWorld> world_;
@@ -132,20 +132,20 @@ TEST_P(ControlStoreContract, of_racing_instances_one_holds_the_lease) {
 
 TEST_P(ControlStoreContract, a_wish_is_empty_until_it_is_set_and_then_the_last_one) {
   EXPECT_EQ(wish("mode"), "");
-  EXPECT_EQ(error_of(set_wish("mode", "database")), "ok");
+  EXPECT_EQ(error_of(request("mode", "database")), "ok");
   EXPECT_EQ(wish("mode"), "database");
-  EXPECT_EQ(error_of(set_wish("mode", "bypass")), "ok");
+  EXPECT_EQ(error_of(request("mode", "bypass")), "ok");
   EXPECT_EQ(wish("mode"), "bypass");
   EXPECT_EQ(wish("rate"), "") << "another name";
-  EXPECT_EQ(error_of(set_wish("mode", "")), "ok");
+  EXPECT_EQ(error_of(request("mode", "")), "ok");
   EXPECT_EQ(wish("mode"), "");
 }
 
 TEST_P(ControlStoreContract, a_wish_reaches_all_and_survives_reopening) {
-  EXPECT_EQ(error_of(set_wish("mode", "database")), "ok");
+  EXPECT_EQ(error_of(request("mode", "database")), "ok");
   if (world_->concurrent()) {
     auto other = world_->open();
-    EXPECT_EQ(run_awaitable(other.control->wish(soon(), "mode")).value(), "database");
+    EXPECT_EQ(run_awaitable(other.control->requested(soon(), "mode")).value(), "database");
   }
   stores_ = StoreSet{};
   stores_ = world_->open();
@@ -154,11 +154,11 @@ TEST_P(ControlStoreContract, a_wish_reaches_all_and_survives_reopening) {
 
 TEST_P(ControlStoreContract, a_wish_has_a_name_and_at_most_128_bytes_of_each) {
   const std::string most(128, 'x');
-  EXPECT_EQ(error_of(set_wish(most, most)), "ok");
+  EXPECT_EQ(error_of(request(most, most)), "ok");
   EXPECT_EQ(wish(most), most);
-  EXPECT_EQ(set_wish("", "database").error(), Errc::invalid);
-  EXPECT_EQ(set_wish(most + "x", "database").error(), Errc::invalid);
-  EXPECT_EQ(set_wish("mode", most + "x").error(), Errc::invalid);
+  EXPECT_EQ(request("", "database").error(), Errc::invalid);
+  EXPECT_EQ(request(most + "x", "database").error(), Errc::invalid);
+  EXPECT_EQ(request("mode", most + "x").error(), Errc::invalid);
   EXPECT_EQ(wish("mode"), "");
 }
 

@@ -109,14 +109,14 @@ Task<LaneHead> FakeOrderStore::head(Ticks /*deadline*/, LaneId lane) {
   co_return LaneHead{row.fence, row.newest, row.by_store, row.suspect};
 }
 
-Task<Epoch> FakeOrderStore::next_epoch(Ticks /*deadline*/, LaneId lane, Seller seller) {
+Task<Epoch> FakeOrderStore::next_epoch(Ticks /*deadline*/, LaneId lane, Authority authority) {
   const auto fault = co_await on_next_epoch.enter();
   if (fault && !fault->done) co_return fault->error;
   const auto it = lanes.find(lane);
   if (it == lanes.end()) co_return Errc::not_found;
   auto& row = it->second;
   row.newest = std::max(row.newest, row.fence) + 1;
-  if (seller == Seller::store) row.by_store = row.newest;
+  if (authority == Authority::store) row.by_store = row.newest;
   if (fault) co_return fault->error;
   co_return row.newest;
 }
@@ -158,25 +158,26 @@ Task<LaneImage> FakeOrderStore::image(Ticks /*deadline*/, LaneId lane) {
   co_return image;
 }
 
-Task<Standing> FakeOrderStore::standing(Ticks /*deadline*/, LaneId lane, In<UserId> users) {
+Task<LaneSnapshot> FakeOrderStore::lane_snapshot(Ticks /*deadline*/, LaneId lane,
+                                                 In<UserId> users) {
   const auto fault = co_await on_standing.enter();
   if (fault) co_return fault->error;
   const auto it = lanes.find(lane);
   if (it == lanes.end()) co_return Errc::not_found;
   const auto& row = it->second;
-  Standing standing;
-  standing.head = LaneHead{row.fence, row.newest, row.by_store, row.suspect};
-  standing.stock = row.stock;
-  standing.returned = row.returned;
-  standing.window = row.window;
-  standing.open = row.window.state == SaleState::open;
+  LaneSnapshot lane_snapshot;
+  lane_snapshot.head = LaneHead{row.fence, row.newest, row.by_store, row.suspect};
+  lane_snapshot.stock = row.stock;
+  lane_snapshot.returned = row.returned;
+  lane_snapshot.window = row.window;
+  lane_snapshot.open = row.window.state == SaleState::open;
   for (const auto& user : users) {
     const auto* order = live_order(lane.sale, user);
-    standing.orders.push_back(
+    lane_snapshot.orders.push_back(
         order == nullptr ? std::optional<OrderView>()
                          : std::optional(OrderView{order->id, order->status, order->quantity}));
   }
-  co_return standing;
+  co_return lane_snapshot;
 }
 
 Task<std::int64_t> FakeOrderStore::position(Ticks /*deadline*/, std::string topic,
@@ -279,15 +280,15 @@ Task<> FakeControlStore::release(Ticks /*deadline*/, std::string /*name*/, std::
   co_return boost::system::in_place_value;
 }
 
-Task<std::string> FakeControlStore::wish(Ticks /*deadline*/, std::string name) {
+Task<std::string> FakeControlStore::requested(Ticks /*deadline*/, std::string name) {
   const auto fault = co_await on_wish.enter();
   if (fault) co_return fault->error;
-  const auto it = wishes.find(name);
-  co_return it == wishes.end() ? std::string() : it->second;
+  const auto it = requests.find(name);
+  co_return it == requests.end() ? std::string() : it->second;
 }
 
-Task<> FakeControlStore::set_wish(Ticks /*deadline*/, std::string name, std::string value) {
-  wishes[name] = std::move(value);
+Task<> FakeControlStore::request(Ticks /*deadline*/, std::string name, std::string value) {
+  requests[name] = std::move(value);
   co_return boost::system::in_place_value;
 }
 

@@ -40,11 +40,11 @@ class FakeOrderStore final : public OrderStore {
   Task<std::vector<std::optional<Order>>> find(Ticks deadline, In<OrderKey> keys) override;
   Task<std::optional<Order>> find_live(Ticks deadline, SaleId sale, UserId user) override;
   Task<LaneHead> head(Ticks deadline, LaneId lane) override;
-  Task<Epoch> next_epoch(Ticks deadline, LaneId lane, Seller seller) override;
+  Task<Epoch> next_epoch(Ticks deadline, LaneId lane, Authority authority) override;
   Task<> raise_fence(Ticks deadline, Fence fence, std::optional<Epoch> seen) override;
   Task<> suspect(Ticks deadline, LaneId lane) override;
   Task<LaneImage> image(Ticks deadline, LaneId lane) override;
-  Task<Standing> standing(Ticks deadline, LaneId lane, In<UserId> users) override;
+  Task<LaneSnapshot> lane_snapshot(Ticks deadline, LaneId lane, In<UserId> users) override;
   Task<std::int64_t> position(Ticks deadline, std::string topic, std::int32_t partition) override;
   Task<LogProgress> progress(Ticks deadline, std::string topic, std::int32_t partitions) override;
   Task<std::vector<LaneFigures>> audit(Ticks deadline, SaleId sale) override;
@@ -98,12 +98,12 @@ class FakeControlStore final : public ControlStore {
  public:
   Task<Lease> acquire(Ticks deadline, std::string name, std::string holder, Millis ttl) override;
   Task<> release(Ticks deadline, std::string name, std::string holder) override;
-  Task<std::string> wish(Ticks deadline, std::string name) override;
-  Task<> set_wish(Ticks deadline, std::string name, std::string value) override;
+  Task<std::string> requested(Ticks deadline, std::string name) override;
+  Task<> request(Ticks deadline, std::string name, std::string value) override;
 
   FakeStep on_acquire;
   FakeStep on_wish;
-  std::map<std::string, std::string> wishes;
+  std::map<std::string, std::string> requests;
   std::string holder;
   std::uint64_t term = 0;
 };

@@ -39,11 +39,13 @@ Task<std::optional<Order>> PositionStore::find_live(Ticks, SaleId, UserId) {
   co_return Errc::internal;
 }
 Task<LaneHead> PositionStore::head(Ticks, LaneId) { co_return Errc::internal; }
-Task<Epoch> PositionStore::next_epoch(Ticks, LaneId, Seller) { co_return Errc::internal; }
+Task<Epoch> PositionStore::next_epoch(Ticks, LaneId, Authority) { co_return Errc::internal; }
 Task<> PositionStore::raise_fence(Ticks, Fence, std::optional<Epoch>) { co_return Errc::internal; }
 Task<> PositionStore::suspect(Ticks, LaneId) { co_return Errc::internal; }
 Task<LaneImage> PositionStore::image(Ticks, LaneId) { co_return Errc::internal; }
-Task<Standing> PositionStore::standing(Ticks, LaneId, In<UserId>) { co_return Errc::internal; }
+Task<LaneSnapshot> PositionStore::lane_snapshot(Ticks, LaneId, In<UserId>) {
+  co_return Errc::internal;
+}
 Task<LogProgress> PositionStore::progress(Ticks, std::string, std::int32_t) {
   co_return Errc::internal;
 }

@@ -37,11 +37,11 @@ class PositionStore final : public OrderStore {
   Task<std::vector<std::optional<Order>>> find(Ticks, In<OrderKey>) override;
   Task<std::optional<Order>> find_live(Ticks, SaleId, UserId) override;
   Task<LaneHead> head(Ticks, LaneId) override;
-  Task<Epoch> next_epoch(Ticks, LaneId, Seller) override;
+  Task<Epoch> next_epoch(Ticks, LaneId, Authority) override;
   Task<> raise_fence(Ticks, Fence, std::optional<Epoch>) override;
   Task<> suspect(Ticks, LaneId) override;
   Task<LaneImage> image(Ticks, LaneId) override;
-  Task<Standing> standing(Ticks, LaneId, In<UserId>) override;
+  Task<LaneSnapshot> lane_snapshot(Ticks, LaneId, In<UserId>) override;
   Task<LogProgress> progress(Ticks, std::string, std::int32_t) override;
   Task<std::vector<LaneFigures>> audit(Ticks, SaleId) override;
 

@@ -19,7 +19,8 @@ namespace sluice::test {
 /// - A range without messages and fences may run backwards: the log was cut or began anew, and is
 ///   read again from there. With any it is `Errc::invalid`. The log time of a partition never goes
 ///   back.
-/// - The head, the next epoch, the image and the standing of a lane that does not exist, and making
+/// - The head, the next epoch, the image and the lane_snapshot of a lane that does not exist, and
+/// making
 ///   it suspect: `Errc::not_found`.
 /// - A rejection above the lane's fence, or one decided earlier, makes no epoch suspect.
 bool register_order_store_contract(StoreContract contract);

@@ -22,8 +22,8 @@ class OrderStoreEpochs : public OrderStoreSuite {
  protected:
   void suspect(LaneId lane) { run_awaitable(orders().suspect(soon(), lane)).value(); }
 
-  Standing standing(LaneId lane, const std::vector<UserId>& users = {}) {
-    return run_awaitable(orders().standing(soon(), lane, users)).value();
+  LaneSnapshot lane_snapshot(LaneId lane, const std::vector<UserId>& users = {}) {
+    return run_awaitable(orders().lane_snapshot(soon(), lane, users)).value();
   }
 
   /// Raises the fence if it is still the one that was seen: "ok", or the error.
@@ -55,7 +55,7 @@ class OrderStoreEpochs : public OrderStoreSuite {
 TEST_P(OrderStoreEpochs, a_fresh_lane_was_never_opened) {
   const auto lane = create_lane(10);
   EXPECT_EQ(head(lane), LaneHead{});
-  EXPECT_EQ(head(lane).seller(), Seller::inventory);
+  EXPECT_EQ(head(lane).authority(), Authority::inventory);
   EXPECT_EQ(image(lane).epoch, 0u);
 }
 
@@ -80,7 +80,7 @@ TEST_P(OrderStoreEpochs, epochs_allotted_at_once_are_unique) {
     threads.emplace_back([&] {
       auto stores = world_->open();
       for (int i = 0; i < 25; ++i) {
-        const auto epoch = run_awaitable(stores.orders->next_epoch(soon(), lane, Seller::store));
+        const auto epoch = run_awaitable(stores.orders->next_epoch(soon(), lane, Authority::store));
         if (epoch.has_value()) epochs.push_back(*epoch);
       }
     });
@@ -97,14 +97,14 @@ TEST_P(OrderStoreEpochs, epochs_allotted_at_once_are_unique) {
 TEST_P(OrderStoreEpochs, the_store_sells_while_its_own_epoch_is_the_fence) {
   const auto lane = create_lane(10);
   fence(lane);
-  EXPECT_EQ(next_epoch(lane, Seller::store), 2u);
+  EXPECT_EQ(next_epoch(lane, Authority::store), 2u);
   EXPECT_EQ(head(lane), (LaneHead{1, 2, 2, 0}));
-  EXPECT_EQ(head(lane).seller(), Seller::inventory) << "its fence is still on its way";
+  EXPECT_EQ(head(lane).authority(), Authority::inventory) << "its fence is still on its way";
   raise_fence(lane, 2);
-  EXPECT_EQ(head(lane).seller(), Seller::store);
+  EXPECT_EQ(head(lane).authority(), Authority::store);
   fence(lane);
   EXPECT_EQ(head(lane), (LaneHead{3, 3, 2, 0}));
-  EXPECT_EQ(head(lane).seller(), Seller::inventory);
+  EXPECT_EQ(head(lane).authority(), Authority::inventory);
 }
 
 TEST_P(OrderStoreEpochs, a_fence_never_falls_nor_passes_what_was_allotted) {
@@ -198,11 +198,11 @@ TEST_P(OrderStoreEpochs, an_unknown_lane_is_not_found) {
   const auto known = create_lane(10);
   for (const auto lane : {LaneId{known.sale, 1}, LaneId{known.sale + 1000, 0}}) {
     EXPECT_EQ(run_awaitable(orders().head(soon(), lane)).error(), Errc::not_found);
-    EXPECT_EQ(run_awaitable(orders().next_epoch(soon(), lane, Seller::store)).error(),
+    EXPECT_EQ(run_awaitable(orders().next_epoch(soon(), lane, Authority::store)).error(),
               Errc::not_found);
     EXPECT_EQ(run_awaitable(orders().suspect(soon(), lane)).error(), Errc::not_found);
     EXPECT_EQ(run_awaitable(orders().image(soon(), lane)).error(), Errc::not_found);
-    EXPECT_EQ(run_awaitable(orders().standing(soon(), lane, {})).error(), Errc::not_found);
+    EXPECT_EQ(run_awaitable(orders().lane_snapshot(soon(), lane, {})).error(), Errc::not_found);
   }
 }
 
@@ -234,7 +234,7 @@ TEST_P(OrderStoreEpochs, epochs_survive_reopening) {
   const auto lane = create_lane(10);
   fence(lane);
   suspect(lane);
-  next_epoch(lane, Seller::store);
+  next_epoch(lane, Authority::store);
   stores_ = StoreSet{};
   stores_ = world_->open();
   EXPECT_EQ(head(lane), (LaneHead{1, 2, 2, 1}));
@@ -307,7 +307,7 @@ TEST_P(OrderStoreEpochs, an_old_rejection_applied_again_proves_nothing) {
 
 TEST_P(OrderStoreEpochs, what_the_store_granted_itself_may_be_refused) {
   const auto lane = create_lane(1);
-  EXPECT_EQ(fence(lane, Seller::store), 1u);
+  EXPECT_EQ(fence(lane, Authority::store), 1u);
   const Messages messages{message_of(lane, user_of(1)), message_of(lane, user_of(1)),
                           message_of(lane, user_of(2))};
   EXPECT_THAT(apply(messages),
@@ -345,7 +345,7 @@ TEST_P(OrderStoreEpochs, an_operator_makes_the_epoch_under_the_fence_suspect) {
   EXPECT_FALSE(head(lane).suspected());
 }
 
-// The image, the standing and the audit.
+// The image, the lane_snapshot and the audit.
 
 TEST_P(OrderStoreEpochs, the_image_of_a_lane_is_what_was_decided_in_it) {
   const auto sale = create_sale(20, 2, 4);
@@ -399,13 +399,13 @@ TEST_P(OrderStoreEpochs, nothing_below_a_fence_raised_among_applies_comes_after_
 TEST_P(OrderStoreEpochs, the_standing_of_a_lane_tells_its_buyers_what_they_have) {
   const auto lane = create_lane(10);
   const auto other = create_lane(10);
-  EXPECT_EQ(fence(lane, Seller::store), 1u);
+  EXPECT_EQ(fence(lane, Authority::store), 1u);
   const Messages messages{message_of(lane, user_of(1), 2), message_of(lane, user_of(2), 3),
                           message_of(lane, user_of(3), 9), message_of(other, user_of(4))};
   apply(messages);
   next_epoch(lane);
   const auto seen =
-      standing(lane, {user_of(2), user_of(9), user_of(1), user_of(3), user_of(4), user_of(2)});
+      lane_snapshot(lane, {user_of(2), user_of(9), user_of(1), user_of(3), user_of(4), user_of(2)});
   EXPECT_EQ(seen.head, (LaneHead{1, 2, 1, 0}));
   EXPECT_EQ(seen.stock, 5);
   EXPECT_FALSE(seen.open) << "the sale is a draft";
@@ -413,7 +413,7 @@ TEST_P(OrderStoreEpochs, the_standing_of_a_lane_tells_its_buyers_what_they_have)
   const OrderView second{messages[1].id, OrderStatus::confirmed, 3};
   EXPECT_THAT(seen.orders,
               ElementsAre(second, std::nullopt, first, std::nullopt, std::nullopt, second));
-  const auto alone = standing(lane);
+  const auto alone = lane_snapshot(lane);
   EXPECT_EQ(alone.head, seen.head);
   EXPECT_EQ(alone.stock, 5);
   EXPECT_TRUE(alone.orders.empty());
@@ -421,15 +421,15 @@ TEST_P(OrderStoreEpochs, the_standing_of_a_lane_tells_its_buyers_what_they_have)
 
 TEST_P(OrderStoreEpochs, the_standing_says_whether_the_window_is_open_now) {
   const auto lane = create_lane_at(-1, 1);
-  EXPECT_TRUE(standing(lane).open);
+  EXPECT_TRUE(lane_snapshot(lane).open);
   const auto sale = run_awaitable(stores_.sales->get(soon(), lane.sale)).value();
-  EXPECT_EQ(standing(lane).window, window_of(*sale));
-  EXPECT_EQ(standing(lane).window.state, SaleState::open);
-  EXPECT_FALSE(standing(create_lane_at(1, 2)).open) << "not yet";
-  EXPECT_FALSE(standing(create_lane_at(-2, -1)).open) << "over";
-  EXPECT_FALSE(standing(create_lane_at(-1, 1, SaleState::draft)).open);
-  EXPECT_FALSE(standing(create_lane_at(-1, 1, SaleState::paused)).open);
-  EXPECT_FALSE(standing(create_lane_at(-1, 1, SaleState::closed)).open);
+  EXPECT_EQ(lane_snapshot(lane).window, window_of(*sale));
+  EXPECT_EQ(lane_snapshot(lane).window.state, SaleState::open);
+  EXPECT_FALSE(lane_snapshot(create_lane_at(1, 2)).open) << "not yet";
+  EXPECT_FALSE(lane_snapshot(create_lane_at(-2, -1)).open) << "over";
+  EXPECT_FALSE(lane_snapshot(create_lane_at(-1, 1, SaleState::draft)).open);
+  EXPECT_FALSE(lane_snapshot(create_lane_at(-1, 1, SaleState::paused)).open);
+  EXPECT_FALSE(lane_snapshot(create_lane_at(-1, 1, SaleState::closed)).open);
 }
 
 TEST_P(OrderStoreEpochs, a_standing_is_asked_for_up_to_1024_users) {
@@ -441,7 +441,7 @@ TEST_P(OrderStoreEpochs, a_standing_is_asked_for_up_to_1024_users) {
     if (i % 2 == 0) messages.push_back(message_of(lane, user_of(i)));
   }
   apply(messages);
-  const auto seen = standing(lane, users);
+  const auto seen = lane_snapshot(lane, users);
   ASSERT_EQ(seen.orders.size(), users.size());
   for (std::size_t i = 0; i < users.size(); ++i) {
     ASSERT_EQ(seen.orders[i].has_value(), i % 2 == 0) << i;
@@ -450,7 +450,7 @@ TEST_P(OrderStoreEpochs, a_standing_is_asked_for_up_to_1024_users) {
     }
   }
   users.push_back(user_of(5000));
-  EXPECT_EQ(run_awaitable(orders().standing(soon(), lane, users)).error(), Errc::overloaded);
+  EXPECT_EQ(run_awaitable(orders().lane_snapshot(soon(), lane, users)).error(), Errc::overloaded);
 }
 
 TEST_P(OrderStoreEpochs, the_audit_of_a_fresh_sale_has_all_its_stock_in_its_lanes) {

@@ -46,8 +46,8 @@ class OrderStoreSuite : public testing::TestWithParam<StoreContract> {
 
   LaneHead head(LaneId lane) { return run_awaitable(orders().head(soon(), lane)).value(); }
 
-  Epoch next_epoch(LaneId lane, Seller seller = Seller::inventory) {
-    return run_awaitable(orders().next_epoch(soon(), lane, seller)).value();
+  Epoch next_epoch(LaneId lane, Authority authority = Authority::inventory) {
+    return run_awaitable(orders().next_epoch(soon(), lane, authority)).value();
   }
 
   void raise_fence(LaneId lane, Epoch epoch) {
@@ -55,8 +55,8 @@ class OrderStoreSuite : public testing::TestWithParam<StoreContract> {
   }
 
   /// Allots an epoch and raises the fence to it.
-  Epoch fence(LaneId lane, Seller seller = Seller::inventory) {
-    const auto epoch = next_epoch(lane, seller);
+  Epoch fence(LaneId lane, Authority authority = Authority::inventory) {
+    const auto epoch = next_epoch(lane, authority);
     raise_fence(lane, epoch);
     return epoch;
   }

@@ -7,8 +7,8 @@
 #include <thread>
 
 #include "sluice/catalog/sale_store.hpp"
-#include "sluice/orders/order_moves.hpp"
 #include "sluice/orders/order_store.hpp"
+#include "sluice/orders/order_transitions.hpp"
 #include "sluice/recovery/control_store.hpp"
 
 namespace sluice::test {
@@ -16,7 +16,7 @@ namespace sluice::test {
 /// The stores of one adapter over one database.
 struct StoreSet {
   std::unique_ptr<OrderStore> orders;
-  std::unique_ptr<OrderMoves> moves;
+  std::unique_ptr<OrderTransitions> moves;
   std::unique_ptr<SaleStore> sales;
   std::unique_ptr<ControlStore> control;
 };

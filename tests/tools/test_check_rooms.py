@@ -49,7 +49,7 @@ class CheckRooms(unittest.TestCase):
         self.assert_passes()
 
     def test_a_lower_room_may_not_know_a_higher_one(self):
-        self.write("src/gate/window.cpp", '\n#include "sluice/orders/purchase.hpp"\n')
+        self.write("src/gate/window.cpp", '\n#include "sluice/orders/purchase_service.hpp"\n')
         self.assert_fails("src/gate/window.cpp:2:", "room gate may not include")
 
     def test_an_angled_or_indented_include_counts_too(self):

@@ -20,9 +20,9 @@
 #include "sluice/gate/token_buckets.hpp"
 #include "sluice/http/admin_server.hpp"
 #include "sluice/http/settings.hpp"
-#include "sluice/orders/order_desk.hpp"
-#include "sluice/orders/purchase.hpp"
-#include "sluice/recovery/flow_keeper.hpp"
+#include "sluice/orders/order_service.hpp"
+#include "sluice/orders/purchase_service.hpp"
+#include "sluice/recovery/mode_reconciler.hpp"
 #include "sluice/recovery/settings.hpp"
 
 namespace sluice {
@@ -60,7 +60,7 @@ struct Settings {
     BucketSettings ips{0, 1000, 1 << 18};
     BucketSettings users{20, 40, 1 << 20};
     BucketSettings sales{0, 100'000, 1024};
-    std::int64_t credits = 20'000;
+    std::int64_t concurrency_max = 20'000;
   } gate;
 
   PurchaseSettings purchase;
@@ -78,7 +78,7 @@ struct Settings {
   struct Degrade {
     BreakerSettings inventory;
     BreakerSettings queue;
-    FlowSettings flow;
+    ModeSettings flow;
   } degrade;
 
   Millis drain_timeout{10'000};

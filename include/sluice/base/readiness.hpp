@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "sluice/base/published.hpp"
+#include "sluice/base/snapshot.hpp"
 
 namespace sluice {
 
@@ -28,6 +28,6 @@ struct ReadyState {
   }
 };
 
-using Readiness = Published<ReadyState>;
+using Readiness = Snapshot<ReadyState>;
 
 }  // namespace sluice

@@ -3,7 +3,7 @@
 #include <memory>
 #include <unordered_map>
 
-#include "sluice/base/published.hpp"
+#include "sluice/base/snapshot.hpp"
 #include "sluice/domain/sale.hpp"
 
 namespace sluice {
@@ -21,6 +21,6 @@ struct SaleSnapshot {
 };
 
 /// Replaced whole by the control thread; every HTTP thread reads it through its own reader.
-using SaleBook = Published<SaleSnapshot>;
+using SaleBook = Snapshot<SaleSnapshot>;
 
 }  // namespace sluice

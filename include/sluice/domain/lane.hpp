@@ -10,7 +10,7 @@
 namespace sluice {
 
 /// Who grants the units of a lane.
-enum class Seller : std::uint8_t {
+enum class Authority : std::uint8_t {
   inventory,  ///< The fast projection.
   store,      ///< The store itself, while there is no inventory: the database mode.
 };
@@ -22,8 +22,8 @@ struct LaneHead {
   Epoch by_store = 0;  ///< The last epoch allotted to the store itself.
   Epoch suspect = 0;   ///< The last epoch whose projection was found to be wrong, or refused.
 
-  Seller seller() const {
-    return fence > 0 && by_store == fence ? Seller::store : Seller::inventory;
+  Authority authority() const {
+    return fence > 0 && by_store == fence ? Authority::store : Authority::inventory;
   }
   bool suspected() const { return fence > 0 && suspect >= fence; }
   bool operator==(const LaneHead&) const = default;

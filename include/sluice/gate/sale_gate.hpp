@@ -7,19 +7,20 @@
 #include "sluice/base/random.hpp"
 #include "sluice/base/time.hpp"
 #include "sluice/domain/sale.hpp"
-#include "sluice/gate/credits.hpp"
-#include "sluice/gate/throttle.hpp"
+#include "sluice/gate/concurrency_limit.hpp"
+#include "sluice/gate/rate_limiter.hpp"
 #include "sluice/gate/token_buckets.hpp"
 
 namespace sluice {
 
-/// The refusals that depend on the sale: its window and its rate, then the throttle of a degraded
-/// node and a publish credit. It decides and never waits. One per thread; what it refers to is
-/// shared by all.
+/// The refusals that depend on the sale: its window and its rate, then the rate_limiter of a
+/// degraded node and a publish credit. It decides and never waits. One per thread; what it refers
+/// to is shared by all.
 class SaleGate {
  public:
-  SaleGate(TokenBuckets& sales, Credits& credits, Throttle& throttle, Random& random)
-      : sales_(sales), credits_(credits), throttle_(throttle), random_(random) {}
+  SaleGate(TokenBuckets& sales, ConcurrencyLimit& credits, RateLimiter& rate_limiter,
+           Random& random)
+      : sales_(sales), concurrency_(credits), limiter_(rate_limiter), random_(random) {}
 
   /// Before the start nobody can have an order: refused here. After the end, and while paused or
   /// closed, a buyer may ask for an existing order, so the lane answers.
@@ -27,12 +28,12 @@ class SaleGate {
 
   /// The sale's own rate, the node's while it is throttled, and the overload bound; the credit is
   /// held until the purchase is answered.
-  std::variant<Credits::Credit, Refusal> reserve_room(const Sale& sale, Ticks now);
+  std::variant<ConcurrencyLimit::Permit, Refusal> reserve_room(const Sale& sale, Ticks now);
 
  private:
   TokenBuckets& sales_;
-  Credits& credits_;
-  Throttle& throttle_;
+  ConcurrencyLimit& concurrency_;
+  RateLimiter& limiter_;
   Random& random_;
 };
 

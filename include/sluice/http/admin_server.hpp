@@ -7,7 +7,7 @@
 #include "sluice/base/metrics.hpp"
 #include "sluice/base/readiness.hpp"
 #include "sluice/http/server.hpp"
-#include "sluice/recovery/sale_desk.hpp"
+#include "sluice/recovery/operations.hpp"
 
 namespace sluice {
 
@@ -27,7 +27,7 @@ struct AdminSettings {
 };
 
 struct AdminPorts {
-  SaleDesk& desk;
+  Operations& desk;
   boost::asio::any_io_executor desk_executor;  ///< Where `desk` lives.
   Clock& clock;
   const Readiness& readiness;

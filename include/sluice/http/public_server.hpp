@@ -13,8 +13,8 @@
 #include "sluice/catalog/sale_book.hpp"
 #include "sluice/gate/front_gate.hpp"
 #include "sluice/http/server.hpp"
-#include "sluice/orders/order_desk.hpp"
-#include "sluice/orders/purchase.hpp"
+#include "sluice/orders/order_service.hpp"
+#include "sluice/orders/purchase_service.hpp"
 
 namespace sluice {
 
@@ -41,7 +41,7 @@ class PublicApi {
 
 /// The real ones of one thread. All are referred to and must outlive the result.
 std::unique_ptr<PublicApi> create_public_api(FrontGate& gate, const SaleBook& sales,
-                                             PurchaseDesk& purchases, OrderDesk& orders,
+                                             PurchaseService& purchases, OrderService& orders,
                                              Clock& clock, const Readiness& readiness);
 
 struct PublicPorts {

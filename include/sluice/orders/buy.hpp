@@ -1,7 +1,7 @@
 #pragma once
 
-#include "sluice/orders/order_desk.hpp"
-#include "sluice/orders/purchase.hpp"
+#include "sluice/orders/order_service.hpp"
+#include "sluice/orders/purchase_service.hpp"
 
 namespace sluice {
 
@@ -9,7 +9,7 @@ namespace sluice {
 /// the store knows it, so that nobody who was told of a decision is told less. Refused with
 /// `outcome_unknown` while nothing that outlives this process may know the order. `sale` outlives
 /// the call.
-boost::asio::awaitable<PurchaseAnswer> buy(PurchaseDesk& purchases, OrderDesk& orders,
+boost::asio::awaitable<PurchaseAnswer> buy(PurchaseService& purchases, OrderService& orders,
                                            const Sale& sale, UserId user, std::uint32_t quantity);
 
 }  // namespace sluice

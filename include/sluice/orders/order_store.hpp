@@ -54,7 +54,7 @@ struct LogProgress {
 };
 
 /// What the store can tell a lane's buyers when it sells by itself.
-struct Standing {
+struct LaneSnapshot {
   LaneHead head;
   std::int64_t stock = 0;
   LaneWindow window;
@@ -93,10 +93,10 @@ class OrderStore {
   /// What decides for a lane. `Errc::not_found` without the lane.
   virtual Task<LaneHead> head(Ticks deadline, LaneId lane) = 0;
 
-  /// Allots the lane's next epoch, which nobody else will ever get, to `seller`. Nothing changes
+  /// Allots the lane's next epoch, which nobody else will ever get, to `authority`. Nothing changes
   /// until the fence is raised to it. `Errc::not_found` without the lane, `Errc::overloaded` past
   /// `kEpochMax`.
-  virtual Task<Epoch> next_epoch(Ticks deadline, LaneId lane, Seller seller) = 0;
+  virtual Task<Epoch> next_epoch(Ticks deadline, LaneId lane, Authority authority) = 0;
 
   /// Raises the fence now, for a lane whose log is empty or given up: granted orders that only the
   /// log knows will be refused. A fence never falls; one above the last epoch allotted, or of an
@@ -112,7 +112,7 @@ class OrderStore {
   virtual Task<LaneImage> image(Ticks deadline, LaneId lane) = 0;
 
   /// The lane and the live orders of `users`, at most 1,024, from one snapshot.
-  virtual Task<Standing> standing(Ticks deadline, LaneId lane, In<UserId> users) = 0;
+  virtual Task<LaneSnapshot> lane_snapshot(Ticks deadline, LaneId lane, In<UserId> users) = 0;
 
   /// The next offset to read of a partition; 0 when it was never read.
   virtual Task<std::int64_t> position(Ticks deadline, std::string topic,

@@ -11,7 +11,7 @@
 #include "sluice/base/time.hpp"
 #include "sluice/inventory/inventory.hpp"
 #include "sluice/orders/order_store.hpp"
-#include "sluice/recovery/lane_keeper.hpp"
+#include "sluice/recovery/lane_reconciler.hpp"
 
 namespace sluice {
 

@@ -14,13 +14,13 @@
 #include "sluice/base/time.hpp"
 #include "sluice/catalog/sale_book.hpp"
 #include "sluice/catalog/sale_store.hpp"
-#include "sluice/orders/order_moves.hpp"
+#include "sluice/orders/order_transitions.hpp"
 #include "sluice/recovery/auditor.hpp"
 #include "sluice/recovery/control_store.hpp"
-#include "sluice/recovery/flow_keeper.hpp"
-#include "sluice/recovery/lane_keeper.hpp"
-#include "sluice/recovery/return_keeper.hpp"
-#include "sluice/recovery/sale_desk.hpp"
+#include "sluice/recovery/lane_reconciler.hpp"
+#include "sluice/recovery/mode_reconciler.hpp"
+#include "sluice/recovery/operations.hpp"
+#include "sluice/recovery/return_reconciler.hpp"
 
 namespace sluice {
 
@@ -37,17 +37,17 @@ std::string_view name(Dependency::Role role) noexcept;
 /// The housekeeping of one node, on its own thread: refreshes the sales, keeps their lanes, decides
 /// what is overdue and audits while it leads, and says how purchases flow and whether the node is
 /// ready. Operators' commands run between two steps of it.
-class Control final : public SaleDesk {
+class Control final : public Operations {
  public:
   struct Ports {
     SaleStore& sales;
     OrderStore& orders;
-    OrderMoves& moves;
+    OrderTransitions& moves;
     ControlStore& control;
-    LaneKeeper& lanes;
+    LaneReconciler& lanes;
     Auditor& auditor;
-    ReturnKeeper& returns;
-    FlowKeeper& flow;
+    ReturnReconciler& returns;
+    ModeReconciler& flow;
     SaleBook& book;
     Readiness& readiness;
     Clock& clock;
@@ -77,8 +77,8 @@ class Control final : public SaleDesk {
   boost::asio::awaitable<Operated<SaleAudit>> rebuild(SaleId sale, bool force) override;
   boost::asio::awaitable<Operated<Order>> move(SaleId sale, OrderId order, UserId user,
                                                Move move) override;
-  boost::asio::awaitable<Operated<FlowReport>> flow() override;
-  boost::asio::awaitable<Operated<FlowReport>> hold(std::optional<FlowMode> mode) override;
+  boost::asio::awaitable<Operated<ModeReport>> flow() override;
+  boost::asio::awaitable<Operated<ModeReport>> hold(std::optional<OperatingMode> mode) override;
 
  private:
   static constexpr Millis kLookAgain{100};  ///< Between two looks of what waits.
@@ -90,7 +90,7 @@ class Control final : public SaleDesk {
   Task<> refresh_sales();
   std::vector<Sale> kept_sales() const;
   void forget_unlisted();
-  Task<> read_wishes();
+  Task<> read_requests();
   boost::asio::awaitable<bool> lead();
   Task<> keep_sale(const Sale& sale);
   Task<> keep_lane(LaneId lane, const Sale& sale, bool& settled);
@@ -98,7 +98,7 @@ class Control final : public SaleDesk {
   void tolerate(std::vector<ReadyCheck>& checks) const;
   void publish(std::vector<ReadyCheck> checks);
   Millis pause() const { return busy_ ? settings_.busy_tick : settings_.tick; }
-  LaneKeeper::Duty duty() const;
+  LaneReconciler::Duty duty() const;
   bool up(Dependency::Role role) const { return !down_.contains(role); }
   bool has(Dependency::Role role) const;
   Ticks deadline() const { return ports_.clock.ticks() + settings_.call_timeout; }
@@ -115,8 +115,8 @@ class Control final : public SaleDesk {
   std::unordered_map<LaneId, Epoch> fences_;
   std::unordered_map<SaleId, Ticks> audited_;
   std::unordered_set<Dependency::Role> down_;
-  SellerPolicy seller_;
-  std::optional<FlowMode> held_;
+  AuthorityPolicy authority_;
+  std::optional<OperatingMode> held_;
   bool busy_ = false;  ///< Something is away or under way: the next round comes soon.
   bool leading_ = false;
   bool was_ready_ = false;

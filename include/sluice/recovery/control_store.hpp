@@ -13,8 +13,8 @@ struct Lease {
   bool held = false;       ///< By the one who asked.
 };
 
-/// The wish that holds all nodes in a `FlowMode`, by its name; anything else: automatic.
-inline constexpr auto kModeWish = "mode";
+/// The wish that holds all nodes in a `OperatingMode`, by its name; anything else: automatic.
+inline constexpr auto kModeRequest = "mode";
 
 /// Who leads. Blocking is allowed; an instance belongs to one executor.
 class ControlStore {
@@ -26,10 +26,10 @@ class ControlStore {
   virtual Task<Lease> acquire(Ticks deadline, std::string name, std::string holder, Millis ttl) = 0;
 
   /// What operators asked of all nodes under that name; empty when nothing was.
-  virtual Task<std::string> wish(Ticks deadline, std::string name) = 0;
+  virtual Task<std::string> requested(Ticks deadline, std::string name) = 0;
 
   /// `name` and `value` have at most 128 bytes.
-  virtual Task<> set_wish(Ticks deadline, std::string name, std::string value) = 0;
+  virtual Task<> request(Ticks deadline, std::string name, std::string value) = 0;
 
   /// Gives the lease up if `holder` has it.
   virtual Task<> release(Ticks deadline, std::string name, std::string holder) = 0;

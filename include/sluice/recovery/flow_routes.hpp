@@ -1,7 +1,7 @@
 #pragma once
 
 #include "sluice/orders/route.hpp"
-#include "sluice/recovery/flow.hpp"
+#include "sluice/recovery/operating_mode.hpp"
 
 namespace sluice {
 
@@ -15,7 +15,7 @@ class FlowRoutes final : public Routes {
     OrderQueue& direct;
   };
 
-  FlowRoutes(const Flow& flow, Ports ports) : flow_(flow), ports_(ports) {}
+  FlowRoutes(const ModeSnapshot& flow, Ports ports) : flow_(flow), ports_(ports) {}
 
   Route route(LaneId lane) override {
     const auto& flow = flow_.get();
@@ -35,7 +35,7 @@ class FlowRoutes final : public Routes {
   }
 
  private:
-  Flow::Reader flow_;
+  ModeSnapshot::Reader flow_;
   Ports ports_;
 };
 

@@ -69,9 +69,9 @@ class RemoteOrderStore final : public OrderStore {
                    [&inner = inner_, deadline, lane] { return inner.head(deadline, lane); });
   }
 
-  Task<Epoch> next_epoch(Ticks deadline, LaneId lane, Seller seller) override {
-    return way_.go(deadline, [&inner = inner_, deadline, lane, seller] {
-      return inner.next_epoch(deadline, lane, seller);
+  Task<Epoch> next_epoch(Ticks deadline, LaneId lane, Authority authority) override {
+    return way_.go(deadline, [&inner = inner_, deadline, lane, authority] {
+      return inner.next_epoch(deadline, lane, authority);
     });
   }
 
@@ -91,10 +91,10 @@ class RemoteOrderStore final : public OrderStore {
                    [&inner = inner_, deadline, lane] { return inner.image(deadline, lane); });
   }
 
-  Task<Standing> standing(Ticks deadline, LaneId lane, In<UserId> users) override {
+  Task<LaneSnapshot> lane_snapshot(Ticks deadline, LaneId lane, In<UserId> users) override {
     std::vector<UserId> copy(users.begin(), users.end());
     return way_.go(deadline, [&inner = inner_, deadline, lane, copy = std::move(copy)] {
-      return inner.standing(deadline, lane, copy);
+      return inner.lane_snapshot(deadline, lane, copy);
     });
   }
 
@@ -120,9 +120,9 @@ class RemoteOrderStore final : public OrderStore {
   OrderStore& inner_;
 };
 
-class RemoteOrderMoves final : public OrderMoves {
+class RemoteOrderTransitions final : public OrderTransitions {
  public:
-  RemoteOrderMoves(Way way, OrderMoves& inner) : way_(std::move(way)), inner_(inner) {}
+  RemoteOrderTransitions(Way way, OrderTransitions& inner) : way_(std::move(way)), inner_(inner) {}
 
   Task<std::vector<std::optional<Order>>> move(Ticks deadline,
                                                In<Transition> transitions) override {
@@ -156,7 +156,7 @@ class RemoteOrderMoves final : public OrderMoves {
 
  private:
   Way way_;
-  OrderMoves& inner_;
+  OrderTransitions& inner_;
 };
 
 class RemoteSaleStore final : public SaleStore {
@@ -207,16 +207,16 @@ class RemoteControlStore final : public ControlStore {
                    });
   }
 
-  Task<std::string> wish(Ticks deadline, std::string name) override {
+  Task<std::string> requested(Ticks deadline, std::string name) override {
     return way_.go(deadline, [&inner = inner_, deadline, name = std::move(name)] {
-      return inner.wish(deadline, name);
+      return inner.requested(deadline, name);
     });
   }
 
-  Task<> set_wish(Ticks deadline, std::string name, std::string value) override {
+  Task<> request(Ticks deadline, std::string name, std::string value) override {
     return way_.go(deadline,
                    [&inner = inner_, deadline, name = std::move(name), value = std::move(value)] {
-                     return inner.set_wish(deadline, name, value);
+                     return inner.request(deadline, name, value);
                    });
   }
 
@@ -234,11 +234,10 @@ std::unique_ptr<OrderStore> create_remote_order_store(boost::asio::any_io_execut
   return std::make_unique<RemoteOrderStore>(std::move(way), inner);
 }
 
-std::unique_ptr<OrderMoves> create_remote_order_moves(boost::asio::any_io_executor executor,
-                                                      OrderMoves& inner,
-                                                      std::shared_ptr<Clock> clock) {
+std::unique_ptr<OrderTransitions> create_remote_order_transitions(
+    boost::asio::any_io_executor executor, OrderTransitions& inner, std::shared_ptr<Clock> clock) {
   Way way{std::move(executor), std::move(clock)};
-  return std::make_unique<RemoteOrderMoves>(std::move(way), inner);
+  return std::make_unique<RemoteOrderTransitions>(std::move(way), inner);
 }
 
 std::unique_ptr<SaleStore> create_remote_sale_store(boost::asio::any_io_executor executor,

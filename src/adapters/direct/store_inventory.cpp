@@ -12,12 +12,12 @@ namespace {
 constexpr std::size_t kBatchMax = 1'024;
 
 /// A unit that came back may be sold again between two looks at the stock.
-std::uint64_t version_of(const Standing& standing) {
-  return 1 + (mutant("database.return_unseen") ? 0 : standing.returned);
+std::uint64_t version_of(const LaneSnapshot& lane_snapshot) {
+  return 1 + (mutant("database.return_unseen") ? 0 : lane_snapshot.returned);
 }
 
 bool sells(const LaneHead& head, Epoch epoch) {
-  return head.seller() == Seller::store && head.fence == epoch;
+  return head.authority() == Authority::store && head.fence == epoch;
 }
 
 bool valid(const Call& call, const Attempt& attempt) {
@@ -36,7 +36,8 @@ boost::system::error_code not_done(const boost::system::error_code& error) {
 /// The decisions of one reserve call, on what the store said.
 class Decisions {
  public:
-  explicit Decisions(const Standing& standing) : standing_(standing), left_(standing.stock) {}
+  explicit Decisions(const LaneSnapshot& lane_snapshot)
+      : standing_(lane_snapshot), left_(lane_snapshot.stock) {}
 
   Reservation decide(const Attempt& attempt, const std::optional<OrderView>& stored) {
     if (stored) return known(attempt, *stored);
@@ -59,7 +60,7 @@ class Decisions {
     return {itself ? Verdict::granted : Verdict::already, order};
   }
 
-  const Standing& standing_;
+  const LaneSnapshot& standing_;
   std::int64_t left_;
   std::unordered_map<UserId, OrderView> granted_;
 };
@@ -78,15 +79,15 @@ class StoreInventory final : public Inventory {
     std::vector<UserId> users;
     users.reserve(attempts.size());
     for (const auto& attempt : attempts) users.push_back(attempt.user);
-    const auto standing = co_await look(call, users);
-    if (!standing) co_return standing.error();
+    const auto lane_snapshot = co_await look(call, users);
+    if (!lane_snapshot) co_return lane_snapshot.error();
 
-    Decisions decisions(*standing);
+    Decisions decisions(*lane_snapshot);
     ReserveReply reply;
-    reply.version = version_of(*standing);
+    reply.version = version_of(*lane_snapshot);
     reply.reservations.reserve(attempts.size());
     for (std::size_t i = 0; i < attempts.size(); ++i) {
-      reply.reservations.push_back(decisions.decide(attempts[i], standing->orders[i]));
+      reply.reservations.push_back(decisions.decide(attempts[i], lane_snapshot->orders[i]));
     }
     co_return reply;
   }
@@ -94,25 +95,25 @@ class StoreInventory final : public Inventory {
   Task<> settle(Call, In<Settlement>) override { co_return Result<void>{}; }
 
   Task<std::vector<std::optional<OrderView>>> find(Call call, In<UserId> users) override {
-    auto standing = co_await look(call, users);
-    if (!standing) co_return standing.error();
-    co_return std::move(standing->orders);
+    auto lane_snapshot = co_await look(call, users);
+    if (!lane_snapshot) co_return lane_snapshot.error();
+    co_return std::move(lane_snapshot->orders);
   }
 
   Task<LaneView> view(Call call) override {
     const In<UserId> nobody;
-    const auto standing = co_await store_.standing(call.deadline, call.lane, nobody);
+    const auto lane_snapshot = co_await store_.lane_snapshot(call.deadline, call.lane, nobody);
     LaneView view;
-    if (!standing) {
-      if (standing.error() == Errc::not_found) co_return view;
-      co_return not_done(standing.error());
+    if (!lane_snapshot) {
+      if (lane_snapshot.error() == Errc::not_found) co_return view;
+      co_return not_done(lane_snapshot.error());
     }
-    if (standing->head.seller() != Seller::store) co_return view;
+    if (lane_snapshot->head.authority() != Authority::store) co_return view;
     view.ready = true;
-    view.epoch = standing->head.fence;
-    view.version = version_of(*standing);
-    view.stock = standing->stock;
-    view.window = standing->window;
+    view.epoch = lane_snapshot->head.fence;
+    view.version = version_of(*lane_snapshot);
+    view.stock = lane_snapshot->stock;
+    view.window = lane_snapshot->window;
     co_return view;
   }
 
@@ -121,11 +122,11 @@ class StoreInventory final : public Inventory {
     if (!image) co_return not_done(image.error());
     // Looked at afterwards: if it is the version that said "sold out", nothing came back meanwhile.
     const In<UserId> nobody;
-    const auto standing = co_await look(call, nobody);
-    if (!standing) co_return standing.error();
+    const auto lane_snapshot = co_await look(call, nobody);
+    if (!lane_snapshot) co_return lane_snapshot.error();
     if (image->epoch != call.epoch) co_return Errc::not_ready;
     Winners winners;
-    winners.version = version_of(*standing);
+    winners.version = version_of(*lane_snapshot);
     winners.users.reserve(image->winners.size());
     for (auto& [user, order] : image->winners) winners.users.push_back(std::move(user));
     co_return winners;
@@ -150,13 +151,13 @@ class StoreInventory final : public Inventory {
 
  private:
   /// What the store says about the lane and these users, if it sells under the call's epoch.
-  Task<Standing> look(Call call, In<UserId> users) {
-    auto standing = co_await store_.standing(call.deadline, call.lane, users);
-    if (!standing) co_return not_done(standing.error());
-    if (!sells(standing->head, call.epoch) && !mutant("database.any_epoch"))
+  Task<LaneSnapshot> look(Call call, In<UserId> users) {
+    auto lane_snapshot = co_await store_.lane_snapshot(call.deadline, call.lane, users);
+    if (!lane_snapshot) co_return not_done(lane_snapshot.error());
+    if (!sells(lane_snapshot->head, call.epoch) && !mutant("database.any_epoch"))
       co_return Errc::not_ready;
-    if (standing->orders.size() != users.size()) co_return Errc::internal;
-    co_return standing;
+    if (lane_snapshot->orders.size() != users.size()) co_return Errc::internal;
+    co_return lane_snapshot;
   }
 
   OrderStore& store_;

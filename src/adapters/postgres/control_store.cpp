@@ -25,11 +25,11 @@ constexpr Statement kTerm{"lease_term", "SELECT term FROM leases WHERE name = $1
 constexpr Statement kRelease{
     "release_lease", "UPDATE leases SET holder = NULL WHERE name = $1::text AND holder = $2::text"};
 
-constexpr Statement kWish{"wish", "SELECT value FROM wishes WHERE name = $1::text"};
+constexpr Statement kWish{"wish", "SELECT value FROM requests WHERE name = $1::text"};
 
 constexpr Statement kSetWish{
-    "set_wish",
-    "INSERT INTO wishes (name, value) VALUES ($1::text, $2::text)"
+    "request",
+    "INSERT INTO requests (name, value) VALUES ($1::text, $2::text)"
     " ON CONFLICT (name) DO UPDATE SET value = excluded.value, set_at = now()"};
 
 bool valid_name(const std::string& name) { return !name.empty() && name.size() <= kNameMax; }
@@ -47,12 +47,12 @@ class PostgresControlStore final : public ControlStore {
     co_return release_now(deadline, name, holder);
   }
 
-  Task<std::string> wish(Ticks deadline, std::string name) override {
-    co_return wish_now(deadline, name);
+  Task<std::string> requested(Ticks deadline, std::string name) override {
+    co_return requested_now(deadline, name);
   }
 
-  Task<> set_wish(Ticks deadline, std::string name, std::string value) override {
-    co_return set_wish_now(deadline, name, value);
+  Task<> request(Ticks deadline, std::string name, std::string value) override {
+    co_return request_now(deadline, name, value);
   }
 
  private:
@@ -82,7 +82,7 @@ class PostgresControlStore final : public ControlStore {
     return {};
   }
 
-  Result<std::string> wish_now(Ticks deadline, const std::string& name) {
+  Result<std::string> requested_now(Ticks deadline, const std::string& name) {
     if (!valid_name(name)) return Errc::invalid;
     Params params;
     params.text(name);
@@ -91,7 +91,7 @@ class PostgresControlStore final : public ControlStore {
     return rows->size() == 0 ? std::string() : std::string(rows->text(0, 0));
   }
 
-  Result<void> set_wish_now(Ticks deadline, const std::string& name, const std::string& value) {
+  Result<void> request_now(Ticks deadline, const std::string& name, const std::string& value) {
     if (!valid_name(name) || value.size() > kNameMax) return Errc::invalid;
     Params params;
     params.text(name).text(value);

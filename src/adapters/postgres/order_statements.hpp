@@ -65,16 +65,17 @@ inline constexpr Statement kWinners{
 // One statement, hence one snapshot. A row for each user, or one row without a user. The limit
 // keeps the planner from reading the whole sale at once, as it would while it has no statistics.
 inline constexpr Statement kStanding{
-    "standing", "SELECT " SLUICE_HEAD_COLUMNS
-                ", k.stock, s.state, s.starts_at, s.ends_at, s.revision,"
-                "       s.state = 'open' AND now() >= s.starts_at AND now() < s.ends_at,"
-                "       o.order_id, o.status, o.quantity, k.returned"
-                "  FROM product_stock k JOIN sales s USING (sale_id)"
-                "  LEFT JOIN unnest($3::text[]) WITH ORDINALITY AS u (user_id, place) ON true"
-                "  LEFT JOIN LATERAL (SELECT order_id, status, quantity FROM orders"
-                "                      WHERE sale_id = $1::bigint AND user_id = u.user_id"
-                "                        AND status IN ('confirmed', 'paid') LIMIT 1) o ON true"
-                " WHERE " SLUICE_THE_LANE " ORDER BY u.place"};
+    "lane_snapshot",
+    "SELECT " SLUICE_HEAD_COLUMNS
+    ", k.stock, s.state, s.starts_at, s.ends_at, s.revision,"
+    "       s.state = 'open' AND now() >= s.starts_at AND now() < s.ends_at,"
+    "       o.order_id, o.status, o.quantity, k.returned"
+    "  FROM product_stock k JOIN sales s USING (sale_id)"
+    "  LEFT JOIN unnest($3::text[]) WITH ORDINALITY AS u (user_id, place) ON true"
+    "  LEFT JOIN LATERAL (SELECT order_id, status, quantity FROM orders"
+    "                      WHERE sale_id = $1::bigint AND user_id = u.user_id"
+    "                        AND status IN ('confirmed', 'paid') LIMIT 1) o ON true"
+    " WHERE " SLUICE_THE_LANE " ORDER BY u.place"};
 
 inline constexpr Statement kPosition{
     "position",

@@ -80,8 +80,8 @@ class PostgresOrderStore final : public OrderStore {
 
   Task<LaneHead> head(Ticks deadline, LaneId lane) override { co_return head_now(deadline, lane); }
 
-  Task<Epoch> next_epoch(Ticks deadline, LaneId lane, Seller seller) override {
-    co_return next_epoch_now(deadline, lane, seller);
+  Task<Epoch> next_epoch(Ticks deadline, LaneId lane, Authority authority) override {
+    co_return next_epoch_now(deadline, lane, authority);
   }
 
   Task<> raise_fence(Ticks deadline, Fence fence, std::optional<Epoch> seen) override {
@@ -94,8 +94,8 @@ class PostgresOrderStore final : public OrderStore {
     co_return image_now(deadline, lane);
   }
 
-  Task<Standing> standing(Ticks deadline, LaneId lane, In<UserId> users) override {
-    co_return standing_now(deadline, lane, users);
+  Task<LaneSnapshot> lane_snapshot(Ticks deadline, LaneId lane, In<UserId> users) override {
+    co_return lane_snapshot_now(deadline, lane, users);
   }
 
   Task<std::int64_t> position(Ticks deadline, std::string topic, std::int32_t partition) override {
@@ -172,9 +172,9 @@ class PostgresOrderStore final : public OrderStore {
     return read_head(*rows, 0, 0);
   }
 
-  Result<Epoch> next_epoch_now(Ticks deadline, LaneId lane, Seller seller) {
+  Result<Epoch> next_epoch_now(Ticks deadline, LaneId lane, Authority authority) {
     auto params = lane_params(lane);
-    params.boolean(seller == Seller::store).int4(to_int4(kEpochMax));
+    params.boolean(authority == Authority::store).int4(to_int4(kEpochMax));
     const auto rows = connection_->run(deadline, kNextEpoch, params);
     if (rows.has_error()) return rows.error();
     if (rows->size() == 1) return static_cast<Epoch>(rows->int4(0, 0));
@@ -237,7 +237,7 @@ class PostgresOrderStore final : public OrderStore {
     return {};
   }
 
-  Result<Standing> standing_now(Ticks deadline, LaneId lane, In<UserId> users) {
+  Result<LaneSnapshot> lane_snapshot_now(Ticks deadline, LaneId lane, In<UserId> users) {
     if (users.size() > kUsersMax) return Errc::overloaded;
     auto params = lane_params(lane);
     params.texts(users, [](const UserId& u) { return std::string_view(u.text()); });
@@ -246,21 +246,21 @@ class PostgresOrderStore final : public OrderStore {
     if (rows->size() == 0) return Errc::not_found;
     const auto window = read_window(*rows, 5);
     if (!window) return Errc::invalid;
-    Standing standing;
-    standing.head = read_head(*rows, 0, 0);
-    standing.stock = rows->int8(0, 4);
-    standing.window = *window;
-    standing.open = rows->boolean(0, 9);
-    standing.returned = static_cast<std::uint64_t>(rows->int8(0, 13));
-    standing.orders.resize(users.size());
+    LaneSnapshot lane_snapshot;
+    lane_snapshot.head = read_head(*rows, 0, 0);
+    lane_snapshot.stock = rows->int8(0, 4);
+    lane_snapshot.window = *window;
+    lane_snapshot.open = rows->boolean(0, 9);
+    lane_snapshot.returned = static_cast<std::uint64_t>(rows->int8(0, 13));
+    lane_snapshot.orders.resize(users.size());
     for (std::size_t i = 0; i < users.size(); ++i) {
       if (rows->null(i, 10)) continue;
       const auto status = parse_order_status(rows->text(i, 11));
       if (!status) return Errc::invalid;
       const auto quantity = static_cast<std::uint32_t>(rows->int4(i, 12));
-      standing.orders[i] = OrderView{rows->uuid(i, 10), *status, quantity};
+      lane_snapshot.orders[i] = OrderView{rows->uuid(i, 10), *status, quantity};
     }
-    return standing;
+    return lane_snapshot;
   }
 
   Result<std::int64_t> position_now(Ticks deadline, const std::string& topic,

@@ -11,7 +11,7 @@ namespace sluice::postgres {
 
 /// The implementations behind `create_postgres_stores`, on one shared connection.
 std::unique_ptr<OrderStore> create_order_store(std::shared_ptr<Connection> connection);
-std::unique_ptr<OrderMoves> create_order_moves(std::shared_ptr<Connection> connection);
+std::unique_ptr<OrderTransitions> create_order_transitions(std::shared_ptr<Connection> connection);
 std::unique_ptr<SaleStore> create_sale_store(std::shared_ptr<Connection> connection);
 std::unique_ptr<ControlStore> create_control_store(std::shared_ptr<Connection> connection);
 

@@ -41,7 +41,7 @@ PostgresStores create_postgres_stores(PostgresSettings settings) {
   auto connection = std::make_shared<postgres::Connection>(std::move(settings));
   PostgresStores stores;
   stores.orders = postgres::create_order_store(connection);
-  stores.moves = postgres::create_order_moves(connection);
+  stores.moves = postgres::create_order_transitions(connection);
   stores.sales = postgres::create_sale_store(connection);
   stores.control = postgres::create_control_store(connection);
   stores.health = std::make_unique<PostgresHealth>(connection);

@@ -24,7 +24,7 @@ class ControlStoreImpl final : public ControlStore {
     co_return database_->answer(deadline, work);
   }
 
-  Task<std::string> wish(Ticks deadline, std::string name) override {
+  Task<std::string> requested(Ticks deadline, std::string name) override {
     const auto work = [&]() -> Result<std::string> {
       auto row = wish_.run(name);
       return row.next() ? std::string(row.text(0)) : std::string();
@@ -32,7 +32,7 @@ class ControlStoreImpl final : public ControlStore {
     co_return database_->answer(deadline, work);
   }
 
-  Task<> set_wish(Ticks deadline, std::string name, std::string value) override {
+  Task<> request(Ticks deadline, std::string name, std::string value) override {
     const auto work = [&]() -> Result<void> {
       if (name.empty() || name.size() > kWishMax || value.size() > kWishMax) return Errc::invalid;
       Transaction transaction(*database_);
@@ -71,9 +71,9 @@ class ControlStoreImpl final : public ControlStore {
                      " term = term + (holder <> ?2), holder = ?2, until_ms = ?4"
                      " WHERE holder = ?2 OR until_ms <= ?3"};
   Statement term_{*database_, "SELECT term FROM leases WHERE name = ?1"};
-  Statement wish_{*database_, "SELECT value FROM wishes WHERE name = ?1"};
+  Statement wish_{*database_, "SELECT value FROM requests WHERE name = ?1"};
   Statement set_wish_{*database_,
-                      "INSERT INTO wishes (name, value) VALUES (?1, ?2)"
+                      "INSERT INTO requests (name, value) VALUES (?1, ?2)"
                       " ON CONFLICT (name) DO UPDATE SET value = ?2"};
   // The row stays, so that the term keeps growing.
   Statement release_{*database_,

@@ -13,7 +13,7 @@ namespace {
 constexpr std::string_view kHeadQuery =
     "SELECT fence_epoch, newest_epoch, store_epoch, suspect_epoch";
 
-/// The most users of one look at their standing.
+/// The most users of one look at their lane_snapshot.
 constexpr std::size_t kStandingMax = 1'024;
 
 LaneHead head_of(const Statement::Run& row) {
@@ -72,9 +72,9 @@ class OrderStoreImpl final : public OrderStore {
     co_return database_->answer(deadline, work);
   }
 
-  Task<Epoch> next_epoch(Ticks deadline, LaneId lane, Seller seller) override {
+  Task<Epoch> next_epoch(Ticks deadline, LaneId lane, Authority authority) override {
     const auto work = [&] {
-      return next_epoch_now(lane, seller);
+      return next_epoch_now(lane, authority);
     };
     co_return database_->answer(deadline, work);
   }
@@ -110,9 +110,9 @@ class OrderStoreImpl final : public OrderStore {
     co_return database_->answer(deadline, work);
   }
 
-  Task<Standing> standing(Ticks deadline, LaneId lane, In<UserId> users) override {
+  Task<LaneSnapshot> lane_snapshot(Ticks deadline, LaneId lane, In<UserId> users) override {
     const auto work = [&] {
-      return standing_now(lane, users);
+      return lane_snapshot_now(lane, users);
     };
     co_return database_->answer(deadline, work);
   }
@@ -158,7 +158,7 @@ class OrderStoreImpl final : public OrderStore {
     return orders;
   }
 
-  Result<Epoch> next_epoch_now(LaneId lane, Seller seller) {
+  Result<Epoch> next_epoch_now(LaneId lane, Authority authority) {
     Transaction transaction(*database_);
     Epoch epoch = 0;
     {
@@ -167,7 +167,7 @@ class OrderStoreImpl final : public OrderStore {
       epoch = head_of(row).newest + 1;
     }
     if (epoch > kEpochMax) return Errc::overloaded;
-    next_epoch_.change(lane.sale, lane.index, epoch, seller == Seller::store);
+    next_epoch_.change(lane.sale, lane.index, epoch, authority == Authority::store);
     transaction.commit();
     return epoch;
   }
@@ -204,22 +204,22 @@ class OrderStoreImpl final : public OrderStore {
     return image;
   }
 
-  Result<Standing> standing_now(LaneId lane, In<UserId> users) {
+  Result<LaneSnapshot> lane_snapshot_now(LaneId lane, In<UserId> users) {
     if (users.size() > kStandingMax) return Errc::overloaded;
     Transaction transaction(*database_);
-    Standing standing;
-    if (!read_lane(lane, standing, standing.head)) return Errc::not_found;
+    LaneSnapshot lane_snapshot;
+    if (!read_lane(lane, lane_snapshot, lane_snapshot.head)) return Errc::not_found;
     const auto now = database_->clock().now();
-    const auto& window = standing.window;
-    standing.open =
+    const auto& window = lane_snapshot.window;
+    lane_snapshot.open =
         window.state == SaleState::open && now >= window.starts_at && now < window.ends_at;
-    standing.orders.reserve(users.size());
+    lane_snapshot.orders.reserve(users.size());
     for (const auto& user : users) {
       auto row = standing_.run(lane.sale, user.text());
-      standing.orders.emplace_back();
-      if (row.next()) standing.orders.back() = view_of(row, 0);
+      lane_snapshot.orders.emplace_back();
+      if (row.next()) lane_snapshot.orders.back() = view_of(row, 0);
     }
-    return standing;
+    return lane_snapshot;
   }
 
   Result<std::vector<LaneFigures>> audit_now(SaleId sale) {

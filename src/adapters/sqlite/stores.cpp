@@ -11,7 +11,7 @@ SqliteStores create_sqlite_stores(const SqliteSettings& settings, std::shared_pt
   auto database = sqlite::open_database(settings, std::move(clock));
   SqliteStores stores;
   stores.orders = sqlite::create_order_store(database);
-  stores.moves = sqlite::create_order_moves(database);
+  stores.moves = sqlite::create_order_transitions(database);
   stores.sales = sqlite::create_sale_store(database);
   stores.control = sqlite::create_control_store(database);
   return stores;

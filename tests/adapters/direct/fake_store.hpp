@@ -134,9 +134,9 @@ class FakeStore final : public OrderStore {
     co_return head;
   }
 
-  Task<Epoch> next_epoch(Ticks, LaneId lane, Seller seller) override {
+  Task<Epoch> next_epoch(Ticks, LaneId lane, Authority authority) override {
     enter();
-    co_return lane.index + (seller == Seller::store ? 200u : 100u);
+    co_return lane.index + (authority == Authority::store ? 200u : 100u);
   }
 
   Task<> raise_fence(Ticks, Fence fence, std::optional<Epoch>) override {
@@ -165,16 +165,16 @@ class FakeStore final : public OrderStore {
     co_return image;
   }
 
-  Task<Standing> standing(Ticks, LaneId lane, In<UserId> users) override {
+  Task<LaneSnapshot> lane_snapshot(Ticks, LaneId lane, In<UserId> users) override {
     enter();
-    Standing standing;
-    standing.stock = lane.sale;
+    LaneSnapshot lane_snapshot;
+    lane_snapshot.stock = lane.sale;
     for (const auto& user : users) {
       OrderView view;
       view.quantity = static_cast<std::uint32_t>(user.text().size());
-      standing.orders.emplace_back(view);
+      lane_snapshot.orders.emplace_back(view);
     }
-    co_return standing;
+    co_return lane_snapshot;
   }
 
   Task<std::int64_t> position(Ticks, std::string topic, std::int32_t partition) override {

@@ -61,15 +61,15 @@ class FakeControl final : public ControlStore {
     co_return Result<void>();
   }
 
-  Task<std::string> wish(Ticks, std::string name) override { co_return name + "!"; }
+  Task<std::string> requested(Ticks, std::string name) override { co_return name + "!"; }
 
-  Task<> set_wish(Ticks, std::string name, std::string value) override {
+  Task<> request(Ticks, std::string name, std::string value) override {
     if (name == value) co_return Errc::invalid;
     co_return Result<void>();
   }
 };
 
-class FakeMoves final : public OrderMoves {
+class FakeTransitions final : public OrderTransitions {
  public:
   Task<std::vector<std::optional<Order>>> move(Ticks, In<Transition> transitions) override {
     thread = std::this_thread::get_id();
@@ -122,11 +122,12 @@ class RemoteStores : public testing::Test {
   FakeStore orders_;
   FakeSales sales_;
   FakeControl control_;
-  FakeMoves moves_;
+  FakeTransitions moves_;
   StoreThread thread_;
   std::unique_ptr<OrderStore> orders = create_remote_order_store(thread_.executor(), orders_);
   std::unique_ptr<SaleStore> sales = create_remote_sale_store(thread_.executor(), sales_);
-  std::unique_ptr<OrderMoves> moves = create_remote_order_moves(thread_.executor(), moves_);
+  std::unique_ptr<OrderTransitions> moves =
+      create_remote_order_transitions(thread_.executor(), moves_);
   std::unique_ptr<ControlStore> control = create_remote_control_store(thread_.executor(), control_);
 };
 
@@ -146,8 +147,8 @@ TEST_F(RemoteStores, every_call_of_the_order_store_arrives_with_its_arguments) {
   const std::string topic(40, 't');
   EXPECT_EQ(run_awaitable(orders->find_live(soon(), 9, user_of(5))).value()->user, user_of(5));
   EXPECT_EQ(run_awaitable(orders->head(soon(), kLane)).value().fence, 4u);
-  EXPECT_EQ(run_awaitable(orders->next_epoch(soon(), kLane, Seller::store)).value(), 203u);
-  EXPECT_EQ(run_awaitable(orders->next_epoch(soon(), kLane, Seller::inventory)).value(), 103u);
+  EXPECT_EQ(run_awaitable(orders->next_epoch(soon(), kLane, Authority::store)).value(), 203u);
+  EXPECT_EQ(run_awaitable(orders->next_epoch(soon(), kLane, Authority::inventory)).value(), 103u);
   EXPECT_EQ(error_of(run_awaitable(orders->raise_fence(soon(), Fence{kLane, 2}, std::nullopt))),
             "ok");
   EXPECT_EQ(run_awaitable(orders->raise_fence(soon(), Fence{kLane, 0}, std::nullopt)).error(),
@@ -156,11 +157,11 @@ TEST_F(RemoteStores, every_call_of_the_order_store_arrives_with_its_arguments) {
   EXPECT_EQ(run_awaitable(orders->suspect(soon(), LaneId{0, 0})).error(), Errc::not_found);
   EXPECT_EQ(run_awaitable(orders->image(soon(), kLane)).value().lane, kLane);
   const std::vector<UserId> users{user_of(1), user_of(100)};
-  const auto standing = run_awaitable(orders->standing(soon(), kLane, users)).value();
-  EXPECT_EQ(standing.stock, 7);
-  ASSERT_EQ(standing.orders.size(), 2u);
-  EXPECT_EQ(standing.orders[0]->quantity, 2u);
-  EXPECT_EQ(standing.orders[1]->quantity, 4u);
+  const auto lane_snapshot = run_awaitable(orders->lane_snapshot(soon(), kLane, users)).value();
+  EXPECT_EQ(lane_snapshot.stock, 7);
+  ASSERT_EQ(lane_snapshot.orders.size(), 2u);
+  EXPECT_EQ(lane_snapshot.orders[0]->quantity, 2u);
+  EXPECT_EQ(lane_snapshot.orders[1]->quantity, 4u);
   EXPECT_EQ(run_awaitable(orders->position(soon(), topic, 2)).value(), 4'002);
   EXPECT_EQ(run_awaitable(orders->progress(soon(), topic, 2)).value().applied, 4'002);
   EXPECT_EQ(run_awaitable(orders->audit(soon(), 12)).value().at(0).lane.sale, 12);
@@ -177,9 +178,9 @@ TEST_F(RemoteStores, every_call_of_the_other_stores_arrives_with_its_arguments) 
   EXPECT_EQ(run_awaitable(control->acquire(soon(), "name", "me", Millis{3})).value().term, 423u);
   EXPECT_EQ(error_of(run_awaitable(control->release(soon(), "name", "me"))), "ok");
   EXPECT_EQ(run_awaitable(control->release(soon(), "", "me")).error(), Errc::invalid);
-  EXPECT_EQ(run_awaitable(control->wish(soon(), "mode")).value(), "mode!");
-  EXPECT_EQ(error_of(run_awaitable(control->set_wish(soon(), "mode", "bypass"))), "ok");
-  EXPECT_EQ(run_awaitable(control->set_wish(soon(), "mode", "mode")).error(), Errc::invalid);
+  EXPECT_EQ(run_awaitable(control->requested(soon(), "mode")).value(), "mode!");
+  EXPECT_EQ(error_of(run_awaitable(control->request(soon(), "mode", "bypass"))), "ok");
+  EXPECT_EQ(run_awaitable(control->request(soon(), "mode", "mode")).error(), Errc::invalid);
 }
 
 TEST_F(RemoteStores, every_call_of_the_moves_arrives_with_its_arguments) {

@@ -35,33 +35,33 @@ class StoreInventoryTest : public testing::Test {
   }
 
   /// Allots an epoch and raises the fence to it.
-  void sells_from_now_on(Seller seller) {
-    const auto epoch = loop_.finish(store_.next_epoch(test::soon(), kLane, seller));
+  void sells_from_now_on(Authority authority) {
+    const auto epoch = loop_.finish(store_.next_epoch(test::soon(), kLane, authority));
     ASSERT_TRUE(epoch);
     ASSERT_TRUE(loop_.finish(store_.raise_fence(test::soon(), Fence{kLane, *epoch}, std::nullopt)));
     call_ = Call{kLane, *epoch, test::soon()};
   }
-  void store_sells() { sells_from_now_on(Seller::store); }
+  void store_sells() { sells_from_now_on(Authority::store); }
 
   OrderMessage wish(std::uint64_t user, std::uint32_t quantity = 1) const {
     return test::message_of(kLane, user_of(user), quantity, call_.epoch);
   }
 
-  static std::vector<Attempt> attempts_of(const std::vector<OrderMessage>& wishes) {
+  static std::vector<Attempt> attempts_of(const std::vector<OrderMessage>& requests) {
     std::vector<Attempt> attempts;
-    for (const auto& wish : wishes) attempts.push_back({wish.id, wish.user, wish.quantity});
+    for (const auto& wish : requests) attempts.push_back({wish.id, wish.user, wish.quantity});
     return attempts;
   }
 
-  Result<ReserveReply> reserve(const std::vector<OrderMessage>& wishes) {
-    const auto attempts = attempts_of(wishes);
+  Result<ReserveReply> reserve(const std::vector<OrderMessage>& requests) {
+    const auto attempts = attempts_of(requests);
     return loop_.finish(inventory_->reserve(call_, attempts));
   }
 
   /// The verdicts of one call that must succeed.
-  std::vector<Verdict> verdicts(const std::vector<OrderMessage>& wishes) {
+  std::vector<Verdict> verdicts(const std::vector<OrderMessage>& requests) {
     std::vector<Verdict> all;
-    for (const auto& reservation : reserve(wishes).value().reservations) {
+    for (const auto& reservation : reserve(requests).value().reservations) {
       all.push_back(reservation.verdict);
     }
     return all;
@@ -91,7 +91,7 @@ TEST_F(StoreInventoryTest, IsReadyWhileTheStoreSells) {
 }
 
 TEST_F(StoreInventoryTest, IsNotReadyWhileTheInventorySells) {
-  sells_from_now_on(Seller::inventory);
+  sells_from_now_on(Authority::inventory);
   const auto lane = view();
   EXPECT_FALSE(lane.ready);
   EXPECT_EQ(lane.epoch, 0U);
@@ -103,8 +103,8 @@ TEST_F(StoreInventoryTest, IsNotReadyWhileTheInventorySells) {
 }
 
 TEST_F(StoreInventoryTest, IsNotReadyWhileTheStoresFenceIsOnItsWay) {
-  sells_from_now_on(Seller::inventory);
-  ASSERT_TRUE(loop_.finish(store_.next_epoch(test::soon(), kLane, Seller::store)));
+  sells_from_now_on(Authority::inventory);
+  ASSERT_TRUE(loop_.finish(store_.next_epoch(test::soon(), kLane, Authority::store)));
   EXPECT_FALSE(view().ready);
   ++call_.epoch;
   EXPECT_EQ(error_of(reserve({wish(1)})), text(Errc::not_ready));
@@ -195,11 +195,11 @@ TEST_F(StoreInventoryTest, OutsideTheWindowOnlyOrdersAreFound) {
 
 TEST_F(StoreInventoryTest, TakesAsManyAttemptsAsThePortAllows) {
   store_.lanes[kLane].stock = 1024;
-  std::vector<OrderMessage> wishes;
-  for (std::uint64_t user = 0; user < 1024; ++user) wishes.push_back(wish(user));
-  EXPECT_EQ(verdicts(wishes), std::vector(1024, Verdict::granted));
-  wishes.push_back(wish(5000));
-  EXPECT_EQ(error_of(reserve(wishes)), text(Errc::invalid));
+  std::vector<OrderMessage> requests;
+  for (std::uint64_t user = 0; user < 1024; ++user) requests.push_back(wish(user));
+  EXPECT_EQ(verdicts(requests), std::vector(1024, Verdict::granted));
+  requests.push_back(wish(5000));
+  EXPECT_EQ(error_of(reserve(requests)), text(Errc::invalid));
   EXPECT_TRUE(verdicts({}).empty());
 }
 
@@ -283,7 +283,7 @@ TEST_F(StoreInventoryTest, ARebuildSucceedsForTheEpochThatTheStoreSellsUnder) {
   EXPECT_TRUE(loop_.finish(inventory_->rebuild(call_, image)));
   ++image.epoch;
   EXPECT_EQ(error_of(loop_.finish(inventory_->rebuild(call_, image))), text(Errc::stale));
-  sells_from_now_on(Seller::inventory);
+  sells_from_now_on(Authority::inventory);
   ASSERT_EQ(image.epoch, call_.epoch);
   EXPECT_EQ(error_of(loop_.finish(inventory_->rebuild(call_, image))), text(Errc::stale));
   image.lane = LaneId{kLane.sale, 1};

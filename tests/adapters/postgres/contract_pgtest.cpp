@@ -1,7 +1,7 @@
 #include "adapters/postgres/postgres_world.hpp"
 #include "support/control_store_contract.hpp"
-#include "support/order_moves_contract.hpp"
 #include "support/order_store_contract.hpp"
+#include "support/order_transitions_contract.hpp"
 #include "support/sale_store_contract.hpp"
 
 namespace sluice::test {

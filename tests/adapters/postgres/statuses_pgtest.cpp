@@ -65,7 +65,7 @@ TEST_F(PostgresStatuses, a_lane_at_the_last_epoch_gets_no_other) {
   auto& orders = *stores_.orders;
   world_.database().run("UPDATE product_stock SET newest_epoch = 65534");
   EXPECT_EQ(renew(orders, lane_).epoch, kEpochMax);
-  const auto next = run_awaitable(orders.next_epoch(soon(), lane_, Seller::inventory));
+  const auto next = run_awaitable(orders.next_epoch(soon(), lane_, Authority::inventory));
   EXPECT_EQ(next.error(), Errc::overloaded);
   const LaneHead last_head{kEpochMax, kEpochMax, 0, 0};
   EXPECT_EQ(run_awaitable(orders.head(soon(), lane_)).value(), last_head);
@@ -107,7 +107,7 @@ TEST_F(PostgresStatuses, the_schema_refuses_nonsense) {
         "UPDATE product_stock SET lane = 256", "UPDATE product_stock SET fence_epoch = 1",
         "UPDATE product_stock SET newest_epoch = 65536", "UPDATE product_stock SET store_epoch = 1",
         "UPDATE product_stock SET store_epoch = -1", "UPDATE product_stock SET suspect_epoch = 1",
-        "UPDATE product_stock SET suspect_epoch = -1", "INSERT INTO wishes VALUES ('', 'x')",
+        "UPDATE product_stock SET suspect_epoch = -1", "INSERT INTO requests VALUES ('', 'x')",
         "UPDATE orders SET status = 'rejected'", "UPDATE orders SET reason = 'stock'",
         "UPDATE orders SET quantity = 0", "UPDATE orders SET user_id = ''",
         "UPDATE sales SET ends_at = starts_at", "UPDATE sales SET currency = 'eur'",

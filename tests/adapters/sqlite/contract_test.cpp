@@ -3,8 +3,8 @@
 #include "sluice/adapters/sqlite/stores.hpp"
 
 #include "support/control_store_contract.hpp"
-#include "support/order_moves_contract.hpp"
 #include "support/order_store_contract.hpp"
+#include "support/order_transitions_contract.hpp"
 #include "support/sale_store_contract.hpp"
 #include "support/temp_folder.hpp"
 

@@ -287,7 +287,7 @@ TEST(SqliteDurability, a_call_after_its_deadline_does_nothing) {
   const auto past = std::chrono::steady_clock::now() - Millis{1};
   EXPECT_EQ(run_awaitable(stores.orders->apply(past, messages, std::nullopt)).error(),
             Errc::unavailable);
-  EXPECT_EQ(run_awaitable(stores.orders->next_epoch(past, lane, Seller::store)).error(),
+  EXPECT_EQ(run_awaitable(stores.orders->next_epoch(past, lane, Authority::store)).error(),
             Errc::unavailable);
   const SaleFigures untouched{10, 10, 0, 0, 0, 0};
   EXPECT_EQ(audit(stores, lane), untouched);
@@ -310,7 +310,7 @@ TEST(SqliteDurability, an_epoch_whose_commit_failed_is_never_used_twice) {
   auto stores = open(folder);
   const auto lane = create_lane(stores, 10);
   const auto next = [&] {
-    return run_awaitable(stores.orders->next_epoch(soon(), lane, Seller::inventory));
+    return run_awaitable(stores.orders->next_epoch(soon(), lane, Authority::inventory));
   };
   EXPECT_EQ(next().value(), 1u);
   disk.full = true;

@@ -144,7 +144,7 @@ TEST(SqliteOpen, a_file_of_version_1_is_brought_up_to_date_with_its_data) {
     EXPECT_TRUE(lanes[0].conserved());
     EXPECT_TRUE(lanes[1].conserved());
     EXPECT_EQ(run_awaitable(stores.orders->position(soon(), "orders", 0)).value(), 12);
-    EXPECT_EQ(run_awaitable(stores.control->wish(soon(), kModeWish)).value(), "");
+    EXPECT_EQ(run_awaitable(stores.control->requested(soon(), kModeRequest)).value(), "");
     EXPECT_EQ(run_awaitable(stores.sales->get(soon(), 5)).value()->revision, 3u);
   }
   auto stores = open(path);
@@ -160,7 +160,7 @@ TEST(SqliteOpen, a_lane_at_the_last_epoch_gets_no_other) {
   execute(path, "UPDATE product_stock SET newest_epoch = 65534");
   stores = open(path);
   EXPECT_EQ(renew(*stores.orders, lane).epoch, kEpochMax);
-  const auto next = run_awaitable(stores.orders->next_epoch(soon(), lane, Seller::store));
+  const auto next = run_awaitable(stores.orders->next_epoch(soon(), lane, Authority::store));
   EXPECT_EQ(next.error(), Errc::overloaded);
   const LaneHead last{kEpochMax, kEpochMax, 0, 0};
   EXPECT_EQ(run_awaitable(stores.orders->head(soon(), lane)).value(), last);

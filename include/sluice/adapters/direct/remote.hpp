@@ -5,8 +5,8 @@
 
 #include "sluice/base/time.hpp"
 #include "sluice/catalog/sale_store.hpp"
-#include "sluice/orders/order_moves.hpp"
 #include "sluice/orders/order_store.hpp"
+#include "sluice/orders/order_transitions.hpp"
 #include "sluice/recovery/control_store.hpp"
 
 namespace sluice {
@@ -23,8 +23,8 @@ std::unique_ptr<OrderStore> create_remote_order_store(
     boost::asio::any_io_executor executor, OrderStore& inner,
     std::shared_ptr<Clock> clock = system_clock());
 
-std::unique_ptr<OrderMoves> create_remote_order_moves(
-    boost::asio::any_io_executor executor, OrderMoves& inner,
+std::unique_ptr<OrderTransitions> create_remote_order_transitions(
+    boost::asio::any_io_executor executor, OrderTransitions& inner,
     std::shared_ptr<Clock> clock = system_clock());
 
 std::unique_ptr<SaleStore> create_remote_sale_store(boost::asio::any_io_executor executor,

@@ -7,8 +7,8 @@
 #include "sluice/base/result.hpp"
 #include "sluice/base/time.hpp"
 #include "sluice/catalog/sale_store.hpp"
-#include "sluice/orders/order_moves.hpp"
 #include "sluice/orders/order_store.hpp"
+#include "sluice/orders/order_transitions.hpp"
 #include "sluice/recovery/control_store.hpp"
 
 namespace sluice {
@@ -47,7 +47,7 @@ class StoreHealth {
 /// cannot be reached they fail at once until the next attempt is due.
 struct PostgresStores {
   std::unique_ptr<OrderStore> orders;
-  std::unique_ptr<OrderMoves> moves;
+  std::unique_ptr<OrderTransitions> moves;
   std::unique_ptr<SaleStore> sales;
   std::unique_ptr<ControlStore> control;
   std::unique_ptr<StoreHealth> health;

@@ -6,8 +6,8 @@
 
 #include "sluice/base/time.hpp"
 #include "sluice/catalog/sale_store.hpp"
-#include "sluice/orders/order_moves.hpp"
 #include "sluice/orders/order_store.hpp"
+#include "sluice/orders/order_transitions.hpp"
 #include "sluice/recovery/control_store.hpp"
 
 namespace sluice {
@@ -43,7 +43,7 @@ class SqliteStartError : public std::runtime_error {
 /// file.
 struct SqliteStores {
   std::unique_ptr<OrderStore> orders;
-  std::unique_ptr<OrderMoves> moves;
+  std::unique_ptr<OrderTransitions> moves;
   std::unique_ptr<SaleStore> sales;
   std::unique_ptr<ControlStore> control;
 };

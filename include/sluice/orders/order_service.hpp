@@ -1,0 +1,108 @@
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <optional>
+#include <unordered_map>
+
+#include "sluice/base/batcher.hpp"
+#include "sluice/base/problem.hpp"
+#include "sluice/base/time.hpp"
+#include "sluice/domain/order_id.hpp"
+#include "sluice/domain/sale.hpp"
+#include "sluice/inventory/inventory.hpp"
+#include "sluice/orders/order_store.hpp"
+#include "sluice/orders/order_transitions.hpp"
+#include "sluice/orders/order_watch.hpp"
+#include "sluice/orders/route.hpp"
+
+namespace sluice {
+
+struct LookupSettings {
+  Millis timeout{1000};         ///< For one lookup.
+  Millis look_again{1000};      ///< While waiting for an order, in case news of it was lost.
+  std::size_t batch_max = 256;  ///< Lookups in one call to the store.
+};
+
+/// An order as its owner sees it.
+struct OrderState {
+  OrderView order;
+  RejectReason reason = RejectReason::none;
+  std::optional<TimePoint> pay_by;  ///< See `Order`.
+};
+
+using LookUp = boost::system::result<OrderState, Refusal>;
+
+/// Looks orders up for their owners, and moves them on: projection first, store where the
+/// projection cannot tell. One per HTTP thread.
+class OrderService {
+ public:
+  struct Ports {
+    Routes& routes;
+    OrderStore& store;        ///< Callable from this executor (see `create_remote_order_store`).
+    OrderTransitions& moves;  ///< The same.
+    Clock& clock;
+    const OrderIdSeal& seal;
+    OrderWatch& watch;
+  };
+
+  OrderService(boost::asio::any_io_executor executor, LookupSettings settings, Ports ports);
+
+  /// The order of that id. `unknown_order` when it is not this user's in this sale. An authentic id
+  /// that no store knows is queued, or rejected{fenced} once the lane's fence passed its epoch.
+  boost::asio::awaitable<LookUp> find(const Sale& sale, OrderId id, UserId user);
+
+  /// The user's live order; `unknown_order` when there is none.
+  boost::asio::awaitable<LookUp> mine(const Sale& sale, UserId user);
+
+  /// As `find`, but waits up to `patience` while the order is queued. With too many waiters it does
+  /// not wait.
+  boost::asio::awaitable<LookUp> wait(const Sale& sale, OrderId id, UserId user, Millis patience);
+
+  /// Pays or cancels an order; the state that it has then, also when it had it before.
+  /// `unknown_order` when it is not this user's in this sale, `order_undecided` while it is queued,
+  /// `order_final` when what it is, or the sale's terms, do not allow it, `outcome_unknown` when it
+  /// may have been done.
+  boost::asio::awaitable<LookUp> move(const Sale& sale, OrderId id, UserId user, Move move);
+
+ private:
+  using StoreLookUps = Batcher<OrderKey, Result<std::optional<Order>>>;
+  using HeadLookUps = Batcher<LaneId, Result<LaneHead>>;
+  using Moves = Batcher<Transition, Result<std::optional<Order>>>;
+
+  /// What the projection knows of a user: the live order, or that there is none under that epoch.
+  struct Projected {
+    Epoch epoch = 0;
+    std::optional<OrderView> order;
+  };
+
+  /// Empty when no projection can tell.
+  boost::asio::awaitable<std::optional<Projected>> projected(LaneId lane, UserId user);
+  /// What is projected; of an order that may move on the store may know better, and said so to
+  /// somebody. `paid_for`: the sale's orders must be paid, so that confirmed ones move on, too.
+  boost::asio::awaitable<LookUp> present(LaneId lane, OrderView projected, UserId user,
+                                         bool paid_for);
+  boost::asio::awaitable<LookUp> stored(LaneId lane, OrderId id, UserId user);
+  /// `none_under`: the epoch under which the projection has no live order of the user; 0 when it
+  /// cannot tell.
+  boost::asio::awaitable<LookUp> mine_in_store(LaneId lane, UserId user, Epoch none_under);
+  /// Of an order that no row has: why it does not move.
+  boost::asio::awaitable<LookUp> unmoved(LaneId lane, OrderId id, UserId user, Move move);
+  /// Lets the projection go of a cancelled order at once. The outbox sees to it when that fails.
+  boost::asio::awaitable<void> give_back(Order order);
+  /// The lane's row as of now. Those who ask at once share one look.
+  Task<LaneHead> head(LaneId lane);
+  boost::asio::awaitable<void> store_batch(StoreLookUps::Batch& batch);
+  boost::asio::awaitable<void> head_batch(HeadLookUps::Batch& batch);
+  boost::asio::awaitable<void> move_batch(Moves::Batch& batch);
+  Ticks deadline() const;
+
+  LookupSettings settings_;
+  Ports ports_;
+  StoreLookUps store_look_ups_;
+  HeadLookUps head_look_ups_;
+  Moves moves_;
+  std::unordered_map<LaneId, Epoch> epochs_;
+};
+
+}  // namespace sluice

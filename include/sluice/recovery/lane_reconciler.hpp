@@ -1,0 +1,117 @@
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <unordered_map>
+
+#include "sluice/base/metrics.hpp"
+#include "sluice/base/result.hpp"
+#include "sluice/base/time.hpp"
+#include "sluice/fulfilment/result_feed.hpp"
+#include "sluice/inventory/inventory.hpp"
+#include "sluice/orders/order_queue.hpp"
+#include "sluice/orders/order_store.hpp"
+#include "sluice/recovery/settings.hpp"
+
+namespace sluice {
+
+/// Where the orders travel, if they travel at all: what is younger than its applied-through time
+/// may still be on its way.
+struct OrderLog {
+  std::string topic;
+  std::int32_t partitions = 0;
+};
+
+/// How far a lane's rebuild is, as its row and the inventory say: every node sees the same.
+enum class LaneStage : std::uint8_t {
+  ready,    ///< It sells.
+  asked,    ///< It sells, and a rebuild is asked for.
+  fencing,  ///< An epoch is allotted; its fence is on its way through the log.
+  opening,  ///< The fence is raised; the inventory does not have the lane under it yet.
+};
+
+std::string_view name(LaneStage stage) noexcept;
+
+/// A lane between its truth and its projection.
+struct LaneState {
+  LaneHead head;
+  LaneView view;  ///< Not ready when the inventory was not asked, too.
+
+  /// Somebody grants units under the fence's epoch.
+  bool sells() const {
+    return head.authority() == Authority::store || (view.ready && view.epoch == head.fence);
+  }
+  LaneStage stage() const;
+};
+
+/// Keeps lanes sellable: granted by the right authority under the store's fence, with the sale's
+/// window, and with no reservation left undecided. Every step may be repeated and may run on
+/// several nodes: the store's row decides.
+///
+/// A rebuild has these steps, each of which a round resumes: a new epoch is allotted; the old
+/// projection, if it answers, is closed and what it still holds is decided; a fence goes through
+/// the log; once it is raised the lane's image is taken and opened under the new epoch. One epoch
+/// is opened by one keeper once, so a late opening can never bring back an old image.
+class LaneReconciler {
+ public:
+  struct Ports {
+    Inventory& inventory;
+    OrderQueue& queue;
+    OrderStore& store;
+    ResultFeed& results;
+    Clock& clock;
+    Metrics& metrics;
+  };
+
+  /// What a round asks of every lane.
+  struct Duty {
+    Authority authority = Authority::inventory;  ///< Who should grant, if this node may change it.
+    bool inventory_up = true;  ///< False: it is not asked, for it would not answer.
+    bool queue_up = true;      ///< False: no fence would pass; what sells is left alone.
+    bool leads = false;        ///< Only the leader changes anything but the window.
+  };
+
+  LaneReconciler(RecoverySettings settings, std::optional<OrderLog> log, Ports ports);
+
+  /// One step towards a lane that `duty.authority` grants, with `window`. `Errc::not_ready` while
+  /// nobody grants it. A lane whose projection was lost is rebuilt; so is one that is suspect,
+  /// which sells until its rebuild begins.
+  Task<LaneState> keep(LaneId lane, LaneWindow window, Duty duty);
+
+  /// What `keep` would see, without a change.
+  Task<LaneState> look(LaneId lane, bool inventory_up);
+
+  /// Decides reservations that nobody decided in time; how many. Call it again while it returns
+  /// `overdue_max`. What may be on its way is waited for only while the queue is up: `through` is
+  /// the log time through which the log is applied, or was a moment ago; empty when not known.
+  Task<std::size_t> decide_overdue(LaneId lane, std::optional<TimePoint> through, bool queue_up);
+
+ private:
+  /// An epoch that was allotted to this keeper and that nobody has opened yet.
+  struct Opening {
+    Epoch epoch = 0;
+    Authority authority = Authority::inventory;
+    bool emptied = false;         ///< What the old projection held is decided.
+    std::optional<Ticks> fenced;  ///< When its fence was sent last.
+  };
+
+  bool right(const LaneState& state, const Duty& duty) const;
+  Task<> rebuild(LaneId lane, LaneState state, Duty duty);
+  Task<> allot(LaneId lane, const LaneState& state, Authority authority);
+  Task<> empty_the_old(LaneId lane);
+  Task<> fence(LaneId lane, const LaneHead& head);
+  Task<> open(LaneId lane);
+  Task<std::size_t> decide(LaneId lane, Millis age, std::size_t max);
+  Millis overdue_age(std::optional<TimePoint> through) const;
+  Ticks deadline() const { return ports_.clock.ticks() + settings_.call_timeout; }
+
+  RecoverySettings settings_;
+  std::optional<OrderLog> log_;
+  Ports ports_;
+  std::unordered_map<LaneId, Opening> openings_;
+  Counter& rebuilds_;
+  Counter& recovered_;
+};
+
+}  // namespace sluice

@@ -1,0 +1,90 @@
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "sluice/base/metrics.hpp"
+#include "sluice/base/time.hpp"
+#include "sluice/gate/aimd_limit.hpp"
+#include "sluice/gate/breaker.hpp"
+#include "sluice/gate/call_meter.hpp"
+#include "sluice/gate/lag.hpp"
+#include "sluice/gate/rate_limiter.hpp"
+#include "sluice/orders/order_store.hpp"
+#include "sluice/recovery/lane_reconciler.hpp"
+#include "sluice/recovery/operating_mode.hpp"
+
+namespace sluice {
+
+struct ModeSettings {
+  AimdSettings direct;  ///< What the store takes directly, in bypass and database mode.
+  LagSettings lag;
+};
+
+/// Says each round how purchases flow on this node: which lanes the store sells, whether the log is
+/// bypassed, how long orders wait, and how many purchases are let in.
+class ModeReconciler {
+ public:
+  struct Ports {
+    OrderStore& store;
+    ModeSnapshot& flow;
+    RateLimiter& rate_limiter;  ///< Of all purchases of the node.
+    CallMeter& direct;          ///< What this node applied directly.
+    Breaker& queue;             ///< Guards the log; open, this node bypasses it.
+    /// Records ever written to the log; empty when not known now.
+    std::function<std::optional<std::int64_t>()> log_end;
+    Clock& clock;
+    Metrics& metrics;
+  };
+
+  /// Without a log nothing is ever backlogged or bypassed.
+  ModeReconciler(ModeSettings settings, Millis call_timeout, std::optional<OrderLog> log,
+                 Ports ports);
+
+  /// Call it once a round. `held`: by an operator.
+  boost::asio::awaitable<void> update(std::optional<OperatingMode> held, bool store_up,
+                                      std::unordered_set<LaneId> store_lanes,
+                                      std::unordered_map<LaneId, Epoch> fences);
+
+  /// The log did not answer a question about its health.
+  void queue_failed();
+
+  /// The log time through which the log is applied, as of the last answer of the store; empty when
+  /// not known.
+  std::optional<TimePoint> applied_through() const { return applied_through_; }
+
+  OperatingMode mode() const;
+  const ModeState& state() const { return state_; }
+
+ private:
+  boost::asio::awaitable<void> measure_lag(bool store_up);
+  void measure_direct(bool direct_sells);
+  void obey(std::optional<OperatingMode> held);
+  void report();
+  void count_transitions();
+
+  ModeSettings settings_;
+  Millis call_timeout_;
+  std::optional<OrderLog> log_;
+  Ports ports_;
+  Lag lag_;
+  AimdLimit direct_rate_;
+  Ticks direct_measured_{};
+  ModeState state_;
+  std::optional<TimePoint> applied_through_;
+  OperatingMode reported_ = OperatingMode::normal;
+  Breaker::Transitions counted_;  ///< Of `ports_.queue`.
+  Gauge& lag_messages_;
+  Gauge& lag_wait_ms_;
+  Gauge& mode_;
+  Gauge& admitted_;
+  Counter& queue_opened_;
+  Counter& queue_half_opened_;
+  Counter& queue_closed_;
+};
+
+}  // namespace sluice

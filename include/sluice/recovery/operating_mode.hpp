@@ -1,0 +1,61 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "sluice/base/snapshot.hpp"
+#include "sluice/base/time.hpp"
+#include "sluice/domain/ids.hpp"
+
+namespace sluice {
+
+/// How purchases flow: which pair of adapters sells.
+enum class OperatingMode : std::uint8_t {
+  normal,    ///< Inventory and log.
+  bypass,    ///< The inventory, and the store directly: the log is away.
+  database,  ///< The store alone: the inventory is away.
+};
+
+std::string_view name(OperatingMode mode) noexcept;
+std::optional<OperatingMode> parse_operating_mode(std::string_view text) noexcept;
+
+/// What one node's control thread says about the way behind the gate. Replaced whole.
+struct ModeState {
+  std::optional<OperatingMode> held;         ///< By an operator, on all nodes.
+  std::unordered_set<LaneId> store_lanes;    ///< Lanes that the store sells.
+  std::unordered_map<LaneId, Epoch> fences;  ///< Of every lane, as of the last look.
+  bool backlogged = false;                   ///< Buyers are told that they wait.
+  Millis wait{0};                            ///< Estimated, from acknowledgement to decision.
+  std::int64_t behind = 0;                   ///< Messages in the log and not applied.
+  std::optional<double> admitted_per_s;      ///< The rate to which this node is throttled.
+};
+
+using ModeSnapshot = Snapshot<ModeState>;
+
+/// Whether the store should sell instead of the inventory, with hysteresis: the inventory must be
+/// away for `database_after` to lose its place, and back for `restore_after` to have it again.
+/// Pure.
+class AuthorityPolicy {
+ public:
+  AuthorityPolicy(Millis database_after, Millis restore_after)
+      : database_after_(database_after), restore_after_(restore_after) {}
+
+  /// `up`: the inventory answered just now. Call it each round.
+  void seen(Ticks now, bool up);
+
+  /// An operator's word outweighs what was seen: `database` is the store, every other mode the
+  /// inventory.
+  bool store_sells(std::optional<OperatingMode> held) const;
+
+ private:
+  Millis database_after_;
+  Millis restore_after_;
+  std::optional<Ticks> since_;  ///< When the state opposite to `store_` began.
+  bool store_ = false;
+};
+
+}  // namespace sluice

@@ -1,0 +1,68 @@
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "sluice/base/problem.hpp"
+#include "sluice/catalog/sale_store.hpp"
+#include "sluice/domain/order.hpp"
+#include "sluice/domain/sale.hpp"
+#include "sluice/recovery/auditor.hpp"
+#include "sluice/recovery/operating_mode.hpp"
+
+namespace sluice {
+
+/// A refusal for an operator, with a sentence that names what is wrong.
+struct OperatorRefusal {
+  Code code = Code::internal_error;
+  std::string detail;
+};
+
+template <class T>
+using Operated = boost::system::result<T, OperatorRefusal>;
+
+/// How a node sells, for an operator.
+struct ModeReport {
+  OperatingMode mode = OperatingMode::normal;
+  ModeState state;
+  bool leads = false;
+};
+
+/// What an operator does to sales. Lives on the control thread; callers on other threads cross over
+/// to its executor.
+class Operations {
+ public:
+  virtual ~Operations() = default;
+
+  virtual boost::asio::awaitable<Operated<Sale>> create(SaleDraft draft) = 0;
+  virtual boost::asio::awaitable<Operated<std::vector<Sale>>> list() = 0;
+  virtual boost::asio::awaitable<Operated<Sale>> show(SaleId sale) = 0;
+
+  /// Opens, pauses or closes a sale. When it returns without a refusal, the lanes enforce the new
+  /// state on every node, and this node's snapshot has it.
+  virtual boost::asio::awaitable<Operated<Sale>> set_state(SaleId sale, SaleState state) = 0;
+
+  /// The law of conservation, lane by lane.
+  virtual boost::asio::awaitable<Operated<SaleAudit>> audit(SaleId sale) = 0;
+
+  /// Asks for new epochs for all lanes of a sale: the leader gives them, and the audit shows how
+  /// far it is. `force` raises fences that are on their way without waiting for the log: what
+  /// the log alone knows will be refused.
+  virtual boost::asio::awaitable<Operated<SaleAudit>> rebuild(SaleId sale, bool force) = 0;
+
+  /// Pays or cancels an order for the shop; the order as it is then, also when it was so before.
+  /// `unknown_order` when no row has that order of that user in that sale, `order_final` when what
+  /// it is, or the sale's terms, do not allow it, `outcome_unknown` when it may have been done.
+  virtual boost::asio::awaitable<Operated<Order>> move(SaleId sale, OrderId order, UserId user,
+                                                       Move move) = 0;
+
+  /// How this node sells.
+  virtual boost::asio::awaitable<Operated<ModeReport>> flow() = 0;
+
+  /// Holds all nodes in a mode; empty: each node and the leader decide by what they see.
+  virtual boost::asio::awaitable<Operated<ModeReport>> hold(std::optional<OperatingMode> mode) = 0;
+};
+
+}  // namespace sluice

@@ -1,0 +1,251 @@
+#include "sluice/orders/order_service.hpp"
+
+#include <utility>
+
+#include "sluice/base/log.hpp"
+#include "sluice/base/mutation.hpp"
+
+namespace sluice {
+namespace {
+
+namespace asio = boost::asio;
+
+constexpr Millis kRetryWait{500};
+constexpr std::size_t kHeadsMax = 4096;
+
+Refusal unknown_order() { return {Code::unknown_order, {}}; }
+Refusal busy() { return {Code::busy, kRetryWait}; }
+Refusal order_final() { return {Code::order_final, {}}; }
+Refusal order_undecided() { return {Code::order_undecided, kRetryWait}; }
+
+OrderState state_of(const Order& order) {
+  OrderState state{{order.id, order.status, order.quantity}, order.reason, {}};
+  if (order.status == OrderStatus::confirmed) state.pay_by = order.pay_by;
+  return state;
+}
+
+/// The row is as the move would have it; else it moved otherwise, for good.
+LookUp moved_to(OrderState state, Move move) {
+  if (state.order.status == after(move)) return state;
+  return order_final();
+}
+
+/// Gives each item of the batch its own, or all of them the error.
+template <class Batch>
+void answer_each(Batch& batch, Result<std::vector<std::optional<Order>>> orders) {
+  for (std::size_t i = 0; i < batch.items.size(); ++i) {
+    if (orders) {
+      batch.items[i].answer(std::move((*orders)[i]));
+    } else {
+      batch.items[i].answer(orders.error());
+    }
+  }
+}
+
+}  // namespace
+
+OrderService::OrderService(asio::any_io_executor executor, LookupSettings settings, Ports ports)
+    : settings_(settings),
+      ports_(ports),
+      store_look_ups_(executor, {settings.batch_max, 2, 65536},
+                      boost::system::error_code(Errc::internal),
+                      [this](StoreLookUps::Batch& batch) { return store_batch(batch); }),
+      head_look_ups_(executor, {kHeadsMax, 1, 65536}, boost::system::error_code(Errc::internal),
+                     [this](HeadLookUps::Batch& batch) { return head_batch(batch); }),
+      moves_(std::move(executor), {settings_.batch_max, 2, 65536},
+             boost::system::error_code(Errc::unknown),
+             [this](Moves::Batch& batch) { return move_batch(batch); }) {}
+
+asio::awaitable<LookUp> OrderService::find(const Sale& sale, OrderId id, UserId user) {
+  const SaleId sale_id = sale.id;
+  const LaneId lane{sale_id, id.lane()};
+  const bool paid_for = must_be_paid(sale.terms);
+  if (!ports_.seal.authentic(id, sale_id, user)) co_return unknown_order();
+
+  const auto projected = co_await this->projected(lane, user);
+  if (projected && projected->order && projected->order->id == id) {
+    co_return co_await present(lane, *projected->order, user, paid_for);
+  }
+  co_return co_await stored(lane, id, user);
+}
+
+asio::awaitable<LookUp> OrderService::mine(const Sale& sale, UserId user) {
+  const SaleId sale_id = sale.id;
+  const LaneId lane{sale_id, lane_of(user, sale.terms.lanes)};
+  const bool paid_for = must_be_paid(sale.terms);
+  const auto projected = co_await this->projected(lane, user);
+  if (!projected) co_return co_await mine_in_store(lane, std::move(user), 0);
+  if (projected->order) {
+    const auto state = co_await present(lane, *projected->order, user, paid_for);
+    const bool over = state && (state->order.status == OrderStatus::cancelled ||
+                                state->order.status == OrderStatus::expired);
+    if (!over) co_return state;
+    co_return co_await mine_in_store(lane, std::move(user), projected->epoch);
+  }
+
+  // That there is none counts only while the row still has that epoch sold by the projection.
+  const auto row = co_await head(lane);
+  if (!row) co_return busy();
+  if (row->fence == projected->epoch || mutant("mine.of_old_times")) co_return unknown_order();
+  co_return co_await mine_in_store(lane, std::move(user), 0);
+}
+
+asio::awaitable<LookUp> OrderService::mine_in_store(LaneId lane, UserId user, Epoch none_under) {
+  const auto row = co_await head(lane);
+  if (!row) co_return busy();
+  const auto found = co_await ports_.store.find_live(deadline(), lane.sale, std::move(user));
+  if (!found) co_return busy();
+  if (*found) co_return state_of(**found);
+  // The store knows the decided ones; while it does not sell itself there may be others.
+  const bool all = row->authority() == Authority::store || row->fence == none_under ||
+                   mutant("mine.decided_only");
+  co_return all ? unknown_order() : busy();
+}
+
+asio::awaitable<LookUp> OrderService::wait(const Sale& sale, OrderId id, UserId user,
+                                           Millis patience) {
+  const Sale kept = sale;
+  const auto until = ports_.clock.ticks() + patience;
+  for (;;) {
+    auto state = co_await find(kept, id, user);
+    const auto now = ports_.clock.ticks();
+    if (!state || state->order.status != OrderStatus::queued || now >= until) co_return state;
+    if (ports_.watch.full()) co_return state;
+    co_await ports_.watch.changed(id, std::min(until, now + settings_.look_again));
+  }
+}
+
+asio::awaitable<LookUp> OrderService::move(const Sale& sale, OrderId id, UserId user, Move move) {
+  const SaleId sale_id = sale.id;
+  const LaneId lane{sale_id, id.lane()};
+  if (!ports_.seal.authentic(id, sale_id, user)) co_return unknown_order();
+  // Only time lets an order expire.
+  if (!must_be_paid(sale.terms) || move == Move::expire) co_return order_final();
+  if (moves_.full()) co_return busy();
+
+  const Transition transition{{id, sale_id, user}, move};
+  const auto moved = co_await moves_.submit(transition);
+  if (!moved) {
+    if (moved.error() != Errc::unknown) co_return busy();
+    co_return Refusal{Code::outcome_unknown, kRetryWait};
+  }
+  if (!*moved) co_return co_await unmoved(lane, id, std::move(user), move);
+
+  const Order& order = **moved;
+  if (order.status == OrderStatus::cancelled && move == Move::cancel) co_await give_back(order);
+  co_return moved_to(state_of(order), move);
+}
+
+asio::awaitable<LookUp> OrderService::unmoved(LaneId lane, OrderId id, UserId user, Move move) {
+  const auto now = co_await stored(lane, id, std::move(user));
+  if (!now) co_return now;
+  // Confirmed: it was decided since the store was asked to move it.
+  const bool undecided =
+      now->order.status == OrderStatus::queued || now->order.status == OrderStatus::confirmed;
+  co_return undecided ? order_undecided() : moved_to(*now, move);
+}
+
+asio::awaitable<void> OrderService::give_back(Order order) {
+  const auto projected = co_await this->projected(order.lane, order.user);
+  if (!projected || !projected->order || projected->order->id != order.id) co_return;
+  const Call call{order.lane, projected->epoch, deadline()};
+  const std::vector<Settlement> settlements{
+      {order.id, order.user, order.quantity, SettleAction::give_back}};
+  auto& inventory = *ports_.routes.route(order.lane).inventory;
+  const auto settled = co_await inventory.settle(call, settlements);
+  if (!settled) {
+    log().warn("a cancelled order left for the relay: {}", settled.error().message());
+  }
+}
+
+asio::awaitable<LookUp> OrderService::present(LaneId lane, OrderView projected, UserId user,
+                                              bool paid_for) {
+  const bool moves_on =
+      projected.status == OrderStatus::queued || (paid_for && !mutant("find.unpaid_as_projected"));
+  if (!moves_on || mutant("find.as_projected")) co_return OrderState{projected, {}, {}};
+  auto state = co_await stored(lane, projected.id, std::move(user));
+  // No store knows its size yet.
+  if (state && state->order.status == OrderStatus::queued) {
+    state->order.quantity = projected.quantity;
+  }
+  co_return state;
+}
+
+asio::awaitable<std::optional<OrderService::Projected>> OrderService::projected(LaneId lane,
+                                                                                UserId user) {
+  auto& epoch = epochs_[lane];
+  const auto route = ports_.routes.route(lane);
+  const std::vector<UserId> users{std::move(user)};
+  for (int attempt = 0; attempt < 2; ++attempt) {
+    if (epoch == 0 || epoch < route.fence) {
+      const Call any_epoch{lane, 0, deadline()};
+      const auto view = co_await route.inventory->view(any_epoch);
+      // Behind the fence it is a picture of old times.
+      if (!view || !view->ready || view->epoch < route.fence) co_return std::nullopt;
+      epoch = view->epoch;
+    }
+    const Call call{lane, epoch, deadline()};
+    const auto found = co_await route.inventory->find(call, users);
+    if (found) co_return Projected{epoch, found->front()};
+    epoch = 0;
+    if (found.error() != Errc::not_ready) break;
+  }
+  co_return std::nullopt;
+}
+
+asio::awaitable<LookUp> OrderService::stored(LaneId lane, OrderId id, UserId user) {
+  const OrderKey key{id, lane.sale, std::move(user)};
+  if (store_look_ups_.full()) co_return busy();
+  auto found = co_await store_look_ups_.submit(key);
+  if (!found) co_return busy();
+  if (*found) co_return state_of(**found);
+
+  const auto row = co_await head(lane);
+  if (!row) co_return busy();
+  if (id.epoch() >= row->fence && !mutant("find.fenced_early")) {
+    co_return OrderState{{id, OrderStatus::queued, 0}, {}, {}};
+  }
+
+  // It may have been applied between the first look and the fence; behind the fence nothing is.
+  found = co_await store_look_ups_.submit(key);
+  if (!found) co_return busy();
+  if (*found && !mutant("find.one_look")) co_return state_of(**found);
+  co_return OrderState{{id, OrderStatus::rejected, 0}, RejectReason::fenced, {}};
+}
+
+asio::awaitable<void> OrderService::store_batch(StoreLookUps::Batch& batch) {
+  std::vector<OrderKey> keys;
+  keys.reserve(batch.items.size());
+  for (const auto& item : batch.items) keys.push_back(item.request);
+  auto found = co_await ports_.store.find(deadline(), keys);
+  answer_each(batch, std::move(found));
+}
+
+asio::awaitable<void> OrderService::move_batch(Moves::Batch& batch) {
+  std::vector<Transition> transitions;
+  transitions.reserve(batch.items.size());
+  for (const auto& item : batch.items) transitions.push_back(item.request);
+  auto moved = co_await ports_.moves.move(deadline(), transitions);
+  answer_each(batch, std::move(moved));
+}
+
+Task<LaneHead> OrderService::head(LaneId lane) {
+  if (head_look_ups_.full()) co_return Errc::overloaded;
+  co_return co_await head_look_ups_.submit(lane);
+}
+
+asio::awaitable<void> OrderService::head_batch(HeadLookUps::Batch& batch) {
+  std::unordered_map<LaneId, Result<LaneHead>> heads;
+  for (auto& item : batch.items) {
+    auto known = heads.find(item.request);
+    if (known == heads.end()) {
+      const auto head = co_await ports_.store.head(deadline(), item.request);
+      known = heads.emplace(item.request, head).first;
+    }
+    item.answer(known->second);
+  }
+}
+
+Ticks OrderService::deadline() const { return ports_.clock.ticks() + settings_.timeout; }
+
+}  // namespace sluice

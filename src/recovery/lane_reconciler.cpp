@@ -1,0 +1,234 @@
+#include "sluice/recovery/lane_reconciler.hpp"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "sluice/base/log.hpp"
+#include "sluice/base/mutation.hpp"
+#include "sluice/fulfilment/settle_and_announce.hpp"
+
+namespace sluice {
+namespace {
+
+// Between the clocks of the log and of the inventory.
+constexpr Millis kSkew{5000};
+
+// More than every node's publish credits together can leave behind.
+constexpr std::size_t kPendingMax = 1'000'000;
+
+constexpr std::size_t kApplyMax = 1000;
+
+}  // namespace
+
+std::string_view name(LaneStage stage) noexcept {
+  constexpr std::string_view kNames[] = {"ready", "asked", "fencing", "opening"};
+  return kNames[static_cast<std::size_t>(stage)];
+}
+
+LaneStage LaneState::stage() const {
+  if (head.newest > head.fence) return LaneStage::fencing;
+  if (!sells()) return LaneStage::opening;
+  const bool asked = head.authority() == Authority::inventory && head.suspected() &&
+                     !mutant("rebuild.suspicion_ignored");
+  return asked ? LaneStage::asked : LaneStage::ready;
+}
+
+LaneReconciler::LaneReconciler(RecoverySettings settings, std::optional<OrderLog> log, Ports ports)
+    : settings_(settings),
+      log_(std::move(log)),
+      ports_(ports),
+      rebuilds_(ports.metrics.counter("sluice_lane_rebuilds_total",
+                                      "Lanes that were given a new epoch and opened under it.")),
+      recovered_(ports.metrics.counter("sluice_recovered_reservations_total",
+                                       "Overdue reservations that recovery decided.")) {}
+
+Task<LaneState> LaneReconciler::look(LaneId lane, bool inventory_up) {
+  const auto head = co_await ports_.store.head(deadline(), lane);
+  if (!head) co_return head.error();
+  LaneState state{*head, {}};
+  if (inventory_up) {
+    const Call any_epoch{lane, 0, deadline()};
+    const auto view = co_await ports_.inventory.view(any_epoch);
+    // The store sells without it.
+    if (!view && head->authority() == Authority::inventory) co_return view.error();
+    if (view) state.view = *view;
+  }
+  co_return state;
+}
+
+Task<LaneState> LaneReconciler::keep(LaneId lane, LaneWindow window, Duty duty) {
+  auto state = co_await look(lane, duty.inventory_up);
+  if (!state) co_return state;
+  if (duty.leads && !right(*state, duty)) {
+    const auto rebuilt = co_await rebuild(lane, *state, duty);
+    if (!rebuilt) co_return rebuilt.error();
+    state = co_await look(lane, duty.inventory_up);
+    if (!state) co_return state;
+  }
+  if (duty.leads && state->head.authority() == Authority::store && state->view.ready &&
+      !mutant("database.old_lane_open")) {
+    // An inventory that came back as it was would grant what the fence refuses.
+    const Call old{lane, state->head.fence - 1, deadline()};
+    const auto closed = co_await ports_.inventory.close(old);
+    if (!closed) co_return closed.error();
+  }
+  if (!state->sells()) co_return Errc::not_ready;
+
+  auto& view = state->view;
+  if (state->head.authority() == Authority::inventory && view.window != window &&
+      !mutant("window.not_carried")) {
+    const Call call{lane, view.epoch, deadline()};
+    const auto set = co_await ports_.inventory.set_window(call, window);
+    if (!set) co_return set.error();
+    view.window = window;
+  }
+  co_return state;
+}
+
+bool LaneReconciler::right(const LaneState& state, const Duty& duty) const {
+  // Nobody can open the lane in an inventory that does not answer.
+  if (duty.authority == Authority::inventory && !duty.inventory_up) return true;
+  const bool may_wait = state.sells() && state.head.authority() == Authority::inventory;
+  if (may_wait && !duty.queue_up) return true;
+  return state.stage() == LaneStage::ready &&
+         (state.head.authority() == duty.authority || mutant("database.never_left"));
+}
+
+Task<> LaneReconciler::rebuild(LaneId lane, LaneState state, Duty duty) {
+  const auto mine = openings_.find(lane);
+  const bool resumable = mine != openings_.end() && mine->second.epoch == state.head.newest &&
+                         mine->second.authority == duty.authority;
+  if (!resumable) {
+    const auto allotted = co_await allot(lane, state, duty.authority);
+    if (!allotted) co_return allotted;
+  }
+  if (state.head.fence < openings_[lane].epoch) {
+    if (duty.inventory_up && !openings_[lane].emptied && !mutant("rebuild.not_emptied")) {
+      const auto emptied = co_await empty_the_old(lane);
+      if (!emptied) co_return emptied;
+      openings_[lane].emptied = true;
+    }
+    const auto fenced = co_await fence(lane, state.head);
+    if (!fenced) co_return fenced;
+  }
+  co_return co_await open(lane);
+}
+
+Task<> LaneReconciler::allot(LaneId lane, const LaneState& state, Authority authority) {
+  const auto epoch = co_await ports_.store.next_epoch(deadline(), lane, authority);
+  if (!epoch) co_return epoch.error();
+  Opening opening;
+  opening.epoch = *epoch;
+  opening.authority = authority;
+  openings_[lane] = opening;
+  if (state.head.fence > 0) {
+    log().warn("sale {} lane {}: {} under epoch {}; epoch {} is to be sold by {}", lane.sale,
+               lane.index, name(state.stage()), state.head.fence, *epoch,
+               authority == Authority::store ? "the store" : "the inventory");
+  }
+  co_return boost::system::in_place_value;
+}
+
+Task<> LaneReconciler::empty_the_old(LaneId lane) {
+  // Also where nothing is ready: a late opening under an earlier epoch may still be on its way.
+  const Epoch last = mutant("rebuild.not_closed") ? 0 : openings_[lane].epoch - 1;
+  const Call earlier{lane, last, deadline()};
+  const auto closed = co_await ports_.inventory.close(earlier);
+  if (!closed) co_return closed;
+  // What the old projection still remembers was promised to somebody: decide it while it counts.
+  const auto decided =
+      co_await decide(lane, Millis{0}, mutant("rebuild.pending_left") ? 0 : kPendingMax);
+  if (!decided) co_return decided.error();
+  co_return boost::system::in_place_value;
+}
+
+Task<> LaneReconciler::fence(LaneId lane, const LaneHead& head) {
+  auto& opening = openings_[lane];
+  const Fence fence{lane, opening.epoch};
+  const auto now = ports_.clock.ticks();
+  if (head.fence == 0 || head.authority() == Authority::store || mutant("fence.past_the_log")) {
+    // What the store sold, or nobody, has nothing on its way in a log.
+    const auto seen = mutant("fence.over_anothers") ? std::nullopt : std::optional(head.fence);
+    const auto raised = co_await ports_.store.raise_fence(deadline(), fence, seen);
+    if (!raised) co_return raised;
+  } else if (!opening.fenced || now - *opening.fenced >= settings_.fence_again) {
+    const auto sent = co_await ports_.queue.fence(deadline(), fence);
+    if (!sent && sent.error() != Errc::unknown) co_return sent;
+    openings_[lane].fenced = now;
+  }
+  const auto after = co_await ports_.store.head(deadline(), lane);
+  if (!after) co_return after.error();
+  if (after->fence < fence.epoch) co_return Errc::not_ready;
+  co_return boost::system::in_place_value;
+}
+
+Task<> LaneReconciler::open(LaneId lane) {
+  // Taken out, so that nobody else on this node opens the same epoch meanwhile.
+  const auto opening = openings_[lane];
+  openings_.erase(lane);
+  if (opening.authority == Authority::inventory) {
+    const auto image = co_await ports_.store.image(deadline(), lane);
+    if (!image) {
+      openings_.try_emplace(lane, opening);
+      co_return image.error();
+    }
+    // Somebody newer has fenced: the next round sees how far he is.
+    if (image->epoch != opening.epoch && !mutant("rebuild.opens_anothers")) {
+      co_return Errc::not_ready;
+    }
+    const Call call{lane, image->epoch, deadline() + settings_.call_timeout};
+    const auto rebuilt = co_await ports_.inventory.rebuild(call, *image);
+    if (!rebuilt) {
+      // Only if nothing was done for sure, the epoch has its one opening before it.
+      if (rebuilt.error() == Errc::unavailable || mutant("rebuild.opens_twice")) {
+        openings_.try_emplace(lane, opening);
+      }
+      co_return rebuilt;
+    }
+    log().info("sale {} lane {}: open under epoch {} with {} units and {} orders", lane.sale,
+               lane.index, image->epoch, image->stock, image->winners.size());
+  } else {
+    log().warn("sale {} lane {}: the store sells under epoch {}", lane.sale, lane.index,
+               opening.epoch);
+  }
+  rebuilds_.Increment();
+  co_return boost::system::in_place_value;
+}
+
+Task<std::size_t> LaneReconciler::decide_overdue(LaneId lane, std::optional<TimePoint> through,
+                                                 bool queue_up) {
+  // To decide what arrives later all the same is harmless, and its buyer waits.
+  const auto age = queue_up ? overdue_age(through) : settings_.overdue_age;
+  co_return co_await decide(lane, age, settings_.overdue_max);
+}
+
+Task<std::size_t> LaneReconciler::decide(LaneId lane, Millis age, std::size_t max) {
+  const Call call{lane, 0, deadline()};
+  const auto overdue = co_await ports_.inventory.overdue(call, age, max);
+  if (!overdue) co_return overdue.error();
+
+  for (std::size_t begin = 0; begin < overdue->size(); begin += kApplyMax) {
+    std::vector<OrderMessage> messages;
+    const auto end = std::min(begin + kApplyMax, overdue->size());
+    for (auto i = begin; i < end; ++i) messages.push_back((*overdue)[i].message);
+    const auto outcomes = co_await ports_.store.apply(deadline(), messages, std::nullopt);
+    if (!outcomes) co_return outcomes.error();
+    co_await settle_and_announce(ports_.inventory, ports_.results, deadline(), messages, *outcomes);
+    recovered_.Increment(static_cast<double>(messages.size()));
+  }
+  if (!overdue->empty()) {
+    log().info("sale {} lane {}: decided {} reservations", lane.sale, lane.index, overdue->size());
+  }
+  co_return overdue->size();
+}
+
+Millis LaneReconciler::overdue_age(std::optional<TimePoint> through) const {
+  if (!log_) return settings_.overdue_age;
+  // A partition that nobody has read yet says nothing about what is on its way.
+  if (!through) return settings_.overdue_age_max;
+  const auto behind = ports_.clock.now() - *through + kSkew;
+  return std::clamp(behind, settings_.overdue_age, settings_.overdue_age_max);
+}
+
+}  // namespace sluice

@@ -1,0 +1,38 @@
+#include "sluice/recovery/operating_mode.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace sluice {
+namespace {
+
+constexpr std::array<std::string_view, 3> kNames{"normal", "bypass", "database"};
+
+}  // namespace
+
+std::string_view name(OperatingMode mode) noexcept {
+  return kNames[static_cast<std::size_t>(mode)];
+}
+
+std::optional<OperatingMode> parse_operating_mode(std::string_view text) noexcept {
+  const auto found = std::ranges::find(kNames, text);
+  if (found == kNames.end()) return std::nullopt;
+  return static_cast<OperatingMode>(found - kNames.begin());
+}
+
+void AuthorityPolicy::seen(Ticks now, bool up) {
+  if (up != store_) {
+    since_.reset();
+    return;
+  }
+  if (!since_) since_ = now;
+  if (now - *since_ < (store_ ? restore_after_ : database_after_)) return;
+  store_ = !store_;
+  since_.reset();
+}
+
+bool AuthorityPolicy::store_sells(std::optional<OperatingMode> held) const {
+  return held ? *held == OperatingMode::database : store_;
+}
+
+}  // namespace sluice
