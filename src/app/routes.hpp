@@ -3,8 +3,8 @@
 #include <memory>
 
 #include "sluice/base/time.hpp"
-#include "sluice/gate/breaker.hpp"
-#include "sluice/gate/call_meter.hpp"
+#include "sluice/dependency/breaker.hpp"
+#include "sluice/dependency/call_meter.hpp"
 #include "sluice/gate/rate_limiter.hpp"
 #include "sluice/inventory/inventory.hpp"
 #include "sluice/orders/route.hpp"

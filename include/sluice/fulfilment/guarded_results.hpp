@@ -4,7 +4,7 @@
 
 #include "sluice/base/time.hpp"
 #include "sluice/fulfilment/result_feed.hpp"
-#include "sluice/gate/breaker.hpp"
+#include "sluice/dependency/breaker.hpp"
 
 namespace sluice {
 

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "sluice/base/time.hpp"
-#include "sluice/gate/call_meter.hpp"
+#include "sluice/dependency/call_meter.hpp"
 
 namespace sluice {
 

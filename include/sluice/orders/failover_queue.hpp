@@ -3,7 +3,7 @@
 #include <memory>
 
 #include "sluice/base/time.hpp"
-#include "sluice/gate/breaker.hpp"
+#include "sluice/dependency/breaker.hpp"
 #include "sluice/orders/order_queue.hpp"
 
 namespace sluice {

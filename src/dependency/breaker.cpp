@@ -1,4 +1,4 @@
-#include "sluice/gate/breaker.hpp"
+#include "sluice/dependency/breaker.hpp"
 
 #include <algorithm>
 
