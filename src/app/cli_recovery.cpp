@@ -8,7 +8,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "sluice/recovery/operating_mode.hpp"
+#include "sluice/orders/operating_mode.hpp"
 
 #include "app/cli_admin.hpp"
 

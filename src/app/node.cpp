@@ -58,13 +58,18 @@ struct Node::Http {
       : worker("http-" + std::to_string(index)),
         ports(with_failpoints(node.backend_->http_ports(worker.executor()))),
         front(node.ip_buckets_, node.user_buckets_, Identity(node.settings_.identity), *random),
-        routes(create_http_routes(ports, node.guards_, *node.clock_)),
-        gate(node.sale_buckets_, node.concurrency_, node.guards_.rate_limiter, *random),
+        routing(create_routing(ports, node.guards_, *node.clock_)),
         watch(node.settings_.long_polls_max / node.settings_.http_threads + 1),
-        purchases(worker.executor(), node.settings_.purchase,
-                  {*routes, *node.clock_, *random, node.seal_, gate, node.metrics_}),
         orders(worker.executor(), node.settings_.lookup,
-               {*routes, *ports.store, *ports.moves, *node.clock_, node.seal_, watch}),
+               {routing->router(), *ports.store, *ports.moves, *node.clock_, node.seal_, watch}),
+        purchases(worker.executor(), node.settings_.purchase,
+                  {routing->router(),
+                   orders,
+                   {node.sale_buckets_, node.guards_.rate_limiter, node.concurrency_},
+                   *node.clock_,
+                   *random,
+                   node.seal_,
+                   node.metrics_}),
         api(create_public_api(front, node.book_, purchases, orders, *node.clock_,
                               node.readiness_)) {
     auto settings = node.settings_.http;
@@ -83,11 +88,10 @@ struct Node::Http {
   std::unique_ptr<Random> random = system_random();
   HttpPorts ports;
   FrontGate front;
-  std::unique_ptr<Routes> routes;
-  SaleGate gate;
+  std::unique_ptr<Routing> routing;
   OrderWatch watch;
-  PurchaseService purchases;
   OrderService orders;
+  PurchaseService purchases;
   std::unique_ptr<PublicApi> api;
   std::unique_ptr<HttpServer> server;
 };

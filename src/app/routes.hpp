@@ -7,8 +7,8 @@
 #include "sluice/dependency/call_meter.hpp"
 #include "sluice/gate/rate_limiter.hpp"
 #include "sluice/inventory/inventory.hpp"
-#include "sluice/orders/route.hpp"
-#include "sluice/recovery/operating_mode.hpp"
+#include "sluice/orders/lane_router.hpp"
+#include "sluice/orders/operating_mode.hpp"
 
 #include "app/backend.hpp"
 
@@ -31,7 +31,14 @@ struct Guards {
   ModeSnapshot flow{std::make_shared<ModeState>()};
 };
 
-/// The ways of one HTTP thread. `ports` and `guards` outlive them.
-std::unique_ptr<Routes> create_http_routes(HttpPorts& ports, Guards& guards, Clock& clock);
+/// The router of one HTTP thread, with the adapters that it needs beside the thread's ports.
+class Routing {
+ public:
+  virtual ~Routing() = default;
+  virtual LaneRouter& router() = 0;
+};
+
+/// `ports` and `guards` outlive it.
+std::unique_ptr<Routing> create_routing(HttpPorts& ports, Guards& guards, Clock& clock);
 
 }  // namespace sluice

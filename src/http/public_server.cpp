@@ -3,7 +3,6 @@
 #include <stdexcept>
 #include <utility>
 
-#include "sluice/orders/buy.hpp"
 
 #include "http/listening_server.hpp"
 #include "http/public_routes.hpp"
@@ -36,7 +35,7 @@ class Api final : public PublicApi {
 
   boost::asio::awaitable<PurchaseAnswer> buy(const Sale& sale, UserId user,
                                              std::uint32_t quantity) override {
-    return sluice::buy(purchases_, orders_, sale, std::move(user), quantity);
+    return purchases_.buy(sale, std::move(user), quantity);
   }
   boost::asio::awaitable<LookUp> find(const Sale& sale, OrderId id, UserId user,
                                       Millis patience) override {

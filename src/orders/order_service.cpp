@@ -24,6 +24,13 @@ OrderState state_of(const Order& order) {
   return state;
 }
 
+/// Whether the store may know better than the projection, and have said so to somebody.
+bool may_move_on(const OrderView& projected, const Sale& sale) {
+  if (mutant("find.as_projected")) return false;
+  if (projected.status == OrderStatus::queued) return true;
+  return must_be_paid(sale.terms) && !mutant("find.unpaid_as_projected");
+}
+
 /// The row is as the move would have it; else it moved otherwise, for good.
 LookUp moved_to(OrderState state, Move move) {
   if (state.order.status == after(move)) return state;
@@ -59,12 +66,11 @@ OrderService::OrderService(asio::any_io_executor executor, LookupSettings settin
 asio::awaitable<LookUp> OrderService::find(const Sale& sale, OrderId id, UserId user) {
   const SaleId sale_id = sale.id;
   const LaneId lane{sale_id, id.lane()};
-  const bool paid_for = must_be_paid(sale.terms);
   if (!ports_.seal.authentic(id, sale_id, user)) co_return unknown_order();
 
   const auto projected = co_await this->projected(lane, user);
   if (projected && projected->order && projected->order->id == id) {
-    co_return co_await present(lane, *projected->order, user, paid_for);
+    co_return co_await present(sale, *projected->order, user);
   }
   co_return co_await stored(lane, id, user);
 }
@@ -72,11 +78,10 @@ asio::awaitable<LookUp> OrderService::find(const Sale& sale, OrderId id, UserId 
 asio::awaitable<LookUp> OrderService::mine(const Sale& sale, UserId user) {
   const SaleId sale_id = sale.id;
   const LaneId lane{sale_id, lane_of(user, sale.terms.lanes)};
-  const bool paid_for = must_be_paid(sale.terms);
   const auto projected = co_await this->projected(lane, user);
   if (!projected) co_return co_await mine_in_store(lane, std::move(user), 0);
   if (projected->order) {
-    const auto state = co_await present(lane, *projected->order, user, paid_for);
+    const auto state = co_await present(sale, *projected->order, user);
     const bool over = state && (state->order.status == OrderStatus::cancelled ||
                                 state->order.status == OrderStatus::expired);
     if (!over) co_return state;
@@ -151,18 +156,16 @@ asio::awaitable<void> OrderService::give_back(Order order) {
   const Call call{order.lane, projected->epoch, deadline()};
   const std::vector<Settlement> settlements{
       {order.id, order.user, order.quantity, SettleAction::give_back}};
-  auto& inventory = *ports_.routes.route(order.lane).inventory;
+  auto& inventory = ports_.router.at(order.lane).inventory;
   const auto settled = co_await inventory.settle(call, settlements);
   if (!settled) {
     log().warn("a cancelled order left for the relay: {}", settled.error().message());
   }
 }
 
-asio::awaitable<LookUp> OrderService::present(LaneId lane, OrderView projected, UserId user,
-                                              bool paid_for) {
-  const bool moves_on =
-      projected.status == OrderStatus::queued || (paid_for && !mutant("find.unpaid_as_projected"));
-  if (!moves_on || mutant("find.as_projected")) co_return OrderState{projected, {}, {}};
+asio::awaitable<LookUp> OrderService::present(const Sale& sale, OrderView projected, UserId user) {
+  if (!may_move_on(projected, sale)) co_return OrderState{projected, {}, {}};
+  const LaneId lane{sale.id, projected.id.lane()};
   auto state = co_await stored(lane, projected.id, std::move(user));
   // No store knows its size yet.
   if (state && state->order.status == OrderStatus::queued) {
@@ -174,18 +177,18 @@ asio::awaitable<LookUp> OrderService::present(LaneId lane, OrderView projected, 
 asio::awaitable<std::optional<OrderService::Projected>> OrderService::projected(LaneId lane,
                                                                                 UserId user) {
   auto& epoch = epochs_[lane];
-  const auto route = ports_.routes.route(lane);
+  const auto services = ports_.router.at(lane);
   const std::vector<UserId> users{std::move(user)};
   for (int attempt = 0; attempt < 2; ++attempt) {
-    if (epoch == 0 || epoch < route.fence) {
+    if (epoch == 0 || epoch < services.fence) {
       const Call any_epoch{lane, 0, deadline()};
-      const auto view = co_await route.inventory->view(any_epoch);
-      // Behind the fence it is a picture of old times.
-      if (!view || !view->ready || view->epoch < route.fence) co_return std::nullopt;
+      const auto view = co_await services.inventory.view(any_epoch);
+      // An inventory behind the fence shows the lane as it was before its rebuild.
+      if (!view || !view->ready || view->epoch < services.fence) co_return std::nullopt;
       epoch = view->epoch;
     }
     const Call call{lane, epoch, deadline()};
-    const auto found = co_await route.inventory->find(call, users);
+    const auto found = co_await services.inventory.find(call, users);
     if (found) co_return Projected{epoch, found->front()};
     epoch = 0;
     if (found.error() != Errc::not_ready) break;

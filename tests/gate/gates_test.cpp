@@ -4,9 +4,9 @@
 #include <thread>
 #include <vector>
 
+#include "sluice/gate/admission.hpp"
 #include "sluice/gate/concurrency_limit.hpp"
 #include "sluice/gate/front_gate.hpp"
-#include "sluice/gate/sale_gate.hpp"
 
 #include "support/store_values.hpp"
 
@@ -90,69 +90,87 @@ TEST(Jitter, IsBetweenOneAndTwoWaits) {
   EXPECT_EQ(jittered(Millis{0}, *random), Millis{0});
 }
 
-class SaleGateTest : public testing::Test {
+class AdmissionChainTest : public testing::Test {
  protected:
-  SaleGateTest() {
+  AdmissionChainTest() {
     sale_.id = 7;
     sale_.terms = test::draft_of(10);
     sale_.state = SaleState::open;
+    chain_.add(create_sale_window_stage())
+        .add(create_sale_rate_stage(buckets_, *random_))
+        .add(create_node_rate_stage(limiter_, *random_))
+        .add(create_concurrency_stage(concurrency_, *random_));
+  }
+
+  /// What the window alone says.
+  std::optional<Refusal> window(TimePoint now) {
+    Admission admission{sale_, user_, 1, now, kStart};
+    return create_sale_window_stage()->admit(admission);
+  }
+
+  /// An admission that passed, with its permit, or its refusal.
+  std::variant<ConcurrencyLimit::Permit, Refusal> admit(Ticks now) {
+    Admission admission{sale_, user_, 1, sale_.terms.starts_at, now};
+    if (const auto refusal = chain_.admit(admission)) return *refusal;
+    return std::move(admission.permit);
   }
 
   std::unique_ptr<Random> random_ = seeded_random(1);
   TokenBuckets buckets_{rate(1, 2)};
   ConcurrencyLimit concurrency_{1};
   RateLimiter limiter_;
-  SaleGate gate_{buckets_, concurrency_, limiter_, *random_};
+  AdmissionChain chain_;
+  UserId user_ = *UserId::parse("alice");
   Sale sale_;
 };
 
-TEST_F(SaleGateTest, NobodyPassesBeforeTheStart) {
-  const auto refusal = gate_.admit(sale_, sale_.terms.starts_at - Millis{5000});
+TEST_F(AdmissionChainTest, NobodyPassesBeforeTheStart) {
+  const auto refusal = window(sale_.terms.starts_at - Millis{5000});
   ASSERT_TRUE(refusal);
   EXPECT_EQ(refusal->code, Code::sale_not_started);
   EXPECT_EQ(refusal->retry_after, Millis{5000});
-  EXPECT_EQ(gate_.admit(sale_, sale_.terms.starts_at - Millis{1})->retry_after, Millis{1000});
-  EXPECT_EQ(gate_.admit(sale_, TimePoint{})->retry_after, Millis{60'000});
+  EXPECT_EQ(window(sale_.terms.starts_at - Millis{1})->retry_after, Millis{1000});
+  EXPECT_EQ(window(TimePoint{})->retry_after, Millis{60'000});
   sale_.state = SaleState::draft;
-  EXPECT_EQ(gate_.admit(sale_, sale_.terms.ends_at)->code, Code::sale_not_started);
+  EXPECT_EQ(window(sale_.terms.ends_at)->code, Code::sale_not_started);
 }
 
-TEST_F(SaleGateTest, LaterAndWhilePausedOrClosedTheLaneAnswers) {
-  EXPECT_FALSE(gate_.admit(sale_, sale_.terms.starts_at));
-  EXPECT_FALSE(gate_.admit(sale_, sale_.terms.ends_at));
+TEST_F(AdmissionChainTest, LaterAndWhilePausedOrClosedTheLaneAnswers) {
+  EXPECT_FALSE(window(sale_.terms.starts_at));
+  EXPECT_FALSE(window(sale_.terms.ends_at));
   sale_.state = SaleState::paused;
-  EXPECT_FALSE(gate_.admit(sale_, sale_.terms.starts_at));
+  EXPECT_FALSE(window(sale_.terms.starts_at));
   sale_.state = SaleState::closed;
-  EXPECT_FALSE(gate_.admit(sale_, sale_.terms.starts_at - Millis{1}));
+  EXPECT_FALSE(window(sale_.terms.starts_at - Millis{1}));
 }
 
-TEST_F(SaleGateTest, RoomIsBoundedByTheSalesRateAndByCredits) {
+TEST_F(AdmissionChainTest, RoomIsBoundedByTheSalesRateAndByCredits) {
   {
-    const auto room = gate_.reserve_room(sale_, kStart);
+    const auto room = admit(kStart);
     ASSERT_TRUE(std::holds_alternative<ConcurrencyLimit::Permit>(room));
     EXPECT_EQ(concurrency_.taken(), 1);
-    const auto no_credit = gate_.reserve_room(sale_, kStart);
+    const auto no_credit = admit(kStart);
     ASSERT_TRUE(std::holds_alternative<Refusal>(no_credit));
     EXPECT_EQ(std::get<Refusal>(no_credit).code, Code::busy);
     EXPECT_GE(std::get<Refusal>(no_credit).retry_after, Millis{500});
   }
   EXPECT_EQ(concurrency_.taken(), 0);
-  const auto too_fast = gate_.reserve_room(sale_, kStart);
+  const auto too_fast = admit(kStart);
   ASSERT_TRUE(std::holds_alternative<Refusal>(too_fast));
   EXPECT_EQ(std::get<Refusal>(too_fast).code, Code::busy);
   EXPECT_GE(std::get<Refusal>(too_fast).retry_after, Millis{1000}) << "as long as the bucket says";
   EXPECT_EQ(concurrency_.taken(), 0);
   sale_.id = 8;
-  EXPECT_TRUE(std::holds_alternative<ConcurrencyLimit::Permit>(gate_.reserve_room(sale_, kStart)))
+  EXPECT_TRUE(std::holds_alternative<ConcurrencyLimit::Permit>(admit(kStart)))
       << "another sale has its own rate";
 }
 
-TEST_F(SaleGateTest, AThrottledNodeIsBusyAndSaysWhenToReturn) {
+TEST_F(AdmissionChainTest, AThrottledNodeIsBusyAndSaysWhenToReturn) {
   limiter_.set_rate(0.5, kStart);
   const auto later = kStart + Millis{2000};
-  EXPECT_TRUE(std::holds_alternative<ConcurrencyLimit::Permit>(gate_.reserve_room(sale_, later)));
+  EXPECT_TRUE(std::holds_alternative<ConcurrencyLimit::Permit>(admit(later)));
   sale_.id = 8;
-  const auto throttled = gate_.reserve_room(sale_, later);
+  const auto throttled = admit(later);
   ASSERT_TRUE(std::holds_alternative<Refusal>(throttled)) << "the rate is that of all sales";
   EXPECT_EQ(std::get<Refusal>(throttled).code, Code::busy);
   EXPECT_GE(std::get<Refusal>(throttled).retry_after, Millis{2000}) << "as long as it says";
@@ -160,13 +178,12 @@ TEST_F(SaleGateTest, AThrottledNodeIsBusyAndSaysWhenToReturn) {
   EXPECT_EQ(concurrency_.taken(), 0);
 
   limiter_.set_rate(0, kStart);
-  const auto shut = gate_.reserve_room(sale_, kStart + Millis{60'000});
+  const auto shut = admit(kStart + Millis{60'000});
   ASSERT_TRUE(std::holds_alternative<Refusal>(shut));
   EXPECT_GE(std::get<Refusal>(shut).retry_after, RateLimiter::kWaitMax);
 
   limiter_.set_rate({}, kStart);
-  EXPECT_TRUE(std::holds_alternative<ConcurrencyLimit::Permit>(
-      gate_.reserve_room(sale_, kStart + Millis{60'000})));
+  EXPECT_TRUE(std::holds_alternative<ConcurrencyLimit::Permit>(admit(kStart + Millis{60'000})));
 }
 
 TEST(WindowCode, NamesWhyTheWindowIsShut) {

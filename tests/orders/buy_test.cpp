@@ -1,15 +1,15 @@
-#include "sluice/orders/buy.hpp"
-
 #include <gtest/gtest.h>
 #include <memory>
 #include <optional>
 #include <string>
 
+#include "sluice/orders/purchase_service.hpp"
+
 #include "support/event_loop.hpp"
 #include "support/fake_clock.hpp"
 #include "support/fake_inventory.hpp"
 #include "support/fake_queue.hpp"
-#include "support/fake_routes.hpp"
+#include "support/fake_router.hpp"
 #include "support/fake_store.hpp"
 #include "support/fake_transitions.hpp"
 #include "support/store_values.hpp"
@@ -21,7 +21,7 @@ using Kind = PurchaseAnswer::Kind;
 
 const LaneId kLane{7, 0};
 
-/// Both desks on one projection, one log and one store, which applies nothing by itself.
+/// Purchases and look-ups on one projection, one log and one store, which applies nothing itself.
 class BuyTest : public testing::Test {
  protected:
   BuyTest() {
@@ -32,14 +32,15 @@ class BuyTest : public testing::Test {
     sale_.state = SaleState::open;
     store_.lanes[kLane].stock = 100;
     inventory_.open_lane(kLane, 100);
-    PurchaseService::Ports purchase_ports{routes_, clock_, *random_, seal_, gate_, metrics_};
-    purchases_.emplace(loop_.executor(), PurchaseSettings{}, purchase_ports);
-    OrderService::Ports order_ports{routes_, store_, moves_, clock_, seal_, watch_};
+    OrderService::Ports order_ports{router_, store_, moves_, clock_, seal_, watch_};
     orders_.emplace(loop_.executor(), LookupSettings{}, order_ports);
+    PurchaseService::Ports ports{
+        router_, *orders_, {buckets_, limiter_, concurrency_}, clock_, *random_, seal_, metrics_};
+    purchases_.emplace(loop_.executor(), PurchaseSettings{}, ports);
   }
 
   PurchaseAnswer buy(std::uint64_t user, std::uint32_t quantity = 1) {
-    return loop_.finish(sluice::buy(*purchases_, *orders_, sale_, test::user_of(user), quantity));
+    return loop_.finish(purchases_->buy(sale_, test::user_of(user), quantity));
   }
 
   /// "existing confirmed 2", or the code of a refusal.
@@ -69,7 +70,7 @@ class BuyTest : public testing::Test {
   test::FakeClock clock_;
   test::FakeInventory inventory_{clock_};
   test::FakeQueue queue_;
-  test::FakeRoutes routes_{inventory_, queue_};
+  test::FakeRouter router_{inventory_, queue_};
   test::FakeOrderStore store_;
   test::FakeOrderTransitions moves_{store_, clock_};
   Metrics metrics_;
@@ -78,10 +79,9 @@ class BuyTest : public testing::Test {
   OrderWatch watch_{2};
   TokenBuckets buckets_{BucketSettings{}};
   RateLimiter limiter_;
-  SaleGate gate_{buckets_, concurrency_, limiter_, *random_};
   Sale sale_;
-  std::optional<PurchaseService> purchases_;
   std::optional<OrderService> orders_;
+  std::optional<PurchaseService> purchases_;
 };
 
 TEST_F(BuyTest, ANewOrderAndARefusalCostNoLookUp) {

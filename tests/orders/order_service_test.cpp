@@ -12,7 +12,7 @@
 #include "support/fake_clock.hpp"
 #include "support/fake_inventory.hpp"
 #include "support/fake_queue.hpp"
-#include "support/fake_routes.hpp"
+#include "support/fake_router.hpp"
 #include "support/fake_store.hpp"
 #include "support/fake_transitions.hpp"
 #include "support/store_values.hpp"
@@ -30,7 +30,7 @@ class OrderDeskTest : public testing::Test {
     sale_.state = SaleState::open;
     store_.lanes[kLane].stock = 100;
     inventory_.open_lane(kLane, 100);
-    OrderService::Ports ports{routes_, store_, moves_, clock_, seal_, watch_};
+    OrderService::Ports ports{router_, store_, moves_, clock_, seal_, watch_};
     desk_.emplace(loop_.executor(), settings_, ports);
   }
 
@@ -98,7 +98,7 @@ class OrderDeskTest : public testing::Test {
   test::FakeClock clock_;
   test::FakeInventory inventory_{clock_};
   test::FakeQueue queue_;
-  test::FakeRoutes routes_{inventory_, queue_};
+  test::FakeRouter router_{inventory_, queue_};
   test::FakeOrderStore store_;
   test::FakeOrderTransitions moves_{store_, clock_};
   OrderIdSeal seal_{"a secret for tests"};
@@ -155,7 +155,8 @@ TEST_F(OrderDeskTest, AProjectionBehindTheFenceIsNotBelieved) {
   EXPECT_EQ(mine(2), "busy") << "nobody can tell now";
   project(message(3), OrderStatus::confirmed);
   EXPECT_EQ(mine(3), "confirmed 2") << "this node has not heard of epoch 2";
-  routes_.now.fence = 2;
+  router_.mode.fences[kLane] = 2;
+  router_.publish();
   EXPECT_EQ(mine(1), "confirmed 2");
   EXPECT_EQ(mine(2), "busy");
   EXPECT_EQ(mine(3), "busy") << "a phantom";

@@ -10,7 +10,9 @@
 #include "support/fake_clock.hpp"
 #include "support/fake_inventory.hpp"
 #include "support/fake_queue.hpp"
-#include "support/fake_routes.hpp"
+#include "support/fake_router.hpp"
+#include "support/fake_store.hpp"
+#include "support/fake_transitions.hpp"
 #include "support/store_values.hpp"
 
 namespace sluice {
@@ -30,6 +32,7 @@ class PurchaseTest : public testing::Test {
     sale_.terms.starts_at = test::FakeClock::kStart - std::chrono::hours(1);
     sale_.terms.ends_at = test::FakeClock::kStart + std::chrono::hours(1);
     sale_.state = SaleState::open;
+    store_.lanes[kLane].stock = 100;
     make();
   }
 
@@ -37,7 +40,11 @@ class PurchaseTest : public testing::Test {
 
   void make() {
     desk_.reset();
-    PurchaseService::Ports ports{routes_, clock_, *random_, seal_, gate_, metrics_};
+    orders_.reset();
+    OrderService::Ports order_ports{router_, store_, moves_, clock_, seal_, watch_};
+    orders_.emplace(loop_.executor(), LookupSettings{}, order_ports);
+    PurchaseService::Ports ports{
+        router_, *orders_, {buckets_, limiter_, concurrency_}, clock_, *random_, seal_, metrics_};
     desk_.emplace(loop_.executor(), settings_, ports);
   }
 
@@ -73,6 +80,12 @@ class PurchaseTest : public testing::Test {
     loop_.turn();
   }
 
+  void let_the_store_sell(bool sells) {
+    router_.mode.store_lanes.clear();
+    if (sells) router_.mode.store_lanes.insert(kLane);
+    router_.publish();
+  }
+
   void direct(OrderStatus status, RejectReason reason = RejectReason::none) {
     queue_.decides_at_once = true;
     queue_.receipt = [status, reason](const OrderMessage& message) {
@@ -85,15 +98,20 @@ class PurchaseTest : public testing::Test {
   test::FakeClock clock_;
   test::FakeInventory inventory_{clock_};
   test::FakeQueue queue_;
-  test::FakeRoutes routes_{inventory_, queue_};
+  test::FakeInventory other_{clock_};
+  test::FakeQueue direct_;
+  test::FakeRouter router_{inventory_, queue_, other_, direct_};
+  test::FakeOrderStore store_;
+  test::FakeOrderTransitions moves_{store_, clock_};
+  OrderWatch watch_{2};
   Metrics metrics_;
   std::unique_ptr<Random> random_ = seeded_random(5);
   OrderIdSeal seal_{"a secret for tests"};
   TokenBuckets buckets_{unlimited()};
   RateLimiter limiter_;
-  SaleGate gate_{buckets_, concurrency_, limiter_, *random_};
   PurchaseSettings settings_;
   Sale sale_;
+  std::optional<OrderService> orders_;
   std::optional<PurchaseService> desk_;
   std::optional<test::Running<bool>> upkeep_;
 };
@@ -550,20 +568,16 @@ TEST_F(PurchaseTest, AWinnerIsFoundAlsoBetweenSoldOutAndItsWinners) {
 TEST_F(PurchaseTest, TheRouteIsChosenAnewForEachBatch) {
   inventory_.open_lane(kLane, 10);
   EXPECT_EQ(said(buy(1)), "queued");
-  test::FakeInventory other(clock_);
-  test::FakeQueue direct;
-  direct.decides_at_once = true;
-  direct.receipt = [](const OrderMessage& message) {
+  direct_.decides_at_once = true;
+  direct_.receipt = [](const OrderMessage& message) {
     return test::decided(message, OrderStatus::confirmed);
   };
-  other.open_lane(kLane, 10, 2);
-  routes_.now.inventory = &other;
-  routes_.now.queue = &direct;
+  other_.open_lane(kLane, 10, 2);
+  let_the_store_sell(true);
   const auto answer = buy(2);
   EXPECT_EQ(said(answer), "confirmed") << "under the other one's epoch, learned anew";
   EXPECT_EQ(answer.order.id.epoch(), 2U);
-  routes_.now.inventory = &inventory_;
-  routes_.now.queue = &queue_;
+  let_the_store_sell(false);
   EXPECT_EQ(said(buy(3)), "queued");
   EXPECT_EQ(queue_.published.size(), 2U);
 }
@@ -573,18 +587,18 @@ TEST_F(PurchaseTest, ABatchEndsOnTheRouteItBeganWith) {
   queue_.on_publish.hold();
   const auto running = start(1);
   loop_.turn();
-  test::FakeQueue direct;
-  routes_.now.queue = &direct;
+  let_the_store_sell(true);
   queue_.on_publish.let_go();
   loop_.turn();
   EXPECT_EQ(said(running.value()), "queued");
-  EXPECT_TRUE(direct.published.empty());
+  EXPECT_TRUE(direct_.published.empty());
 }
 
 TEST_F(PurchaseTest, BehindABacklogBuyersAreToldHowLongTheyWait) {
   inventory_.open_lane(kLane, 10);
-  routes_.now.backlogged = true;
-  routes_.now.wait = Millis{42'000};
+  router_.mode.backlogged = true;
+  router_.mode.wait = Millis{42'000};
+  router_.publish();
   const auto answer = buy(1);
   EXPECT_EQ(said(answer), "backlogged");
   EXPECT_EQ(answer.wait, Millis{42'000});
@@ -592,7 +606,8 @@ TEST_F(PurchaseTest, BehindABacklogBuyersAreToldHowLongTheyWait) {
 
 TEST_F(PurchaseTest, ALaneBehindTheFenceIsNotReady) {
   inventory_.open_lane(kLane, 10, 2);
-  routes_.now.fence = 3;
+  router_.mode.fences[kLane] = 3;
+  router_.publish();
   EXPECT_EQ(said(buy(1)), "not_ready") << "what it grants would be refused";
   EXPECT_EQ(inventory_.on_reserve.calls(), 0U);
   inventory_.open_lane(kLane, 10, 3);
@@ -606,11 +621,9 @@ TEST_F(PurchaseTest, AnOrderThatNoLogHoldsIsNotPromisedAgain) {
     return test::unacknowledged();
   };
   EXPECT_EQ(said(buy(1)), "outcome_unknown");
-  const auto again = buy(1);
-  EXPECT_EQ(said(again), "existing");
-  EXPECT_FALSE(again.promised);
+  EXPECT_EQ(said(buy(1)), "outcome_unknown");
   queue_.decides_at_once = false;
-  EXPECT_TRUE(buy(1).promised);
+  EXPECT_EQ(said(buy(1)), "existing");
 }
 
 }  // namespace

@@ -5,11 +5,9 @@
 
 #include "sluice/adapters/direct/store_inventory.hpp"
 #include "sluice/fulfilment/fulfilment.hpp"
-#include "sluice/orders/buy.hpp"
 #include "sluice/orders/failover_queue.hpp"
 #include "sluice/orders/guarded.hpp"
 #include "sluice/recovery/control.hpp"
-#include "sluice/recovery/flow_routes.hpp"
 #include "sluice/recovery/return_reconciler.hpp"
 
 #include "simulation/clock.hpp"
@@ -64,7 +62,7 @@ struct Node::Shared {
   SaleBook book{std::make_shared<SaleSnapshot>()};
   Readiness readiness{std::make_shared<ReadyState>()};
   TokenBuckets sale_buckets{BucketSettings{0, 1, 4}};
-  ConcurrencyLimit credits{1000};
+  ConcurrencyLimit concurrency{1000};
   Breaker inventory_breaker{eager({})};
   Breaker queue_breaker{eager({})};
   CallMeter direct;
@@ -88,12 +86,17 @@ struct Node::Http {
         guarded(create_guarded_inventory(*inventory, shared.inventory_breaker, clock)),
         direct(create_guarded_queue(*applying, nullptr, &shared.direct, clock)),
         failover(create_failover_queue(*log, *direct, shared.queue_breaker, clock)),
-        routes(shared.flow, {*guarded, *failover, *store_inventory, *direct}),
-        gate(shared.sale_buckets, shared.credits, shared.rate_limiter, shared.random),
+        router(shared.flow, {*guarded, *failover, *store_inventory, *direct}),
         watch(1000),
+        orders(thread.executor(), {}, {router, *store, *moves, clock, services.seal, watch}),
         purchases(thread.executor(), {},
-                  {routes, lazy_clock, shared.random, services.seal, gate, services.metrics}),
-        orders(thread.executor(), {}, {routes, *store, *moves, clock, services.seal, watch}) {
+                  {router,
+                   orders,
+                   {shared.sale_buckets, shared.rate_limiter, shared.concurrency},
+                   lazy_clock,
+                   shared.random,
+                   services.seal,
+                   services.metrics}) {
     results->listen([this](const std::vector<Outcome>& news) { watch.news(news); });
     spawn(thread, services.story, purchases.upkeep());
     spawn(thread, services.story, sweep(watch, lazy_clock));
@@ -113,11 +116,10 @@ struct Node::Http {
   std::unique_ptr<Inventory> guarded;
   std::unique_ptr<OrderQueue> direct;
   std::unique_ptr<OrderQueue> failover;
-  FlowRoutes routes;
-  SaleGate gate;
+  LaneRouter router;
   OrderWatch watch;
-  PurchaseService purchases;
   OrderService orders;
+  PurchaseService purchases;
 };
 
 struct Node::Fulfilment {
@@ -231,11 +233,11 @@ RecoverySettings recovery_settings() {
 using Book = std::shared_ptr<const SaleSnapshot>;
 
 // The snapshot stays alive for as long as the request.
-asio::awaitable<void> serve_buy(PurchaseService& desk, OrderService& orders, Book book, SaleId id,
-                                UserId user, std::uint32_t quantity, Node::Bought answer) {
+asio::awaitable<void> serve_buy(PurchaseService& purchases, Book book, SaleId id, UserId user,
+                                std::uint32_t quantity, Node::Bought answer) {
   PurchaseAnswer given;
   if (const auto* sale = book->find(id)) {
-    given = co_await sluice::buy(desk, orders, *sale, std::move(user), quantity);
+    given = co_await purchases.buy(*sale, std::move(user), quantity);
   } else {
     given.refusal = {book->loaded ? Code::unknown_sale : Code::busy, {}};
   }
@@ -315,8 +317,8 @@ Node::~Node() = default;
 
 void Node::buy(SaleId sale, UserId user, std::uint32_t quantity, Bought answer) {
   spawn(http_->thread, services_.story,
-        serve_buy(http_->purchases, http_->orders, shared_->book.get(), sale, std::move(user),
-                  quantity, std::move(answer)));
+        serve_buy(http_->purchases, shared_->book.get(), sale, std::move(user), quantity,
+                  std::move(answer)));
 }
 
 void Node::find(SaleId sale, OrderId id, UserId user, Millis patience, Looked answer) {

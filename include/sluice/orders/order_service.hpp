@@ -11,10 +11,10 @@
 #include "sluice/domain/order_id.hpp"
 #include "sluice/domain/sale.hpp"
 #include "sluice/inventory/inventory.hpp"
+#include "sluice/orders/lane_router.hpp"
 #include "sluice/orders/order_store.hpp"
 #include "sluice/orders/order_transitions.hpp"
 #include "sluice/orders/order_watch.hpp"
-#include "sluice/orders/route.hpp"
 
 namespace sluice {
 
@@ -38,7 +38,7 @@ using LookUp = boost::system::result<OrderState, Refusal>;
 class OrderService {
  public:
   struct Ports {
-    Routes& routes;
+    LaneRouter& router;
     OrderStore& store;        ///< Callable from this executor (see `create_remote_order_store`).
     OrderTransitions& moves;  ///< The same.
     Clock& clock;
@@ -47,6 +47,8 @@ class OrderService {
   };
 
   OrderService(boost::asio::any_io_executor executor, LookupSettings settings, Ports ports);
+
+  // Of all calls: `sale` outlives them, but for `wait`.
 
   /// The order of that id. `unknown_order` when it is not this user's in this sale. An authentic id
   /// that no store knows is queued, or rejected{fenced} once the lane's fence passed its epoch.
@@ -58,6 +60,11 @@ class OrderService {
   /// As `find`, but waits up to `patience` while the order is queued. With too many waiters it does
   /// not wait.
   boost::asio::awaitable<LookUp> wait(const Sale& sale, OrderId id, UserId user, Millis patience);
+
+  /// What an order is now of which a projection says `projected`: one that may have moved on since
+  /// then is answered as the store knows it, so that nobody who was told of a decision is told
+  /// less.
+  boost::asio::awaitable<LookUp> present(const Sale& sale, OrderView projected, UserId user);
 
   /// Pays or cancels an order; the state that it has then, also when it had it before.
   /// `unknown_order` when it is not this user's in this sale, `order_undecided` while it is queued,
@@ -78,10 +85,6 @@ class OrderService {
 
   /// Empty when no projection can tell.
   boost::asio::awaitable<std::optional<Projected>> projected(LaneId lane, UserId user);
-  /// What is projected; of an order that may move on the store may know better, and said so to
-  /// somebody. `paid_for`: the sale's orders must be paid, so that confirmed ones move on, too.
-  boost::asio::awaitable<LookUp> present(LaneId lane, OrderView projected, UserId user,
-                                         bool paid_for);
   boost::asio::awaitable<LookUp> stored(LaneId lane, OrderId id, UserId user);
   /// `none_under`: the epoch under which the projection has no live order of the user; 0 when it
   /// cannot tell.

@@ -16,6 +16,7 @@
 #include "sluice/catalog/sale_store.hpp"
 #include "sluice/orders/order_transitions.hpp"
 #include "sluice/recovery/auditor.hpp"
+#include "sluice/recovery/authority_policy.hpp"
 #include "sluice/recovery/control_store.hpp"
 #include "sluice/recovery/lane_reconciler.hpp"
 #include "sluice/recovery/mode_reconciler.hpp"

@@ -9,14 +9,14 @@
 
 #include "sluice/base/metrics.hpp"
 #include "sluice/base/time.hpp"
-#include "sluice/gate/aimd_limit.hpp"
 #include "sluice/dependency/breaker.hpp"
 #include "sluice/dependency/call_meter.hpp"
+#include "sluice/gate/aimd_limit.hpp"
 #include "sluice/gate/lag.hpp"
 #include "sluice/gate/rate_limiter.hpp"
+#include "sluice/orders/operating_mode.hpp"
 #include "sluice/orders/order_store.hpp"
 #include "sluice/recovery/lane_reconciler.hpp"
-#include "sluice/recovery/operating_mode.hpp"
 
 namespace sluice {
 

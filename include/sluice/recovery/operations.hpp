@@ -9,8 +9,8 @@
 #include "sluice/catalog/sale_store.hpp"
 #include "sluice/domain/order.hpp"
 #include "sluice/domain/sale.hpp"
+#include "sluice/orders/operating_mode.hpp"
 #include "sluice/recovery/auditor.hpp"
-#include "sluice/recovery/operating_mode.hpp"
 
 namespace sluice {
 

@@ -1,4 +1,4 @@
-#include "sluice/recovery/operating_mode.hpp"
+#include "sluice/orders/operating_mode.hpp"
 
 #include <algorithm>
 #include <array>
@@ -18,21 +18,6 @@ std::optional<OperatingMode> parse_operating_mode(std::string_view text) noexcep
   const auto found = std::ranges::find(kNames, text);
   if (found == kNames.end()) return std::nullopt;
   return static_cast<OperatingMode>(found - kNames.begin());
-}
-
-void AuthorityPolicy::seen(Ticks now, bool up) {
-  if (up != store_) {
-    since_.reset();
-    return;
-  }
-  if (!since_) since_ = now;
-  if (now - *since_ < (store_ ? restore_after_ : database_after_)) return;
-  store_ = !store_;
-  since_.reset();
-}
-
-bool AuthorityPolicy::store_sells(std::optional<OperatingMode> held) const {
-  return held ? *held == OperatingMode::database : store_;
 }
 
 }  // namespace sluice

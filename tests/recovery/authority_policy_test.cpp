@@ -1,4 +1,4 @@
-#include "sluice/recovery/operating_mode.hpp"
+#include "sluice/recovery/authority_policy.hpp"
 
 #include <gtest/gtest.h>
 
