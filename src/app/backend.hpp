@@ -15,8 +15,9 @@
 #include "sluice/orders/order_queue.hpp"
 #include "sluice/orders/order_store.hpp"
 #include "sluice/orders/order_transitions.hpp"
-#include "sluice/recovery/control.hpp"
 #include "sluice/recovery/control_store.hpp"
+#include "sluice/recovery/lane_reconciler.hpp"
+#include "sluice/recovery/service_probes.hpp"
 
 namespace sluice {
 
@@ -41,7 +42,7 @@ struct ControlPorts {
   std::unique_ptr<SaleStore> sales;
   std::unique_ptr<ControlStore> control;
   std::unique_ptr<ResultFeed> results;
-  std::vector<Dependency> dependencies;
+  std::vector<ServiceProbe> probes;
   /// Records ever written to the log; empty when not known now.
   std::function<std::optional<std::int64_t>()> log_end;
 };

@@ -72,8 +72,8 @@ class EmbeddedBackend final : public Backend {
     ports.sales = create_remote_sale_store(store_worker_.executor(), *stores_.sales);
     ports.control = create_remote_control_store(store_worker_.executor(), *stores_.control);
     ports.results = create_memory_result_feed(hub_, std::move(executor));
-    ports.dependencies = {
-        {Dependency::Role::store,
+    ports.probes = {
+        {ServiceProbe::Role::store,
          [store = store_worker_.executor()](Ticks deadline) { return ping_store(store, deadline); },
          "look at the disk under data_dir"},
     };

@@ -11,6 +11,7 @@
 #include "sluice/fulfilment/fulfilment.hpp"
 #include "sluice/fulfilment/guarded_results.hpp"
 #include "sluice/gate/front_gate.hpp"
+#include "sluice/operations/operations.hpp"
 #include "sluice/orders/guarded.hpp"
 #include "sluice/orders/order_service.hpp"
 #include "sluice/orders/order_watch.hpp"
@@ -139,9 +140,12 @@ struct Node::ControlThread {
              node.backend_->log(),
              {*ports.orders, node.guards_.flow, node.guards_.rate_limiter, node.guards_.direct,
               node.guards_.queue, ports.log_end, *node.clock_, node.metrics_}),
-        control(node.settings_.recovery, node_name(), ports.dependencies,
+        control(node.settings_.recovery, node_name(), ports.probes,
                 {*ports.sales, *ports.orders, *ports.moves, *ports.control, lanes, auditor, returns,
-                 flow, node.book_, node.readiness_, *node.clock_}) {}
+                 flow, node.book_, node.readiness_, *node.clock_}),
+        operations(create_operations(node.settings_.recovery,
+                                     {*ports.sales, *ports.orders, *ports.moves, *ports.control,
+                                      auditor, control, *node.clock_})) {}
 
   ~ControlThread() { worker.stop(); }
 
@@ -152,6 +156,7 @@ struct Node::ControlThread {
   ReturnReconciler returns;
   ModeReconciler flow;
   Control control;
+  std::unique_ptr<Operations> operations;
   std::future<void> running;
 };
 
@@ -188,7 +193,7 @@ Node::Node(Settings settings, Secrets secrets, std::unique_ptr<Backend> backend,
   admin.key = secrets_.admin_key;
   admin_ = create_admin_server(
       admin_worker_->executor(), admin,
-      {control_->control, control_->worker.executor(), *clock_, readiness_, metrics_});
+      {*control_->operations, control_->worker.executor(), *clock_, readiness_, metrics_});
 }
 
 Node::~Node() {
@@ -251,15 +256,15 @@ std::uint16_t Node::port() const { return http_.front()->server->port(); }
 std::uint16_t Node::admin_port() const { return admin_->port(); }
 
 Operated<Sale> Node::create_sale(SaleDraft draft) {
-  return control_->worker.run(control_->control.create(std::move(draft)));
+  return control_->worker.run(control_->operations->create(std::move(draft)));
 }
 
 Operated<std::vector<Sale>> Node::list_sales() {
-  return control_->worker.run(control_->control.list());
+  return control_->worker.run(control_->operations->list());
 }
 
 Operated<Sale> Node::set_sale_state(SaleId sale, SaleState state) {
-  return control_->worker.run(control_->control.set_state(sale, state));
+  return control_->worker.run(control_->operations->set_state(sale, state));
 }
 
 }  // namespace sluice

@@ -90,14 +90,14 @@ class ServicesBackend final : public Backend {
     ports.log_end = [producer = producer_] {
       return producer->figures().log_end;
     };
-    ports.dependencies = {
-        {Dependency::Role::store,
+    ports.probes = {
+        {ServiceProbe::Role::store,
          [store_check](Ticks deadline) -> Task<> { return store_check->ping(deadline); },
          "start Postgres where postgres.url points, and run `sluice migrate` once"},
-        {Dependency::Role::inventory,
+        {ServiceProbe::Role::inventory,
          [redis](Ticks deadline) -> Task<> { return ping(redis, deadline); },
          "start Redis where redis.url points, with maxmemory-policy noeviction"},
-        {Dependency::Role::queue,
+        {ServiceProbe::Role::queue,
          [producer = producer_](Ticks) -> Task<> { return ping_queue(producer); },
          "start Kafka where kafka.brokers points, and run `sluice migrate` once for its topics"},
     };

@@ -5,7 +5,7 @@
 #include <string_view>
 #include <variant>
 
-#include "sluice/recovery/operations.hpp"
+#include "sluice/operations/operations.hpp"
 
 #include "http/answer.hpp"
 

@@ -13,22 +13,17 @@ namespace {
 
 namespace asio = boost::asio;
 
-using Role = Dependency::Role;
+using Role = ServiceProbe::Role;
 
 constexpr auto kLease = "recovery";
 
 }  // namespace
 
-std::string_view name(Dependency::Role role) noexcept {
-  constexpr std::string_view kNames[] = {"store", "inventory", "queue"};
-  return kNames[static_cast<std::size_t>(role)];
-}
-
-Control::Control(RecoverySettings settings, std::string node, std::vector<Dependency> dependencies,
+Control::Control(RecoverySettings settings, std::string node, std::vector<ServiceProbe> probes,
                  Ports ports)
     : settings_(settings),
       node_(std::move(node)),
-      dependencies_(std::move(dependencies)),
+      services_(std::move(probes), settings_.ping_timeout, ports.clock),
       ports_(ports),
       authority_(settings.database_after, settings.restore_after) {}
 
@@ -46,10 +41,11 @@ asio::awaitable<void> Control::run() {
 }
 
 asio::awaitable<void> Control::round() {
-  auto checks = co_await ping_all();
-  busy_ = !down_.empty();
-  authority_.seen(ports_.clock.ticks(), up(Role::inventory));
-  if (up(Role::store)) {
+  auto checks = co_await services_.ask_all();
+  busy_ = services_.down() > 0;
+  if (!services_.up(Role::queue)) ports_.flow.queue_failed();
+  authority_.seen(ports_.clock.ticks(), services_.up(Role::inventory));
+  if (services_.up(Role::store)) {
     auto sales = co_await look_after_sales();
     checks.push_back(std::move(sales));
     if (leading_) co_await look_after_returns();
@@ -58,31 +54,9 @@ asio::awaitable<void> Control::round() {
     leading_ = false;
     checks.push_back({"sales", "they are as they were when the store answered last", false});
   }
-  co_await ports_.flow.update(held_, up(Role::store), store_lanes_, fences_);
+  co_await ports_.flow.update(held_, services_.up(Role::store), store_lanes_, fences_);
   if (leading_) co_await audit_one();
   publish(std::move(checks));
-}
-
-asio::awaitable<std::vector<ReadyCheck>> Control::ping_all() {
-  std::vector<ReadyCheck> checks;
-  for (const auto& dependency : dependencies_) {
-    ReadyCheck check{std::string(name(dependency.role)), "", false};
-    const auto answer = co_await ping(dependency);
-    if (!answer) check.problem = answer.error().message() + "; " + dependency.advice;
-    checks.push_back(std::move(check));
-  }
-  co_return checks;
-}
-
-Task<> Control::ping(const Dependency& dependency) {
-  const auto answer = co_await dependency.ping(ports_.clock.ticks() + settings_.ping_timeout);
-  if (answer) {
-    down_.erase(dependency.role);
-  } else {
-    down_.insert(dependency.role);
-    if (dependency.role == Role::queue) ports_.flow.queue_failed();
-  }
-  co_return answer;
 }
 
 asio::awaitable<ReadyCheck> Control::look_after_sales() {
@@ -131,7 +105,7 @@ asio::awaitable<void> Control::look_after_returns() {
     busy_ = true;
     break;
   }
-  const auto waiting = co_await ports_.returns.relay(up(Role::inventory));
+  const auto waiting = co_await ports_.returns.relay(services_.up(Role::inventory));
   if (!waiting) {
     log().warn("returned units are relayed in a later round: {}", waiting.error().message());
     co_return;
@@ -180,12 +154,33 @@ Task<> Control::read_requests() {
   co_return boost::system::in_place_value;
 }
 
+Task<> Control::follow_mode_request() {
+  const auto read = co_await read_requests();
+  if (!read) co_return read.error();
+  co_await ports_.flow.update(held_, services_.up(Role::store), store_lanes_, fences_);
+  co_return boost::system::in_place_value;
+}
+
+ModeReport Control::mode() const {
+  ModeReport report;
+  report.mode = ports_.flow.mode();
+  report.state = ports_.flow.state();
+  report.leads = leading_;
+  return report;
+}
+
 asio::awaitable<bool> Control::lead() {
   const auto lease = co_await ports_.control.acquire(deadline(), kLease, node_, settings_.lease);
   const bool held = lease && lease->held;
   if (held && !leading_) log().info("this node leads (term {})", lease->term);
   if (!held && leading_) log().info("this node does not lead any more");
   co_return held;
+}
+
+Task<> Control::keep_now(const Sale& sale) {
+  finished_.erase(sale.id);
+  leading_ = co_await lead();
+  co_return co_await keep_sale(sale);
 }
 
 Task<> Control::keep_sale(const Sale& sale) {
@@ -204,9 +199,7 @@ Task<> Control::keep_lane(LaneId lane, const Sale& sale, bool& settled) {
   const auto state = co_await ports_.lanes.keep(lane, window_of(sale), duty());
   if (!state) {
     // Found out once a round, and not by every lane again.
-    for (const auto& dependency : dependencies_) {
-      if (dependency.role == Role::inventory && up(dependency.role)) co_await ping(dependency);
-    }
+    co_await services_.ask_again(Role::inventory);
     co_return state.error();
   }
   busy_ |= state->stage() != LaneStage::ready;
@@ -226,8 +219,8 @@ Task<> Control::keep_lane(LaneId lane, const Sale& sale, bool& settled) {
   // A long queue of them is worked off for at most one round's time: other sales wait.
   const auto enough = ports_.clock.ticks() + settings_.tick;
   for (std::size_t more = settings_.overdue_max; more >= settings_.overdue_max;) {
-    const auto decided =
-        co_await ports_.lanes.decide_overdue(lane, ports_.flow.applied_through(), up(Role::queue));
+    const auto decided = co_await ports_.lanes.decide_overdue(lane, ports_.flow.applied_through(),
+                                                              services_.up(Role::queue));
     if (!decided) co_return decided.error();
     more = ports_.clock.ticks() < enough ? *decided : 0;
   }
@@ -237,8 +230,8 @@ Task<> Control::keep_lane(LaneId lane, const Sale& sale, bool& settled) {
 LaneReconciler::Duty Control::duty() const {
   LaneReconciler::Duty duty;
   duty.authority = authority_.store_sells(held_) ? Authority::store : Authority::inventory;
-  duty.inventory_up = up(Role::inventory);
-  duty.queue_up = up(Role::queue);
+  duty.inventory_up = services_.up(Role::inventory);
+  duty.queue_up = services_.up(Role::queue);
   duty.leads = leading_;
   return duty;
 }
@@ -253,25 +246,20 @@ asio::awaitable<void> Control::audit_one() {
     last->second = now;
     const auto lanes = sale.terms.lanes;
     const auto sale_id = id;
-    const auto checked = co_await ports_.auditor.check(sale_id, lanes, up(Role::inventory));
+    const auto checked =
+        co_await ports_.auditor.check(sale_id, lanes, services_.up(Role::inventory));
     if (!checked) log().warn("sale {}: no audit: {}", sale_id, checked.error().message());
     co_return;
   }
 }
 
-bool Control::has(Dependency::Role role) const {
-  for (const auto& dependency : dependencies_) {
-    if (dependency.role == role) return true;
-  }
-  return false;
-}
-
 void Control::tolerate(std::vector<ReadyCheck>& checks) const {
   // What one of three services lacks the two others make good, once a sale was seen to sell; and
   // a lane that is rebuilt meanwhile is not sold by any node.
-  const bool three = has(Role::store) && has(Role::inventory) && has(Role::queue);
+  const bool three =
+      services_.has(Role::store) && services_.has(Role::inventory) && services_.has(Role::queue);
   const bool sold = was_ready_ || some_sell_ || checks.back().problem.empty();
-  if (!sold || (!three && !down_.empty()) || down_.size() > 1) return;
+  if (!sold || (!three && services_.down() > 0) || services_.down() > 1) return;
   for (auto& check : checks) check.tolerated = !check.problem.empty();
 }
 

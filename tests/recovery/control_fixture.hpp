@@ -41,13 +41,13 @@ class ControlFixture : public testing::Test {
     auditor_.emplace(settings_.call_timeout, Auditor::Ports{inventory_, orders_, clock_, metrics_});
     ModeReconciler::Ports flow{orders_, state_, limiter_, direct_, breaker_, {}, clock_, metrics_};
     flow_.emplace(ModeSettings(), settings_.call_timeout, std::nullopt, std::move(flow));
-    std::vector<Dependency> dependencies;
-    dependencies.push_back({Dependency::Role::store, pinging(on_store_ping_), "start Postgres"});
-    dependencies.push_back({Dependency::Role::inventory, pinging(on_ping_), "start it"});
-    dependencies.push_back({Dependency::Role::queue, pinging(on_queue_ping_), "start Kafka"});
+    std::vector<ServiceProbe> probes;
+    probes.push_back({ServiceProbe::Role::store, pinging(on_store_ping_), "start Postgres"});
+    probes.push_back({ServiceProbe::Role::inventory, pinging(on_ping_), "start it"});
+    probes.push_back({ServiceProbe::Role::queue, pinging(on_queue_ping_), "start Kafka"});
     Control::Ports ports{sales_,    orders_, moves_, lease_,     *keeper_, *auditor_,
                          *returns_, *flow_,  book_,  readiness_, clock_};
-    control_.emplace(settings_, "node-a", std::move(dependencies), ports);
+    control_.emplace(settings_, "node-a", std::move(probes), ports);
   }
 
   static std::function<Task<>(Ticks)> pinging(FakeStep& step) {
@@ -113,17 +113,6 @@ class ControlFixture : public testing::Test {
       if (check.name == name) return check.problem;
     }
     return "no such check";
-  }
-
-  Running<Operated<Sale>> start_set_state(SaleId sale, SaleState state) {
-    auto running = loop_.start(control_->set_state(sale, state));
-    loop_.turn();
-    return running;
-  }
-
-  template <class T>
-  static std::string said(const Operated<T>& result) {
-    return result ? "ok" : std::string(problem(result.error().code).name);
   }
 
   EventLoop loop_;

@@ -338,8 +338,8 @@ TEST_F(ControlTest, AStoreThatCannotExpireStillRelays) {
   const auto sale = add_sale(SaleState::open);
   round();
   const auto order = confirm({sale.id, 0}, 1);
-  const auto user = test::user_of(1);
-  ASSERT_TRUE(loop_.finish(control_->move(sale.id, order, user, Move::cancel)));
+  const std::vector<Transition> cancel{{{order, sale.id, test::user_of(1)}, Move::cancel}};
+  ASSERT_TRUE(loop_.finish(moves_.move(clock_.ticks() + Millis{1000}, cancel)));
   moves_.on_due.fail(Errc::unavailable);
   round();
   EXPECT_TRUE(moves_.rows.empty());

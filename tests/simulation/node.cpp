@@ -169,9 +169,11 @@ struct Node::Control {
         network(services.network),
         log(services.log),
         control(shared.settings, "node " + std::to_string(number) + "/" + std::to_string(life),
-                dependencies(),
+                probes(),
                 {*sales, *orders, *moves, *lease, lanes, auditor, returns, flow, shared.book,
-                 shared.readiness, clock}) {
+                 shared.readiness, clock}),
+        operations(create_operations(shared.settings,
+                                     {*sales, *orders, *moves, *lease, auditor, control, clock})) {
     spawn(thread, services.story, control.run());
   }
 
@@ -191,11 +193,11 @@ struct Node::Control {
     return network.call<void>(caller, service, deadline, std::move(work));
   }
 
-  std::vector<Dependency> dependencies() {
-    using Role = Dependency::Role;
+  std::vector<ServiceProbe> probes() {
+    using Role = ServiceProbe::Role;
     const auto of = [this](Role role, Service service) {
-      return Dependency{role, [this, service](Ticks deadline) { return ping(service, deadline); },
-                        "wait"};
+      return ServiceProbe{role, [this, service](Ticks deadline) { return ping(service, deadline); },
+                          "wait"};
     };
     return {of(Role::store, Service::store), of(Role::inventory, Service::redis),
             of(Role::queue, Service::log)};
@@ -219,6 +221,7 @@ struct Node::Control {
   Network& network;
   Log& log;
   sluice::Control control;
+  std::unique_ptr<Operations> operations;
 };
 
 namespace {
@@ -340,21 +343,21 @@ void Node::move(SaleId sale, OrderId id, UserId user, Move move, Looked answer) 
 
 void Node::move_for_shop(SaleId sale, OrderId id, UserId user, Move move, Shopped answer) {
   spawn(control_->thread, services_.story,
-        command_move(control_->control, sale, id, std::move(user), move, std::move(answer)));
+        command_move(*control_->operations, sale, id, std::move(user), move, std::move(answer)));
 }
 
 void Node::set_state(SaleId sale, SaleState state, std::function<void(bool)> answer) {
   spawn(control_->thread, services_.story,
-        command_state(control_->control, sale, state, std::move(answer)));
+        command_state(*control_->operations, sale, state, std::move(answer)));
 }
 
 void Node::rebuild(SaleId sale, bool force) {
-  spawn(control_->thread, services_.story, command_rebuild(control_->control, sale, force));
+  spawn(control_->thread, services_.story, command_rebuild(*control_->operations, sale, force));
 }
 
 void Node::hold(std::optional<OperatingMode> mode, std::function<void(bool)> answer) {
   spawn(control_->thread, services_.story,
-        command_hold(control_->control, mode, std::move(answer)));
+        command_hold(*control_->operations, mode, std::move(answer)));
 }
 
 void Node::freeze(bool frozen) {

@@ -6,9 +6,9 @@
 
 #include "sluice/base/metrics.hpp"
 #include "sluice/domain/order_id.hpp"
+#include "sluice/operations/operations.hpp"
 #include "sluice/orders/order_service.hpp"
 #include "sluice/orders/purchase_service.hpp"
-#include "sluice/recovery/operations.hpp"
 
 #include "simulation/log.hpp"
 #include "simulation/network.hpp"

@@ -7,7 +7,7 @@
 #include "sluice/base/metrics.hpp"
 #include "sluice/base/readiness.hpp"
 #include "sluice/http/server.hpp"
-#include "sluice/recovery/operations.hpp"
+#include "sluice/operations/operations.hpp"
 
 namespace sluice {
 

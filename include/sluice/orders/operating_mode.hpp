@@ -34,6 +34,13 @@ struct ModeState {
   std::optional<double> admitted_per_s;      ///< The rate to which this node is throttled.
 };
 
+/// How a node sells, for an operator.
+struct ModeReport {
+  OperatingMode mode = OperatingMode::normal;
+  ModeState state;
+  bool leads = false;
+};
+
 using ModeSnapshot = Snapshot<ModeState>;
 
 }  // namespace sluice

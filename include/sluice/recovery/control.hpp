@@ -2,7 +2,6 @@
 
 #include <atomic>
 #include <boost/asio/awaitable.hpp>
-#include <functional>
 #include <optional>
 #include <string>
 #include <unordered_map>
@@ -20,25 +19,15 @@
 #include "sluice/recovery/control_store.hpp"
 #include "sluice/recovery/lane_reconciler.hpp"
 #include "sluice/recovery/mode_reconciler.hpp"
-#include "sluice/recovery/operations.hpp"
 #include "sluice/recovery/return_reconciler.hpp"
+#include "sluice/recovery/service_probes.hpp"
 
 namespace sluice {
 
-/// Something a node needs, and how to ask whether it answers.
-struct Dependency {
-  enum class Role : std::uint8_t { store, inventory, queue };
-  Role role = Role::store;
-  std::function<Task<>(Ticks deadline)> ping;
-  std::string advice;  ///< How an operator starts it; part of the sentence in `/readyz`.
-};
-
-std::string_view name(Dependency::Role role) noexcept;
-
 /// The housekeeping of one node, on its own thread: refreshes the sales, keeps their lanes, decides
 /// what is overdue and audits while it leads, and says how purchases flow and whether the node is
-/// ready. Operators' commands run between two steps of it.
-class Control final : public Operations {
+/// ready. What belongs to an operator's command may run between two steps of a round.
+class Control {
  public:
   struct Ports {
     SaleStore& sales;
@@ -55,7 +44,7 @@ class Control final : public Operations {
   };
 
   /// `node`: a name unique among all nodes, for the leader's lease.
-  Control(RecoverySettings settings, std::string node, std::vector<Dependency> dependencies,
+  Control(RecoverySettings settings, std::string node, std::vector<ServiceProbe> probes,
           Ports ports);
 
   /// Rounds until `stop`; then gives up the lease.
@@ -70,25 +59,26 @@ class Control final : public Operations {
   /// From now on the node says that it is not ready.
   void drain();
 
-  boost::asio::awaitable<Operated<Sale>> create(SaleDraft draft) override;
-  boost::asio::awaitable<Operated<std::vector<Sale>>> list() override;
-  boost::asio::awaitable<Operated<Sale>> show(SaleId sale) override;
-  boost::asio::awaitable<Operated<Sale>> set_state(SaleId sale, SaleState state) override;
-  boost::asio::awaitable<Operated<SaleAudit>> audit(SaleId sale) override;
-  boost::asio::awaitable<Operated<SaleAudit>> rebuild(SaleId sale, bool force) override;
-  boost::asio::awaitable<Operated<Order>> move(SaleId sale, OrderId order, UserId user,
-                                               Move move) override;
-  boost::asio::awaitable<Operated<ModeReport>> flow() override;
-  boost::asio::awaitable<Operated<ModeReport>> hold(std::optional<OperatingMode> mode) override;
+  /// Loads the sales and makes them this node's snapshot.
+  Task<> refresh_sales();
+
+  /// Looks after a sale now. Without an error every lane of it has the sale's window.
+  Task<> keep_now(const Sale& sale);
+
+  /// Reads in which mode operators hold all nodes, and follows.
+  Task<> follow_mode_request();
+
+  /// The next round comes soon.
+  void hurry() { busy_ = true; }
+
+  ModeReport mode() const;
+  const ServiceProbes& services() const { return services_; }
 
  private:
   static constexpr Millis kLookAgain{100};  ///< Between two looks of what waits.
 
-  boost::asio::awaitable<std::vector<ReadyCheck>> ping_all();
-  Task<> ping(const Dependency& dependency);
   boost::asio::awaitable<ReadyCheck> look_after_sales();
   boost::asio::awaitable<void> look_after_returns();
-  Task<> refresh_sales();
   std::vector<Sale> kept_sales() const;
   void forget_unlisted();
   Task<> read_requests();
@@ -100,13 +90,11 @@ class Control final : public Operations {
   void publish(std::vector<ReadyCheck> checks);
   Millis pause() const { return busy_ ? settings_.busy_tick : settings_.tick; }
   LaneReconciler::Duty duty() const;
-  bool up(Dependency::Role role) const { return !down_.contains(role); }
-  bool has(Dependency::Role role) const;
   Ticks deadline() const { return ports_.clock.ticks() + settings_.call_timeout; }
 
   RecoverySettings settings_;
   std::string node_;
-  std::vector<Dependency> dependencies_;
+  ServiceProbes services_;
   Ports ports_;
   std::unordered_map<SaleId, Sale> sales_;
   /// Closed, with nothing undecided, and with no returned unit that waits for the inventory. Unpaid
@@ -115,7 +103,6 @@ class Control final : public Operations {
   std::unordered_set<LaneId> store_lanes_;
   std::unordered_map<LaneId, Epoch> fences_;
   std::unordered_map<SaleId, Ticks> audited_;
-  std::unordered_set<Dependency::Role> down_;
   AuthorityPolicy authority_;
   std::optional<OperatingMode> held_;
   bool busy_ = false;  ///< Something is away or under way: the next round comes soon.

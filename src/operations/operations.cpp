@@ -1,13 +1,23 @@
+#include "sluice/operations/operations.hpp"
+
+#include <memory>
 #include <utility>
 
 #include "sluice/base/log.hpp"
 #include "sluice/base/mutation.hpp"
+#include "sluice/orders/order_store.hpp"
+#include "sluice/orders/order_transitions.hpp"
 #include "sluice/recovery/control.hpp"
+#include "sluice/recovery/control_store.hpp"
 
 namespace sluice {
 namespace {
 
 namespace asio = boost::asio;
+
+using Role = ServiceProbe::Role;
+
+constexpr Millis kLookAgain{100};  // Between two looks at lanes that do not follow yet.
 
 OperatorRefusal refusal_of(const boost::system::error_code& error) {
   if (error == Errc::not_found) return {Code::unknown_sale, "there is no sale of that number"};
@@ -20,9 +30,30 @@ OperatorRefusal refusal_of(const boost::system::error_code& error) {
   return {Code::busy, "the store does not answer: " + error.message()};
 }
 
-}  // namespace
+class NodeOperations final : public Operations {
+ public:
+  NodeOperations(RecoverySettings settings, OperationsPorts ports)
+      : settings_(settings), ports_(ports) {}
 
-asio::awaitable<Operated<Sale>> Control::create(SaleDraft draft) {
+  asio::awaitable<Operated<Sale>> create(SaleDraft draft) override;
+  asio::awaitable<Operated<std::vector<Sale>>> list() override;
+  asio::awaitable<Operated<Sale>> show(SaleId sale) override;
+  asio::awaitable<Operated<Sale>> set_state(SaleId sale, SaleState state) override;
+  asio::awaitable<Operated<SaleAudit>> audit(SaleId sale) override;
+  asio::awaitable<Operated<SaleAudit>> rebuild(SaleId sale, bool force) override;
+  asio::awaitable<Operated<Order>> move(SaleId sale, OrderId order, UserId user,
+                                        Move move) override;
+  asio::awaitable<Operated<ModeReport>> flow() override;
+  asio::awaitable<Operated<ModeReport>> hold(std::optional<OperatingMode> mode) override;
+
+ private:
+  Ticks deadline() const { return ports_.clock.ticks() + settings_.call_timeout; }
+
+  RecoverySettings settings_;
+  OperationsPorts ports_;
+};
+
+asio::awaitable<Operated<Sale>> NodeOperations::create(SaleDraft draft) {
   if (const auto problem = check(draft)) co_return OperatorRefusal{Code::invalid_sale, *problem};
   auto sale = co_await ports_.sales.create(deadline(), std::move(draft));
   if (!sale) co_return refusal_of(sale.error());
@@ -31,30 +62,28 @@ asio::awaitable<Operated<Sale>> Control::create(SaleDraft draft) {
   co_return std::move(*sale);
 }
 
-asio::awaitable<Operated<std::vector<Sale>>> Control::list() {
+asio::awaitable<Operated<std::vector<Sale>>> NodeOperations::list() {
   auto sales = co_await ports_.sales.list(deadline(), settings_.sales_max);
   if (!sales) co_return refusal_of(sales.error());
   co_return std::move(*sales);
 }
 
-asio::awaitable<Operated<Sale>> Control::show(SaleId id) {
+asio::awaitable<Operated<Sale>> NodeOperations::show(SaleId id) {
   auto sale = co_await ports_.sales.get(deadline(), id);
   if (!sale) co_return refusal_of(sale.error());
   if (!*sale) co_return refusal_of(Errc::not_found);
   co_return std::move(**sale);
 }
 
-asio::awaitable<Operated<Sale>> Control::set_state(SaleId id, SaleState state) {
+asio::awaitable<Operated<Sale>> NodeOperations::set_state(SaleId id, SaleState state) {
   auto sale = co_await ports_.sales.set_state(deadline(), id, state);
   if (!sale) co_return refusal_of(sale.error());
   log().info("sale {} is {}", id, name(state));
-  finished_.erase(id);
 
   // Another node may have to rebuild the lanes; it does so in its next round.
   const auto give_up = ports_.clock.ticks() + settings_.call_timeout + 2 * settings_.tick;
   for (;;) {
-    leading_ = co_await lead();
-    const auto kept = co_await keep_sale(*sale);
+    const auto kept = co_await ports_.control.keep_now(*sale);
     if (kept || mutant("window.told_too_early")) break;
     if (ports_.clock.ticks() >= give_up) {
       co_return OperatorRefusal{Code::not_ready,
@@ -64,22 +93,22 @@ asio::awaitable<Operated<Sale>> Control::set_state(SaleId id, SaleState state) {
     }
     co_await ports_.clock.sleep_until(ports_.clock.ticks() + kLookAgain);
   }
-  if (const auto refreshed = co_await refresh_sales(); !refreshed) {
+  if (const auto refreshed = co_await ports_.control.refresh_sales(); !refreshed) {
     co_return refusal_of(refreshed.error());
   }
   co_return std::move(*sale);
 }
 
-asio::awaitable<Operated<SaleAudit>> Control::audit(SaleId id) {
+asio::awaitable<Operated<SaleAudit>> NodeOperations::audit(SaleId id) {
   const auto sale = co_await show(id);
   if (!sale) co_return sale.error();
-  auto audit =
-      co_await ports_.auditor.audit(id, sale->terms.lanes, up(Dependency::Role::inventory));
+  const bool inventory_up = ports_.control.services().up(Role::inventory);
+  auto audit = co_await ports_.auditor.audit(id, sale->terms.lanes, inventory_up);
   if (!audit) co_return refusal_of(audit.error());
   co_return std::move(*audit);
 }
 
-asio::awaitable<Operated<SaleAudit>> Control::rebuild(SaleId id, bool force) {
+asio::awaitable<Operated<SaleAudit>> NodeOperations::rebuild(SaleId id, bool force) {
   const auto sale = co_await show(id);
   if (!sale) co_return sale.error();
   if (sale->state == SaleState::draft || sale->state == SaleState::closed) {
@@ -110,7 +139,8 @@ asio::awaitable<Operated<SaleAudit>> Control::rebuild(SaleId id, bool force) {
   co_return co_await audit(id);
 }
 
-asio::awaitable<Operated<Order>> Control::move(SaleId id, OrderId order, UserId user, Move move) {
+asio::awaitable<Operated<Order>> NodeOperations::move(SaleId id, OrderId order, UserId user,
+                                                      Move move) {
   const auto sale = co_await show(id);
   if (!sale) co_return sale.error();
   if (!must_be_paid(sale->terms)) {
@@ -136,29 +166,28 @@ asio::awaitable<Operated<Order>> Control::move(SaleId id, OrderId order, UserId 
   }
   log().debug("order {} of sale {} is {}", order.text(), id, name(now->status));
   // What returned is relayed by the next round: let it be soon.
-  busy_ |= !is_live(now->status);
+  if (!is_live(now->status)) ports_.control.hurry();
   co_return *now;
 }
 
-asio::awaitable<Operated<ModeReport>> Control::flow() {
-  ModeReport report;
-  report.state = ports_.flow.state();
-  report.mode = ports_.flow.mode();
-  report.leads = leading_;
-  co_return report;
-}
+asio::awaitable<Operated<ModeReport>> NodeOperations::flow() { co_return ports_.control.mode(); }
 
-asio::awaitable<Operated<ModeReport>> Control::hold(std::optional<OperatingMode> mode) {
-  if (!has(Dependency::Role::queue)) {
+asio::awaitable<Operated<ModeReport>> NodeOperations::hold(std::optional<OperatingMode> mode) {
+  if (!ports_.control.services().has(Role::queue)) {
     co_return OperatorRefusal{Code::invalid_state, "the embedded server has one mode"};
   }
-  std::string wish(mode ? name(*mode) : "auto");
-  const auto set = co_await ports_.control.request(deadline(), kModeRequest, std::move(wish));
+  std::string request(mode ? name(*mode) : "auto");
+  const auto set = co_await ports_.requests.request(deadline(), kModeRequest, std::move(request));
   if (!set) co_return refusal_of(set.error());
-  const auto read = co_await read_requests();
-  if (!read) co_return refusal_of(read.error());
-  co_await ports_.flow.update(held_, up(Dependency::Role::store), store_lanes_, fences_);
-  co_return co_await flow();
+  const auto followed = co_await ports_.control.follow_mode_request();
+  if (!followed) co_return refusal_of(followed.error());
+  co_return ports_.control.mode();
+}
+
+}  // namespace
+
+std::unique_ptr<Operations> create_operations(RecoverySettings settings, OperationsPorts ports) {
+  return std::make_unique<NodeOperations>(settings, ports);
 }
 
 }  // namespace sluice

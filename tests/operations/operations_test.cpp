@@ -1,45 +1,61 @@
+#include "sluice/operations/operations.hpp"
+
 #include <gtest/gtest.h>
 
-#include "control_fixture.hpp"
+#include "recovery/control_fixture.hpp"
 
 namespace sluice {
 namespace {
 
-class OperatorsTest : public test::ControlFixture {
+class OperationsTest : public test::ControlFixture {
  protected:
-  Operated<Order> move(SaleId sale, OrderId order, std::uint64_t user, Move move) {
-    return loop_.finish(control_->move(sale, order, test::user_of(user), move));
+  test::Running<Operated<Sale>> start_set_state(SaleId sale, SaleState state) {
+    auto running = loop_.start(operations_->set_state(sale, state));
+    loop_.turn();
+    return running;
   }
+
+  template <class T>
+  static std::string said(const Operated<T>& result) {
+    return result ? "ok" : std::string(problem(result.error().code).name);
+  }
+
+  Operated<Order> move(SaleId sale, OrderId order, std::uint64_t user, Move move) {
+    return loop_.finish(operations_->move(sale, order, test::user_of(user), move));
+  }
+
+  std::unique_ptr<Operations> operations_ =
+      create_operations(settings_, {sales_, orders_, moves_, lease_, *auditor_, *control_, clock_});
 };
 
-TEST_F(OperatorsTest, CreatesCheckedDraftsAlone) {
+TEST_F(OperationsTest, CreatesCheckedDraftsAlone) {
   auto draft = test::draft_of(10);
-  const auto created = loop_.finish(control_->create(draft));
+  const auto created = loop_.finish(operations_->create(draft));
   ASSERT_EQ(said(created), "ok");
   EXPECT_EQ(created->state, SaleState::draft);
   draft.stock = 0;
-  const auto refused = loop_.finish(control_->create(draft));
+  const auto refused = loop_.finish(operations_->create(draft));
   EXPECT_EQ(said(refused), "invalid_sale");
   EXPECT_NE(refused.error().detail.find("stock"), std::string::npos);
   EXPECT_EQ(sales_.sales.size(), 1U);
   sales_.on_create.fail(Errc::unknown);
-  EXPECT_EQ(said(loop_.finish(control_->create(test::draft_of(10)))), "outcome_unknown");
+  EXPECT_EQ(said(loop_.finish(operations_->create(test::draft_of(10)))), "outcome_unknown");
   sales_.on_create.fail(Errc::unavailable);
-  EXPECT_EQ(said(loop_.finish(control_->create(test::draft_of(10)))), "busy");
+  EXPECT_EQ(said(loop_.finish(operations_->create(test::draft_of(10)))), "busy");
 }
 
-TEST_F(OperatorsTest, ListsAndShowsDraftsAsWell) {
+TEST_F(OperationsTest, ListsAndShowsDraftsAsWell) {
   const auto sale = add_sale(SaleState::draft);
-  const auto listed = loop_.finish(control_->list());
+  const auto listed = loop_.finish(operations_->list());
   ASSERT_EQ(said(listed), "ok");
   EXPECT_EQ(listed->size(), 1U);
-  EXPECT_EQ(said(loop_.finish(control_->show(sale.id))), "ok");
-  EXPECT_EQ(said(loop_.finish(control_->show(99))), "unknown_sale");
+  EXPECT_EQ(said(loop_.finish(operations_->show(sale.id))), "ok");
+  EXPECT_EQ(said(loop_.finish(operations_->show(99))), "unknown_sale");
   sales_.on_list.fail(Errc::unavailable);
-  EXPECT_EQ(said(loop_.finish(control_->list())), "busy");
+  EXPECT_EQ(said(loop_.finish(operations_->list())), "busy");
 }
 
-TEST_F(OperatorsTest, OpeningASaleReturnsWhenItsLanesEnforceIt) {
+TEST_F(OperationsTest, OpeningASaleReturnsWhenItsLanesEnforceIt) {
   const auto sale = add_sale(SaleState::draft, 2);
   const auto opened = start_set_state(sale.id, SaleState::open);
   ASSERT_TRUE(opened.done());
@@ -52,7 +68,7 @@ TEST_F(OperatorsTest, OpeningASaleReturnsWhenItsLanesEnforceIt) {
   EXPECT_EQ(book_.get()->find(sale.id)->state, SaleState::open);
 }
 
-TEST_F(OperatorsTest, PausingWaitsForLanesThatDoNotFollowYet) {
+TEST_F(OperationsTest, PausingWaitsForLanesThatDoNotFollowYet) {
   const auto sale = add_sale(SaleState::open);
   round();
   inventory_.on_set_window.fail(Errc::unavailable);
@@ -65,7 +81,7 @@ TEST_F(OperatorsTest, PausingWaitsForLanesThatDoNotFollowYet) {
   EXPECT_EQ(inventory_.lane({sale.id, 0}).window.state, SaleState::paused);
 }
 
-TEST_F(OperatorsTest, AFollowerWaitsForTheLeaderToBuildTheLanes) {
+TEST_F(OperationsTest, AFollowerWaitsForTheLeaderToBuildTheLanes) {
   const auto sale = add_sale(SaleState::draft);
   lease_.holder = "node-b";
   const auto opened = start_set_state(sale.id, SaleState::open);
@@ -77,7 +93,7 @@ TEST_F(OperatorsTest, AFollowerWaitsForTheLeaderToBuildTheLanes) {
   EXPECT_EQ(said(opened.value()), "ok");
 }
 
-TEST_F(OperatorsTest, GivesUpOnLanesThatNeverFollow) {
+TEST_F(OperationsTest, GivesUpOnLanesThatNeverFollow) {
   const auto sale = add_sale(SaleState::open);
   round();
   inventory_.on_set_window.fail_always(Errc::unavailable);
@@ -91,7 +107,7 @@ TEST_F(OperatorsTest, GivesUpOnLanesThatNeverFollow) {
   EXPECT_EQ(sales_.sales[sale.id].state, SaleState::paused) << "stored, and said so";
 }
 
-TEST_F(OperatorsTest, MovesThatAreNotAllowedAreRefused) {
+TEST_F(OperationsTest, MovesThatAreNotAllowedAreRefused) {
   const auto closed = add_sale(SaleState::closed);
   EXPECT_EQ(said(start_set_state(closed.id, SaleState::open).value()), "invalid_state");
   EXPECT_EQ(said(start_set_state(99, SaleState::open).value()), "unknown_sale");
@@ -99,16 +115,16 @@ TEST_F(OperatorsTest, MovesThatAreNotAllowedAreRefused) {
   EXPECT_EQ(said(start_set_state(closed.id, SaleState::closed).value()), "outcome_unknown");
 }
 
-TEST_F(OperatorsTest, AnOperatorHoldsTheModeOfAllNodes) {
+TEST_F(OperationsTest, AnOperatorHoldsTheModeOfAllNodes) {
   add_sale(SaleState::open);
   round();
-  const auto held = loop_.finish(control_->hold(OperatingMode::database));
+  const auto held = loop_.finish(operations_->hold(OperatingMode::database));
   ASSERT_TRUE(held);
   EXPECT_EQ(held->state.held, OperatingMode::database);
   EXPECT_EQ(lease_.requests.at(std::string(kModeRequest)), "database");
   round();
-  EXPECT_EQ(loop_.finish(control_->flow())->mode, OperatingMode::database);
-  ASSERT_TRUE(loop_.finish(control_->hold(OperatingMode::bypass)));
+  EXPECT_EQ(loop_.finish(operations_->flow())->mode, OperatingMode::database);
+  ASSERT_TRUE(loop_.finish(operations_->hold(OperatingMode::bypass)));
   round();
   EXPECT_EQ(flow_->mode(), OperatingMode::bypass);
   lease_.requests[std::string(kModeRequest)] = "auto";
@@ -116,10 +132,10 @@ TEST_F(OperatorsTest, AnOperatorHoldsTheModeOfAllNodes) {
   EXPECT_EQ(flow_->mode(), OperatingMode::normal) << "another node's operator said so";
 }
 
-TEST_F(OperatorsTest, AnOperatorsRebuildGivesEveryLaneANewEpoch) {
+TEST_F(OperationsTest, AnOperatorsRebuildGivesEveryLaneANewEpoch) {
   const auto sale = add_sale(SaleState::open, 2);
   round();
-  const auto asked = loop_.finish(control_->rebuild(sale.id, false));
+  const auto asked = loop_.finish(operations_->rebuild(sale.id, false));
   ASSERT_TRUE(asked);
   ASSERT_EQ(asked->lanes.size(), 2U);
   EXPECT_EQ(asked->lanes[0].stage, LaneStage::asked);
@@ -127,32 +143,32 @@ TEST_F(OperatorsTest, AnOperatorsRebuildGivesEveryLaneANewEpoch) {
   round();
   EXPECT_EQ(inventory_.lane({sale.id, 0}).epoch, before + 1);
   EXPECT_EQ(inventory_.lane({sale.id, 1}).epoch, before + 1);
-  EXPECT_EQ(loop_.finish(control_->audit(sale.id))->lanes[0].stage, LaneStage::ready);
+  EXPECT_EQ(loop_.finish(operations_->audit(sale.id))->lanes[0].stage, LaneStage::ready);
   const auto draft = add_sale(SaleState::draft);
-  EXPECT_EQ(said(loop_.finish(control_->rebuild(draft.id, false))), "invalid_state");
+  EXPECT_EQ(said(loop_.finish(operations_->rebuild(draft.id, false))), "invalid_state");
   const auto closed = add_sale(SaleState::closed);
-  EXPECT_EQ(said(loop_.finish(control_->rebuild(closed.id, false))), "invalid_state");
-  EXPECT_EQ(said(loop_.finish(control_->rebuild(99, false))), "unknown_sale");
-  EXPECT_EQ(said(loop_.finish(control_->audit(99))), "unknown_sale");
+  EXPECT_EQ(said(loop_.finish(operations_->rebuild(closed.id, false))), "invalid_state");
+  EXPECT_EQ(said(loop_.finish(operations_->rebuild(99, false))), "unknown_sale");
+  EXPECT_EQ(said(loop_.finish(operations_->audit(99))), "unknown_sale");
 }
 
-TEST_F(OperatorsTest, ForceRaisesAFenceThatTheLogDoesNotCarry) {
+TEST_F(OperationsTest, ForceRaisesAFenceThatTheLogDoesNotCarry) {
   const auto sale = add_sale(SaleState::open);
   round();
   queue_.raise_in = nullptr;
   inventory_.lane({sale.id, 0}).ready = false;
   round();
   EXPECT_NE(problem_of("sales"), "");
-  ASSERT_TRUE(loop_.finish(control_->rebuild(sale.id, false)));
+  ASSERT_TRUE(loop_.finish(operations_->rebuild(sale.id, false)));
   round();
   EXPECT_NE(problem_of("sales"), "");
-  ASSERT_TRUE(loop_.finish(control_->rebuild(sale.id, true)));
+  ASSERT_TRUE(loop_.finish(operations_->rebuild(sale.id, true)));
   round();
   EXPECT_EQ(problem_of("sales"), "");
   EXPECT_TRUE(inventory_.lane({sale.id, 0}).ready);
 }
 
-TEST_F(OperatorsTest, TheShopPaysAndCancelsOrders) {
+TEST_F(OperationsTest, TheShopPaysAndCancelsOrders) {
   pay_within_ = Millis{10'000};
   const auto sale = add_sale(SaleState::open);
   round();
@@ -172,7 +188,7 @@ TEST_F(OperatorsTest, TheShopPaysAndCancelsOrders) {
   EXPECT_EQ(inventory_.lane({sale.id, 0}).stock, 99) << "relayed";
 }
 
-TEST_F(OperatorsTest, AMoveThatIsNotAllowedIsRefusedWithTheReason) {
+TEST_F(OperationsTest, AMoveThatIsNotAllowedIsRefusedWithTheReason) {
   pay_within_ = Millis{10'000};
   const auto sale = add_sale(SaleState::open);
   round();
@@ -187,7 +203,7 @@ TEST_F(OperatorsTest, AMoveThatIsNotAllowedIsRefusedWithTheReason) {
   EXPECT_EQ(status_of(order), OrderStatus::paid);
 }
 
-TEST_F(OperatorsTest, OrdersOfASaleThatNeedsNoPaymentAreFinal) {
+TEST_F(OperationsTest, OrdersOfASaleThatNeedsNoPaymentAreFinal) {
   const auto sale = add_sale(SaleState::open);
   round();
   const auto order = confirm({sale.id, 0}, 1);
@@ -195,7 +211,7 @@ TEST_F(OperatorsTest, OrdersOfASaleThatNeedsNoPaymentAreFinal) {
   EXPECT_EQ(moves_.on_move.calls(), 0U);
 }
 
-TEST_F(OperatorsTest, AMoveWithoutAnAnswerMayHaveBeenDone) {
+TEST_F(OperationsTest, AMoveWithoutAnAnswerMayHaveBeenDone) {
   pay_within_ = Millis{10'000};
   const auto sale = add_sale(SaleState::open);
   round();
@@ -207,7 +223,7 @@ TEST_F(OperatorsTest, AMoveWithoutAnAnswerMayHaveBeenDone) {
   EXPECT_EQ(said(move(sale.id, order, 1, Move::pay)), "busy");
 }
 
-TEST_F(OperatorsTest, ACancelledOrdersUnitIsRelayedSoon) {
+TEST_F(OperationsTest, ACancelledOrdersUnitIsRelayedSoon) {
   pay_within_ = Millis{10'000};
   const auto sale = add_sale(SaleState::open);
   const auto running = loop_.start(control_->run());

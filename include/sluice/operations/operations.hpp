@@ -1,6 +1,7 @@
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -11,8 +12,14 @@
 #include "sluice/domain/sale.hpp"
 #include "sluice/orders/operating_mode.hpp"
 #include "sluice/recovery/auditor.hpp"
+#include "sluice/recovery/settings.hpp"
 
 namespace sluice {
+
+class Control;
+class ControlStore;
+class OrderStore;
+class OrderTransitions;
 
 /// A refusal for an operator, with a sentence that names what is wrong.
 struct OperatorRefusal {
@@ -23,15 +30,8 @@ struct OperatorRefusal {
 template <class T>
 using Operated = boost::system::result<T, OperatorRefusal>;
 
-/// How a node sells, for an operator.
-struct ModeReport {
-  OperatingMode mode = OperatingMode::normal;
-  ModeState state;
-  bool leads = false;
-};
-
-/// What an operator does to sales. Lives on the control thread; callers on other threads cross over
-/// to its executor.
+/// What operators and merchants ask of a node. Lives on the control thread; callers on other
+/// threads cross over to its executor.
 class Operations {
  public:
   virtual ~Operations() = default;
@@ -64,5 +64,18 @@ class Operations {
   /// Holds all nodes in a mode; empty: each node and the leader decide by what they see.
   virtual boost::asio::awaitable<Operated<ModeReport>> hold(std::optional<OperatingMode> mode) = 0;
 };
+
+struct OperationsPorts {
+  SaleStore& sales;
+  OrderStore& orders;
+  OrderTransitions& moves;
+  ControlStore& requests;
+  Auditor& auditor;
+  Control& control;
+  Clock& clock;
+};
+
+/// On the executor of `ports.control`, and not past it.
+std::unique_ptr<Operations> create_operations(RecoverySettings settings, OperationsPorts ports);
 
 }  // namespace sluice
