@@ -28,7 +28,8 @@ WORKDIR /var/lib/sluice
 # The default address, loopback, cannot be reached from outside of a container.
 ENV SLUICE_DATA_DIR=/var/lib/sluice SLUICE_HTTP_ADDRESS=0.0.0.0
 VOLUME /var/lib/sluice
-EXPOSE 8080
+# Buyers; operators (on loopback alone unless SLUICE_ADMIN_ADDRESS says otherwise).
+EXPOSE 8080 8081
 STOPSIGNAL SIGTERM
 # Ready means that it can sell: what an orchestrator should send traffic by.
 HEALTHCHECK --interval=5s --timeout=3s --start-period=20s --retries=3 \

@@ -5,7 +5,6 @@ namespace sluice {
 Settings::Settings() {
   // A newcomer's first server is for this machine alone.
   http.http.address = "127.0.0.1";
-  admin.http.port = 8081;
   // No guess is better than the wrong cluster: these must be named.
   redis.url.clear();
 

@@ -15,7 +15,7 @@ namespace sluice {
 struct AdminSettings {
   AdminSettings() {
     http.address = "127.0.0.1";
-    http.port = 9090;
+    http.port = 8081;
     http.body_max = 16384;
   }
 
