@@ -34,7 +34,7 @@ std::string_view nearest(std::string_view text, std::span<const std::string> can
     // A right name in the wrong section costs one more than a perfect match.
     auto d =
         std::min(distance(text, candidate), distance(last_part(text), last_part(candidate)) + 1);
-    // So does one that was cut short.
+    // So does a name that was cut short.
     if (!text.empty() && candidate.starts_with(text)) d = std::min(d, std::size_t{1});
     if (d < best_distance) {
       best_distance = d;

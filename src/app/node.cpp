@@ -51,8 +51,8 @@ asio::awaitable<void> sweep(OrderWatch& watch, Clock& clock) {
 
 }  // namespace
 
-/// One HTTP thread: its ports, its desks and its listener. Declared in the order of use; destroyed
-/// in the reverse, after the loop has ended.
+/// One HTTP thread: its ports, its services and its listener. Declared in the order of use;
+/// destroyed in the reverse, after the loop has ended.
 struct Node::Http {
   Http(Node& node, unsigned index, std::uint16_t port,
        const std::function<std::string(const UserId&)>& demo_token)
@@ -197,7 +197,7 @@ Node::Node(Settings settings, Secrets secrets, std::unique_ptr<Backend> backend,
 }
 
 Node::~Node() {
-  // Listeners first: they call across to the threads behind them.
+  // Listeners first: the admin listener makes calls on the control thread.
   admin_worker_->stop();
   admin_.reset();
   http_.clear();

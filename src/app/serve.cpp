@@ -86,7 +86,8 @@ int run(const Settings& settings, const ServeOptions& options) {
   if (!node.stop()) {
     log().warn("the drain was cut short; recovery decides what it left");
     log().flush();
-    // Threads may still be inside calls that refer to each other; nothing that counts is in memory.
+    // Threads may still be inside calls that refer to each other, so nothing is destroyed. No order
+    // is in memory alone.
     std::_Exit(EXIT_FAILURE);
   }
   log().info("stopped");
@@ -97,7 +98,7 @@ int run(const Settings& settings, const ServeOptions& options) {
 
 int serve(const Settings& settings, const ServeOptions& options) {
   configure_log(settings.log);
-  // A client that goes away while it is written to is no reason to end.
+  // Writing to a client that has closed its connection must not end the process.
   std::signal(SIGPIPE, SIG_IGN);
   try {
     return run(settings, options);

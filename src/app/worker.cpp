@@ -16,7 +16,7 @@ void end_on_exception(std::exception_ptr failure) {
   } catch (const std::exception& e) {
     log().critical("a background task failed: {}", e.what());
     log().flush();
-    // Going on without it would look healthy and sell nothing; a restart recovers everything.
+    // Without the task the process would seem healthy and sell nothing; a restart recovers all.
     std::terminate();
   }
 }

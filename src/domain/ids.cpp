@@ -25,7 +25,7 @@ std::optional<UserId> UserId::parse(std::string_view text) {
 }
 
 std::uint32_t lane_of(const UserId& user, std::uint32_t lanes) noexcept {
-  // The key is public on purpose: a lane is no secret, and every node must agree for ever.
+  // A fixed key, known to everybody: every node must find the same lane, also in later versions.
   static constexpr HashKey kLaneKey = {'s', 'l', 'u', 'i', 'c', 'e', '.', 'l', 'a', 'n', 'e'};
   if (lanes <= 1) return 0;
   return static_cast<std::uint32_t>(keyed_hash(kLaneKey, user.text()) % lanes);

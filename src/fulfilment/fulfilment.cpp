@@ -66,7 +66,7 @@ asio::awaitable<void> Fulfilment::step() {
     co_return;
   }
   if (!delivery->range) co_return;
-  // Kept before the position moves past it: a crash may keep it twice, never lose it.
+  // Poison is kept before the position moves past it: a crash may keep it twice, never lose it.
   if (!co_await keep_poison(*delivery) && !mutant("fulfilment.poison_lost")) {
     co_await pause();
     co_await rewind(*delivery->range);
@@ -99,8 +99,8 @@ Task<std::vector<Outcome>> Fulfilment::apply(const Delivery& delivery) {
     if (outcomes) co_return outcomes;
     if (outcomes.error() == Errc::stale) {
       if (!maybe_applied || !range) co_return outcomes;
-      // The lost answer was a commit: the position moved by our own hand. Ask for the outcomes
-      // alone.
+      // The transaction whose answer was lost did commit, and moved the position: ask again for
+      // the outcomes alone.
       range.reset();
       continue;
     }

@@ -15,7 +15,7 @@ namespace sluice {
 namespace {
 
 constexpr std::size_t kTokenBytesMax = 2048;
-constexpr std::size_t kWays = 4;  // Slots that a token may have: with one, neighbours evict it.
+constexpr std::size_t kWays = 4;  // Slots of a token: with one, two tokens evict each other.
 constexpr auto kPemBegin = "-----BEGIN PUBLIC KEY-----";
 
 struct FreeJwt {

@@ -6,15 +6,15 @@
 namespace sluice {
 namespace {
 
-// Shorter stretches hold too few transactions of the reader to tell its speed.
+// In a shorter time the reader commits too few transactions to measure its speed.
 constexpr Millis kMeasureMin{500};
 
-// How a node's share follows a backlog that several nodes feed without knowing each other.
+// How a node's share follows a lag that several nodes cause without knowing each other.
 constexpr Millis kShareEvery{1000};
 constexpr double kShareFall = 0.7;
 constexpr double kShareRise = 1.03;
 constexpr double kShareMin = 0.001;
-constexpr double kWorkedOff = 0.2;  // Of the drain rate: so fast a backlog must shrink.
+constexpr double kWorkedOff = 0.2;  // The lag must shrink at this share of the drain rate.
 
 double seconds(Ticks::duration span) { return std::chrono::duration<double>(span).count(); }
 
@@ -29,7 +29,7 @@ void Lag::feed(Ticks now, std::optional<std::int64_t> log_end,
   if (applied) {
     see_applied(now, std::max<std::int64_t>(*applied, 0));
   } else {
-    // What was applied meanwhile may have taken any part of that time.
+    // Without news it is not known when in that time the reader worked: measure from the next.
     base_.reset();
   }
   if (log_end || applied) estimate(now);
@@ -73,7 +73,7 @@ void Lag::learn_drain(Ticks now, std::int64_t applied) {
 }
 
 void Lag::estimate(Ticks now) {
-  // Nobody knows yet where the reader is.
+  // The store has not said yet how far the log is applied.
   if (!progress_at_) return;
   messages_ = std::max<std::int64_t>(log_end_ - applied_, 0);
   if (messages_ == 0) progress_at_ = now;

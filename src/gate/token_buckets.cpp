@@ -48,7 +48,7 @@ Millis TokenBuckets::take(std::string_view key, Ticks now) {
     }
   }
   if (mine == nullptr) {
-    // Of threads that claim a slot at once one wins and forgives the debt, which must not take back
+    // Of threads that claim a slot at once one wins. It clears the debt of the former key, but not
     // what the others have counted since; a loser's key shares the slot for one request.
     mine = oldest;
     if (mine->tag.compare_exchange_strong(oldest_tag, tag, std::memory_order_relaxed) &&

@@ -130,7 +130,7 @@ asio::awaitable<Operated<SaleAudit>> NodeOperations::rebuild(SaleId id, bool for
     const auto raised = co_await ports_.orders.raise_fence(deadline(), fence, std::nullopt);
     if (!raised) co_return refusal_of(raised.error());
   }
-  // Whoever forces what hangs does not ask for what is ready.
+  // An operator who forces the fences that do not pass asks for no rebuild of the other lanes.
   if (force && !under_way.empty()) others.clear();
   for (const auto lane : others) {
     const auto asked = co_await ports_.orders.suspect(deadline(), lane);
@@ -165,7 +165,7 @@ asio::awaitable<Operated<Order>> NodeOperations::move(SaleId id, OrderId order, 
     co_return OperatorRefusal{Code::order_final, "the order is " + std::string(name(now->status))};
   }
   log().debug("order {} of sale {} is {}", order.text(), id, name(now->status));
-  // What returned is relayed by the next round: let it be soon.
+  // The next round relays the units that returned: it comes soon.
   if (!is_live(now->status)) ports_.control.hurry();
   co_return *now;
 }

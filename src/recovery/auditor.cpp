@@ -75,7 +75,7 @@ boost::asio::awaitable<std::vector<std::optional<LaneView>>> Auditor::views(Sale
   for (std::uint32_t index = 0; index < lanes; ++index) {
     const Call any_epoch{{sale, index}, 0, deadline()};
     const auto view = co_await ports_.inventory.view(any_epoch);
-    // One that is away would cost the same wait for every lane.
+    // An inventory that is away would cost a timeout for every lane.
     if (!view) break;
     views[index] = *view;
   }
@@ -118,7 +118,7 @@ Task<> Auditor::judge(const LaneAudit& lane) {
       "by {} undecided orders, the store {} of which {} are on their way back",
       id.sale, id.index, *lane.drift, lane.inventory->epoch, lane.inventory->stock,
       lane.inventory->held, lane.inventory->pending, truth.stock, truth.returning);
-  // One look may have met a settlement in the middle; two in a row have not.
+  // A look may come in the middle of a settlement; two in a row do not.
   if (!again || mutant("audit.no_rebuild")) co_return boost::system::in_place_value;
   co_return co_await ports_.store.suspect(deadline(), id);
 }

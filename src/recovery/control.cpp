@@ -31,7 +31,7 @@ asio::awaitable<void> Control::run() {
   while (!stopped_) {
     const auto began = ports_.clock.ticks();
     co_await round();
-    // Short naps, so that neither a stop nor an operator's command is slept through.
+    // It sleeps in short pieces, so that `stop` and `hurry` take effect soon.
     while (!stopped_ && ports_.clock.ticks() < began + pause()) {
       const auto nap = std::min(began + pause(), ports_.clock.ticks() + kLookAgain);
       co_await ports_.clock.sleep_until(nap);
@@ -50,7 +50,7 @@ asio::awaitable<void> Control::round() {
     checks.push_back(std::move(sales));
     if (leading_) co_await look_after_returns();
   } else {
-    // Whoever cannot reach the store loses the lease there.
+    // A node that cannot reach the store cannot renew its lease there.
     leading_ = false;
     checks.push_back({"sales", "they are as they were when the store answered last", false});
   }
@@ -112,7 +112,7 @@ asio::awaitable<void> Control::look_after_returns() {
   }
   for (const auto lane : *waiting) {
     if (!sales_.contains(lane.sale)) continue;
-    // Its inventory may have to be rebuilt before it can take them.
+    // The inventory of its lanes may have to be rebuilt before it can take the units.
     finished_.erase(lane.sale);
     busy_ = true;
   }
@@ -198,7 +198,7 @@ Task<> Control::keep_sale(const Sale& sale) {
 Task<> Control::keep_lane(LaneId lane, const Sale& sale, bool& settled) {
   const auto state = co_await ports_.lanes.keep(lane, window_of(sale), duty());
   if (!state) {
-    // Found out once a round, and not by every lane again.
+    // Ask once whether the inventory still answers, so that not every lane waits for it.
     co_await services_.ask_again(Role::inventory);
     co_return state.error();
   }
@@ -216,7 +216,7 @@ Task<> Control::keep_lane(LaneId lane, const Sale& sale, bool& settled) {
   if (!leading_ || !pending || mutant("recovery.overdue_left")) {
     co_return boost::system::in_place_value;
   }
-  // A long queue of them is worked off for at most one round's time: other sales wait.
+  // Overdue reservations are decided for at most one tick: other sales wait.
   const auto enough = ports_.clock.ticks() + settings_.tick;
   for (std::size_t more = settings_.overdue_max; more >= settings_.overdue_max;) {
     const auto decided = co_await ports_.lanes.decide_overdue(lane, ports_.flow.applied_through(),
@@ -254,8 +254,8 @@ asio::awaitable<void> Control::audit_one() {
 }
 
 void Control::tolerate(std::vector<ReadyCheck>& checks) const {
-  // What one of three services lacks the two others make good, once a sale was seen to sell; and
-  // a lane that is rebuilt meanwhile is not sold by any node.
+  // Two of the three services are enough to sell, once a sale was seen to sell. A lane that is
+  // rebuilt meanwhile is sold by no node, so it does not make this one unready.
   const bool three =
       services_.has(Role::store) && services_.has(Role::inventory) && services_.has(Role::queue);
   const bool sold = was_ready_ || some_sell_ || checks.back().problem.empty();

@@ -11,10 +11,10 @@
 namespace sluice {
 namespace {
 
-// Between the clocks of the log and of the inventory.
+// By how much the clocks of the log and of the inventory may differ.
 constexpr Millis kSkew{5000};
 
-// More than every node's publish credits together can leave behind.
+// More reservations than the concurrency limits of all nodes together can leave undecided.
 constexpr std::size_t kPendingMax = 1'000'000;
 
 constexpr std::size_t kApplyMax = 1000;
@@ -50,7 +50,7 @@ Task<LaneState> LaneReconciler::look(LaneId lane, bool inventory_up) {
   if (inventory_up) {
     const Call any_epoch{lane, 0, deadline()};
     const auto view = co_await ports_.inventory.view(any_epoch);
-    // The store sells without it.
+    // Where the store sells, the inventory need not answer.
     if (!view && head->authority() == Authority::inventory) co_return view.error();
     if (view) state.view = *view;
   }
@@ -68,7 +68,7 @@ Task<LaneState> LaneReconciler::keep(LaneId lane, LaneWindow window, Duty duty) 
   }
   if (duty.leads && state->head.authority() == Authority::store && state->view.ready &&
       !mutant("database.old_lane_open")) {
-    // An inventory that came back as it was would grant what the fence refuses.
+    // An inventory that came back with its old data would grant units that the fence refuses.
     const Call old{lane, state->head.fence - 1, deadline()};
     const auto closed = co_await ports_.inventory.close(old);
     if (!closed) co_return closed.error();
@@ -131,12 +131,12 @@ Task<> LaneReconciler::allot(LaneId lane, const LaneState& state, Authority auth
 }
 
 Task<> LaneReconciler::empty_the_old(LaneId lane) {
-  // Also where nothing is ready: a late opening under an earlier epoch may still be on its way.
+  // Closed also where nothing is ready: an opening under an earlier epoch may still arrive.
   const Epoch last = mutant("rebuild.not_closed") ? 0 : openings_[lane].epoch - 1;
   const Call earlier{lane, last, deadline()};
   const auto closed = co_await ports_.inventory.close(earlier);
   if (!closed) co_return closed;
-  // What the old projection still remembers was promised to somebody: decide it while it counts.
+  // Buyers were promised what the old projection still holds: decide it before the fence rises.
   const auto decided =
       co_await decide(lane, Millis{0}, mutant("rebuild.pending_left") ? 0 : kPendingMax);
   if (!decided) co_return decided.error();
@@ -148,7 +148,7 @@ Task<> LaneReconciler::fence(LaneId lane, const LaneHead& head) {
   const Fence fence{lane, opening.epoch};
   const auto now = ports_.clock.ticks();
   if (head.fence == 0 || head.authority() == Authority::store || mutant("fence.past_the_log")) {
-    // What the store sold, or nobody, has nothing on its way in a log.
+    // A lane that the store sold, or that was never opened, has no orders in the log.
     const auto seen = mutant("fence.over_anothers") ? std::nullopt : std::optional(head.fence);
     const auto raised = co_await ports_.store.raise_fence(deadline(), fence, seen);
     if (!raised) co_return raised;
@@ -164,7 +164,7 @@ Task<> LaneReconciler::fence(LaneId lane, const LaneHead& head) {
 }
 
 Task<> LaneReconciler::open(LaneId lane) {
-  // Taken out, so that nobody else on this node opens the same epoch meanwhile.
+  // Removed first, so that no other call on this node opens the same epoch meanwhile.
   const auto opening = openings_[lane];
   openings_.erase(lane);
   if (opening.authority == Authority::inventory) {
@@ -173,14 +173,14 @@ Task<> LaneReconciler::open(LaneId lane) {
       openings_.try_emplace(lane, opening);
       co_return image.error();
     }
-    // Somebody newer has fenced: the next round sees how far he is.
+    // Another node has raised a newer fence: the next round looks at the lane again.
     if (image->epoch != opening.epoch && !mutant("rebuild.opens_anothers")) {
       co_return Errc::not_ready;
     }
     const Call call{lane, image->epoch, deadline() + settings_.call_timeout};
     const auto rebuilt = co_await ports_.inventory.rebuild(call, *image);
     if (!rebuilt) {
-      // Only if nothing was done for sure, the epoch has its one opening before it.
+      // The epoch may be opened again only if this opening surely was not done.
       if (rebuilt.error() == Errc::unavailable || mutant("rebuild.opens_twice")) {
         openings_.try_emplace(lane, opening);
       }
@@ -198,7 +198,7 @@ Task<> LaneReconciler::open(LaneId lane) {
 
 Task<std::size_t> LaneReconciler::decide_overdue(LaneId lane, std::optional<TimePoint> through,
                                                  bool queue_up) {
-  // To decide what arrives later all the same is harmless, and its buyer waits.
+  // Deciding an order that the log still brings is harmless, and its buyer waits.
   const auto age = queue_up ? overdue_age(through) : settings_.overdue_age;
   co_return co_await decide(lane, age, settings_.overdue_max);
 }
@@ -225,7 +225,7 @@ Task<std::size_t> LaneReconciler::decide(LaneId lane, Millis age, std::size_t ma
 
 Millis LaneReconciler::overdue_age(std::optional<TimePoint> through) const {
   if (!log_) return settings_.overdue_age;
-  // A partition that nobody has read yet says nothing about what is on its way.
+  // While a partition was never read, it is not known which orders are on their way.
   if (!through) return settings_.overdue_age_max;
   const auto behind = ports_.clock.now() - *through + kSkew;
   return std::clamp(behind, settings_.overdue_age, settings_.overdue_age_max);

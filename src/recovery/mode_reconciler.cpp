@@ -85,7 +85,7 @@ void ModeReconciler::measure_direct(bool direct_sells) {
   direct_measured_ = now;
   const auto sample = ports_.direct.take();
   if (!direct_sells) return;
-  // The limit holds buyers back when most of what it lets through was used.
+  // The limit held buyers back if most of what it allowed was used.
   const auto allowed = direct_rate_.per_s() * static_cast<double>(interval.count()) / 1000;
   const bool binding = static_cast<double>(sample.orders) >= 0.8 * allowed;
   direct_rate_.feed(sample, interval, binding);

@@ -35,7 +35,7 @@ Task<std::size_t> ReturnReconciler::expire() {
 
   std::vector<Outcome> outcomes;
   for (const auto& order : *moved) {
-    // Others were paid or cancelled in the last moment.
+    // The others were paid or cancelled before the expiry.
     if (!order || order->status != OrderStatus::expired) continue;
     outcomes.push_back({order->id, order->status, order->reason});
   }
@@ -116,7 +116,7 @@ Task<> ReturnReconciler::hand_over(LaneId lane, LaneHead head,
     const auto forgotten = co_await ports_.moves.relayed(deadline(), taken, orders);
     if (!forgotten) co_return forgotten;
   }
-  // The store sells what its row says: there is nobody to be told.
+  // Where the store sells, its row already counts the units: there is no inventory to tell.
   if (head.authority() == Authority::inventory) {
     const Call call{lane, head.fence, deadline()};
     const auto settled = co_await ports_.inventory.settle(call, rows);

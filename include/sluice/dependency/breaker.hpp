@@ -25,7 +25,7 @@ struct BreakerSettings {
   Millis trial_timeout{10'000};  ///< A trial never reported gives its place back; 1 ms … 1 h.
 };
 
-/// Stops calls to a service that fails or crawls, and finds out with a few trials when it is back.
+/// Stops calls to a service that fails or is slow, and tries with a few calls whether it is back.
 ///
 /// closed → open when a call fails or is slow and the window holds enough of the kind; open →
 /// half-open by time; half-open lets `trials` calls through: all good → closed, one bad (slow
@@ -54,8 +54,8 @@ class Breaker {
   /// The state at `now`. Half-open, somebody has to make calls, or it stays so.
   State state(Ticks now);
 
-  /// An operator's word: open permits nothing, closed permits everything, half-open leaves it to
-  /// the breaker, as empty does. Underneath it goes on as before.
+  /// Set by an operator: open permits nothing, closed permits everything, half-open or empty leaves
+  /// it to the calls. They are counted and judged meanwhile as always.
   void hold(std::optional<State> state);
   std::optional<State> held() const;
 
@@ -67,7 +67,7 @@ class Breaker {
 
   /// Calls of one tenth of the window.
   struct Part {
-    std::atomic<std::int64_t> number{-1};  ///< Which tenth since the beginning of time; -1: none.
+    std::atomic<std::int64_t> number{-1};  ///< Which tenth since the clock began; -1: none.
     std::atomic<std::uint32_t> calls{0};
     std::atomic<std::uint32_t> failures{0};
     std::atomic<std::uint32_t> slow{0};

@@ -43,7 +43,7 @@ class OrderId {
 /// Makes and recognises order ids under one secret, which all nodes share. Immutable, thread-safe.
 class OrderIdSeal {
  public:
-  /// `secret`: any length; every id made under another secret is a stranger's.
+  /// `secret`: any length; an id made under another secret is not recognised.
   explicit OrderIdSeal(std::string_view secret);
 
   /// `random`: its low 18 bits are used.

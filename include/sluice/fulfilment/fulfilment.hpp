@@ -42,8 +42,8 @@ class Fulfilment {
   /// Steps until `stop`. A stretch that was begun is finished.
   boost::asio::awaitable<void> run();
 
-  /// Takes one stretch through all four stages. The store's silence is waited out: nothing is
-  /// dropped, and the log keeps what comes meanwhile.
+  /// Takes one stretch through all four stages. While the store does not answer it waits:
+  /// nothing is dropped, and the log keeps what comes meanwhile.
   boost::asio::awaitable<void> step();
 
   /// Callable from any thread.

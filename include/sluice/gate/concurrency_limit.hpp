@@ -6,11 +6,11 @@
 
 namespace sluice {
 
-/// A bound on purchases between gate and answer. A purchase takes a credit before it reserves, so
+/// A bound on purchases between gate and answer. A purchase takes a permit before it reserves, so
 /// that whatever is reserved finds room in the queue. Thread-safe.
 class ConcurrencyLimit {
  public:
-  /// Held for the time of one purchase; gives its credit back when destroyed.
+  /// Held for the time of one purchase; gives its place back when destroyed.
   class Permit {
    public:
     Permit() = default;

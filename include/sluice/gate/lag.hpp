@@ -14,8 +14,8 @@ struct LagSettings {
   double trickle_per_s = 10;   ///< Let in when backlogged, at least; 0 or more.
   std::int64_t messages_max = 1'000'000;  ///< From here on nothing is let in; 1 or more.
   double drain_start_per_s = 1000;        ///< Assumed until a queue was seen to drain; above 0.
-  Millis memory{10'000};                  ///< How long the drain rate remembers; 1 ms … 1 h.
-  Millis wait_max{600'000};               ///< The longest estimate; `slow_wait` … 24 h.
+  Millis memory{10'000};     ///< Over how long the drain rate is averaged; 1 ms … 1 h.
+  Millis wait_max{600'000};  ///< The longest estimate; `slow_wait` … 24 h.
 };
 
 /// How long an order that is queued now waits for its decision, told from how far the log is
@@ -39,7 +39,7 @@ class Lag {
   bool backlogged() const noexcept { return backlogged_; }
 
   /// Orders per second for this node to let in; empty: as many as come. Its share of the drain rate
-  /// falls while the backlog grows and rises while it does not, so that several nodes come to one
+  /// falls while the lag grows and rises while it does not, so that several nodes come to one
   /// that it can bear.
   std::optional<double> admit_per_s() const;
 

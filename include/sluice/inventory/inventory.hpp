@@ -24,7 +24,7 @@ struct Call {
   Ticks deadline{};
 };
 
-/// One user's wish for units, under an order id of the call's epoch.
+/// One user's request for units, under an order id of the call's epoch.
 struct Attempt {
   OrderId id;
   UserId user;

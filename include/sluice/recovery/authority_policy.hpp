@@ -7,9 +7,9 @@
 
 namespace sluice {
 
-/// Whether the store should sell instead of the inventory, with hysteresis: the inventory must be
-/// away for `database_after` to lose its place, and back for `restore_after` to have it again.
-/// Pure.
+/// Whether the store should sell instead of the inventory, with hysteresis: the store
+/// begins once the inventory was away for `database_after`, and ends once it was back for
+/// `restore_after`. Pure.
 class AuthorityPolicy {
  public:
   AuthorityPolicy(Millis database_after, Millis restore_after)
@@ -18,8 +18,8 @@ class AuthorityPolicy {
   /// `up`: the inventory answered just now. Call it each round.
   void seen(Ticks now, bool up);
 
-  /// An operator's word outweighs what was seen: `database` is the store, every other mode the
-  /// inventory.
+  /// A mode that an operator holds counts more than what was seen: in `database` the store sells,
+  /// in every other the inventory.
   bool store_sells(std::optional<OperatingMode> held) const;
 
  private:

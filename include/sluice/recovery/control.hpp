@@ -25,8 +25,8 @@
 namespace sluice {
 
 /// The housekeeping of one node, on its own thread: refreshes the sales, keeps their lanes, decides
-/// what is overdue and audits while it leads, and says how purchases flow and whether the node is
-/// ready. What belongs to an operator's command may run between two steps of a round.
+/// what is overdue and audits while it leads, and says in which mode the node sells and whether it
+/// is ready. What belongs to an operator's command may run between two steps of a round.
 class Control {
  public:
   struct Ports {
@@ -75,7 +75,7 @@ class Control {
   const ServiceProbes& services() const { return services_; }
 
  private:
-  static constexpr Millis kLookAgain{100};  ///< Between two looks of what waits.
+  static constexpr Millis kLookAgain{100};  ///< Between two looks at whether to go on.
 
   boost::asio::awaitable<ReadyCheck> look_after_sales();
   boost::asio::awaitable<void> look_after_returns();
@@ -105,7 +105,7 @@ class Control {
   std::unordered_map<SaleId, Ticks> audited_;
   AuthorityPolicy authority_;
   std::optional<OperatingMode> held_;
-  bool busy_ = false;  ///< Something is away or under way: the next round comes soon.
+  bool busy_ = false;  ///< A service is away or a rebuild under way: the next round comes soon.
   bool leading_ = false;
   bool was_ready_ = false;
   bool some_sell_ = false;  ///< In this round, all lanes of at least one sale.

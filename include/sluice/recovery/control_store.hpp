@@ -13,7 +13,7 @@ struct Lease {
   bool held = false;       ///< By the one who asked.
 };
 
-/// The wish that holds all nodes in a `OperatingMode`, by its name; anything else: automatic.
+/// The request that holds all nodes in an `OperatingMode`, by its name; anything else: automatic.
 inline constexpr auto kModeRequest = "mode";
 
 /// Who leads. Blocking is allowed; an instance belongs to one executor.

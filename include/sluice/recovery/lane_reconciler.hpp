@@ -16,8 +16,8 @@
 
 namespace sluice {
 
-/// Where the orders travel, if they travel at all: what is younger than its applied-through time
-/// may still be on its way.
+/// The log that reserved orders pass through. An order younger than its applied-through time may
+/// still be on its way.
 struct OrderLog {
   std::string topic;
   std::int32_t partitions = 0;
@@ -33,7 +33,7 @@ enum class LaneStage : std::uint8_t {
 
 std::string_view name(LaneStage stage) noexcept;
 
-/// A lane between its truth and its projection.
+/// A lane as its row in the store and as its inventory say.
 struct LaneState {
   LaneHead head;
   LaneView view;  ///< Not ready when the inventory was not asked, too.
@@ -51,8 +51,9 @@ struct LaneState {
 ///
 /// A rebuild has these steps, each of which a round resumes: a new epoch is allotted; the old
 /// projection, if it answers, is closed and what it still holds is decided; a fence goes through
-/// the log; once it is raised the lane's image is taken and opened under the new epoch. One epoch
-/// is opened by one keeper once, so a late opening can never bring back an old image.
+/// the log; once it is raised the lane's image is taken and opened under the new epoch. Only
+/// the reconciler that was allotted an epoch opens it, and once: an opening that arrives late can
+/// never replace a newer image.
 class LaneReconciler {
  public:
   struct Ports {
@@ -88,7 +89,7 @@ class LaneReconciler {
   Task<std::size_t> decide_overdue(LaneId lane, std::optional<TimePoint> through, bool queue_up);
 
  private:
-  /// An epoch that was allotted to this keeper and that nobody has opened yet.
+  /// An epoch that was allotted to this reconciler, which has not opened it yet.
   struct Opening {
     Epoch epoch = 0;
     Authority authority = Authority::inventory;

@@ -25,7 +25,7 @@ struct ModeSettings {
   LagSettings lag;
 };
 
-/// Says each round how purchases flow on this node: which lanes the store sells, whether the log is
+/// Says each round in which mode this node sells: which lanes the store sells, whether the log is
 /// bypassed, how long orders wait, and how many purchases are let in.
 class ModeReconciler {
  public:

@@ -16,8 +16,8 @@
 
 namespace sluice {
 
-/// Ends orders that nobody paid in time, and sees to it that units which returned in the store
-/// reach the inventory: the relay of the outbox. For the leader; two at once do no harm.
+/// Expires orders that nobody paid in time, and hands units that returned in the store to the
+/// inventory: the relay of the outbox. For the leader; two at once do no harm.
 class ReturnReconciler {
  public:
   struct Ports {

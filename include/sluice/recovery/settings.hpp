@@ -11,7 +11,7 @@ struct RecoverySettings {
   Millis busy_tick{100};          ///< The same, while a lane is rebuilt or a service is away.
   Millis call_timeout{2000};      ///< For one call to a port.
   Millis ping_timeout{500};       ///< For asking a service whether it answers.
-  Millis lease{5000};             ///< How long a leader stays one without a sign of life.
+  Millis lease{5000};             ///< How long a leader stays one without renewing it.
   Millis overdue_age{5000};       ///< A reservation undecided for longer is decided directly.
   Millis overdue_age_max{60000};  ///< However far behind the log is, decided after this.
   /// Reservations decided, and orders expired or relayed, in one step; 1 … 4,096. Of orders at most

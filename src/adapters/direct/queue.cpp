@@ -133,7 +133,7 @@ class Committer {
       auto outcomes = co_await try_apply(deadline, messages);
       if (outcomes.has_value()) co_return outcomes;
       doubt = doubt || outcomes.error() == Errc::unknown;
-      // After one doubtful answer, a definite "not done" speaks of the repetition alone.
+      // After an unknown answer, a definite "not done" is true of the repetition alone.
       if (!doubt || mutant("direct.doubt_forgotten")) co_return outcomes;
       const auto now = clock_->ticks();
       if (now >= deadline) co_return Errc::unknown;

@@ -278,7 +278,7 @@ Task<Winners> RedisInventory::winners(Call call) {
     if (step.size() < 2) co_return garbled("winners");
     const auto version = static_cast<std::uint64_t>(step[0]->integer);
     if (cursor != "0" && version != out.version) {
-      // A unit came back: who took it may be in a part already seen.
+      // A unit came back meanwhile: its new buyer may be in a part already read. Begin again.
       out = Winners{};
       cursor = "0";
       continue;
@@ -332,7 +332,7 @@ Task<> RedisInventory::stage(Ticks deadline, std::string key, const LaneImage& i
   first.add("HSET").add(key).add(kSentinel).add(epoch);
   auto reply = co_await execute(*connection_, deadline, first);
   if (reply.has_error()) co_return reply.error();
-  // A rebuild that stops half-way leaves nothing behind.
+  // Redis deletes the staging key of a rebuild that stops half-way.
   Command expire;
   expire.add("PEXPIRE").add(key).add(kStagingTtlMs);
   reply = co_await execute(*connection_, deadline, expire);
@@ -356,7 +356,7 @@ Task<> RedisInventory::rebuild(Call call, const LaneImage& image) {
   // Two leaders that rebuild the same lane never write to the same key.
   const std::string staging = keys.staging + random_hex(8);
   const auto staged = co_await stage(call.deadline, staging, image);
-  // The lane is as it was, whatever became of the staging key.
+  // Staging does not touch the lane: even an unknown outcome left it as it was.
   if (staged.has_error()) {
     co_return staged.error() == Errc::unknown ? make_error_code(Errc::unavailable) : staged.error();
   }

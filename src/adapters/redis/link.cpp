@@ -158,7 +158,7 @@ asio::awaitable<Trouble> Link::serve() {
   watch();
   std::string problem;
   while (problem.empty() && !closed_) {
-    // First what came right behind the greeting's last reply.
+    // Bytes that came together with the last reply to the greeting are read first.
     try {
       while (Reply reply = reader_.next()) on_reply(std::move(reply));
     } catch (const std::exception& e) {
@@ -189,7 +189,7 @@ void Link::on_reply(Reply reply) {
   if (in_flight_.empty()) throw std::runtime_error("a reply that nobody asked for");
   const auto waiter = std::move(in_flight_.front());
   in_flight_.pop_front();
-  // After a failover the address may lead elsewhere: connect again instead of asking a replica.
+  // After a failover the host name may resolve to the new primary: connect again.
   const bool replica = reply->type == REDIS_REPLY_ERROR && text(*reply).starts_with("READONLY");
   if (waiter) waiter->finish(std::move(reply));
   if (replica) close("the server is a replica");
@@ -201,7 +201,7 @@ void Link::on_push(const redisReply& reply) {
 }
 
 void Link::send(const Command& command, std::shared_ptr<Waiter> waiter) {
-  // A subscribed connection answers with pushes alone.
+  // On a subscribed connection Redis sends pushes, and no reply to a command.
   if (subscription_.channel.empty()) in_flight_.push_back(std::move(waiter));
   command.write_to(output_);
   schedule_flush();

@@ -31,7 +31,7 @@ class Waiter : public std::enable_shared_from_this<Waiter> {
 
   bool done() const noexcept { return !answer_; }
 
-  /// Nobody shall be answered any more: the coroutine that waits is destroyed.
+  /// No answer is given any more: the coroutine that waits is destroyed.
   void drop();
 
  private:
@@ -66,7 +66,7 @@ class Link : public std::enable_shared_from_this<Link> {
   /// Sends a command; `waiter` may be null. Only while `serve` runs.
   void send(const Command& command, std::shared_ptr<Waiter> waiter);
 
-  /// Everybody who still waits learns that the outcome is unknown.
+  /// Answers everybody who still waits: the outcome is unknown.
   void fail_waiters();
   void drop_waiters();
 
@@ -89,7 +89,7 @@ class Link : public std::enable_shared_from_this<Link> {
   Subscription subscription_;
   boost::asio::ip::tcp::resolver resolver_;
   boost::asio::ip::tcp::socket socket_;
-  boost::asio::steady_timer timer_;  // of `open`, then of the watch for silence
+  boost::asio::steady_timer timer_;  // of `open`, then for the longest silence
   Reader reader_;
   std::string input_;
   std::string output_;  // collects while `sending_` is on its way

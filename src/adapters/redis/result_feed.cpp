@@ -33,7 +33,7 @@ class Receiver {
   }
 
  private:
-  /// At most one line a second: a stranger must not fill the log.
+  /// At most one line a second: whoever writes to the channel must not fill the log.
   void complain(std::string_view message) {
     ++ignored_;
     const auto now = std::chrono::steady_clock::now();

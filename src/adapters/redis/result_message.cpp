@@ -28,7 +28,7 @@ std::optional<Outcome> parse_outcome(const json& entry) {
 }  // namespace
 
 std::string to_json(In<Outcome> outcomes) {
-  // By hand: every part is of a known alphabet, and this runs once per decided order.
+  // No JSON library: no part needs escaping, and this runs once for each decided order.
   std::string out = "{\"v\":1,\"outcomes\":[";
   out.reserve(24 + outcomes.size() * 64);
   for (const auto& outcome : outcomes) {
