@@ -22,9 +22,9 @@ namespace {
 
 const LaneId kLane{7, 0};
 
-class OrderDeskTest : public testing::Test {
+class OrderServiceTest : public testing::Test {
  protected:
-  OrderDeskTest() {
+  OrderServiceTest() {
     sale_.id = kLane.sale;
     sale_.terms = test::draft_of(100);
     sale_.state = SaleState::open;
@@ -109,7 +109,7 @@ class OrderDeskTest : public testing::Test {
   std::optional<OrderService> desk_;
 };
 
-TEST_F(OrderDeskTest, AnOrderIsItsOwnersAlone) {
+TEST_F(OrderServiceTest, AnOrderIsItsOwnersAlone) {
   const auto order = message(1);
   project(order, OrderStatus::confirmed);
   EXPECT_EQ(find(order), "confirmed 2");
@@ -129,14 +129,14 @@ TEST_F(OrderDeskTest, AnOrderIsItsOwnersAlone) {
   EXPECT_TRUE(store_.find_calls.empty()) << "strangers cost nothing";
 }
 
-TEST_F(OrderDeskTest, WhatTheProjectionHasDecidedNeedsNoStore) {
+TEST_F(OrderServiceTest, WhatTheProjectionHasDecidedNeedsNoStore) {
   const auto order = message(1);
   project(order, OrderStatus::paid);
   EXPECT_EQ(find(order), "paid 2");
   EXPECT_EQ(store_.on_find.calls(), 0U);
 }
 
-TEST_F(OrderDeskTest, AnOrderQueuedInTheProjectionIsLookedUpInTheStore) {
+TEST_F(OrderServiceTest, AnOrderQueuedInTheProjectionIsLookedUpInTheStore) {
   const auto order = message(1);
   project(order, OrderStatus::queued);
   EXPECT_EQ(find(order), "queued 2") << "not decided yet; its size is known";
@@ -147,7 +147,7 @@ TEST_F(OrderDeskTest, AnOrderQueuedInTheProjectionIsLookedUpInTheStore) {
   EXPECT_EQ(find(order), "busy") << "whoever saw it confirmed must not see it queued";
 }
 
-TEST_F(OrderDeskTest, AProjectionBehindTheFenceIsNotBelieved) {
+TEST_F(OrderServiceTest, AProjectionBehindTheFenceIsNotBelieved) {
   const auto order = message(1, 2);
   store_.lanes[kLane].fence = 2;
   store_.decide(order);
@@ -164,7 +164,7 @@ TEST_F(OrderDeskTest, AProjectionBehindTheFenceIsNotBelieved) {
   EXPECT_EQ(mine(2), "unknown_order");
 }
 
-TEST_F(OrderDeskTest, ARejectedOrderIsFoundInTheStoreWithItsReason) {
+TEST_F(OrderServiceTest, ARejectedOrderIsFoundInTheStoreWithItsReason) {
   const auto live = message(1);
   const auto duplicate = message(1);
   store_.decide(live);
@@ -174,11 +174,11 @@ TEST_F(OrderDeskTest, ARejectedOrderIsFoundInTheStoreWithItsReason) {
   EXPECT_EQ(find(live), "confirmed 2");
 }
 
-TEST_F(OrderDeskTest, AnAuthenticIdThatNoStoreKnowsIsQueued) {
+TEST_F(OrderServiceTest, AnAuthenticIdThatNoStoreKnowsIsQueued) {
   EXPECT_EQ(find(message(1)), "queued 0");
 }
 
-TEST_F(OrderDeskTest, AnAuthenticIdBehindTheFenceIsRejected) {
+TEST_F(OrderServiceTest, AnAuthenticIdBehindTheFenceIsRejected) {
   const auto order = message(1, 3);
   store_.lanes[kLane].fence = 3;
   EXPECT_EQ(find(order), "queued 0") << "the fence admits its own epoch";
@@ -186,7 +186,7 @@ TEST_F(OrderDeskTest, AnAuthenticIdBehindTheFenceIsRejected) {
   EXPECT_EQ(find(order), "rejected/fenced 0");
 }
 
-TEST_F(OrderDeskTest, AnOrderAppliedBetweenTheLookAndTheFenceIsNotCalledFenced) {
+TEST_F(OrderServiceTest, AnOrderAppliedBetweenTheLookAndTheFenceIsNotCalledFenced) {
   const auto order = message(1, 3);
   store_.lanes[kLane].fence = 3;
   store_.on_head.before([&] {
@@ -196,7 +196,7 @@ TEST_F(OrderDeskTest, AnOrderAppliedBetweenTheLookAndTheFenceIsNotCalledFenced) 
   EXPECT_EQ(find(order), "confirmed 2");
 }
 
-TEST_F(OrderDeskTest, NoAnswerIsBusyAndNeverUnknownOrder) {
+TEST_F(OrderServiceTest, NoAnswerIsBusyAndNeverUnknownOrder) {
   const auto order = message(1);
   store_.on_find.fail(Errc::unavailable);
   EXPECT_EQ(find(order), "busy");
@@ -207,7 +207,7 @@ TEST_F(OrderDeskTest, NoAnswerIsBusyAndNeverUnknownOrder) {
   EXPECT_EQ(find(order), "busy") << "the second look";
 }
 
-TEST_F(OrderDeskTest, WithoutAProjectionTheStoreAnswers) {
+TEST_F(OrderServiceTest, WithoutAProjectionTheStoreAnswers) {
   const auto order = message(1);
   store_.decide(order);
   inventory_.lane(kLane).ready = false;
@@ -219,7 +219,7 @@ TEST_F(OrderDeskTest, WithoutAProjectionTheStoreAnswers) {
   EXPECT_EQ(find(order), "confirmed 2");
 }
 
-TEST_F(OrderDeskTest, TheEpochIsLearnedOnceAndAgainAfterARebuild) {
+TEST_F(OrderServiceTest, TheEpochIsLearnedOnceAndAgainAfterARebuild) {
   const auto order = message(1);
   project(order, OrderStatus::confirmed);
   EXPECT_EQ(find(order), "confirmed 2");
@@ -232,7 +232,7 @@ TEST_F(OrderDeskTest, TheEpochIsLearnedOnceAndAgainAfterARebuild) {
   EXPECT_EQ(store_.on_find.calls(), 0U);
 }
 
-TEST_F(OrderDeskTest, LookUpsInTheStoreTravelTogether) {
+TEST_F(OrderServiceTest, LookUpsInTheStoreTravelTogether) {
   std::vector<OrderMessage> orders;
   std::vector<test::Running<LookUp>> running;
   for (std::uint64_t i = 0; i < 20; ++i) {
@@ -245,7 +245,7 @@ TEST_F(OrderDeskTest, LookUpsInTheStoreTravelTogether) {
   EXPECT_LE(store_.find_calls.size(), 2U);
 }
 
-TEST_F(OrderDeskTest, MineIsTheLiveOrderOfTheProjection) {
+TEST_F(OrderServiceTest, MineIsTheLiveOrderOfTheProjection) {
   const auto order = message(1);
   project(order, OrderStatus::queued);
   EXPECT_EQ(mine(1), "queued 2");
@@ -253,14 +253,14 @@ TEST_F(OrderDeskTest, MineIsTheLiveOrderOfTheProjection) {
   EXPECT_EQ(store_.on_find_live.calls(), 0U) << "a crowd without orders costs the store nothing";
 }
 
-TEST_F(OrderDeskTest, MineAsksTheStoreAboutAQueuedOrder) {
+TEST_F(OrderServiceTest, MineAsksTheStoreAboutAQueuedOrder) {
   const auto order = message(1);
   project(order, OrderStatus::queued);
   store_.decide(order);
   EXPECT_EQ(mine(1), "confirmed 2");
 }
 
-TEST_F(OrderDeskTest, MineAsksTheStoreWithoutAProjection) {
+TEST_F(OrderServiceTest, MineAsksTheStoreWithoutAProjection) {
   store_.decide(message(1));
   inventory_.lane(kLane).ready = false;
   EXPECT_EQ(mine(1), "confirmed 2");
@@ -269,14 +269,14 @@ TEST_F(OrderDeskTest, MineAsksTheStoreWithoutAProjection) {
   EXPECT_EQ(mine(1), "busy");
 }
 
-TEST_F(OrderDeskTest, MineAsksTheStoreWhenTheProjectionFails) {
+TEST_F(OrderServiceTest, MineAsksTheStoreWhenTheProjectionFails) {
   store_.decide(message(1));
   EXPECT_EQ(mine(1), "unknown_order") << "it answers, and knows no such order";
   inventory_.on_find.fail(Errc::unavailable);
   EXPECT_EQ(mine(1), "confirmed 2");
 }
 
-TEST_F(OrderDeskTest, WaitingEndsWithTheNews) {
+TEST_F(OrderServiceTest, WaitingEndsWithTheNews) {
   const auto order = message(1);
   project(order, OrderStatus::queued);
   const auto running = start_wait(order, Millis{5000});
@@ -287,7 +287,7 @@ TEST_F(OrderDeskTest, WaitingEndsWithTheNews) {
   EXPECT_EQ(said(running.value()), "confirmed 2");
 }
 
-TEST_F(OrderDeskTest, WaitingFindsWhatNewsWasLostOf) {
+TEST_F(OrderServiceTest, WaitingFindsWhatNewsWasLostOf) {
   const auto order = message(1);
   project(order, OrderStatus::queued);
   const auto running = start_wait(order, Millis{5000});
@@ -299,7 +299,7 @@ TEST_F(OrderDeskTest, WaitingFindsWhatNewsWasLostOf) {
   EXPECT_EQ(said(running.value()), "confirmed 2");
 }
 
-TEST_F(OrderDeskTest, WaitingEndsWithPatience) {
+TEST_F(OrderServiceTest, WaitingEndsWithPatience) {
   const auto order = message(1);
   project(order, OrderStatus::queued);
   const auto running = start_wait(order, Millis{1500});
@@ -313,7 +313,7 @@ TEST_F(OrderDeskTest, WaitingEndsWithPatience) {
   EXPECT_EQ(watch_.waiting(), 0U);
 }
 
-TEST_F(OrderDeskTest, WhatIsDecidedOrRefusedIsNotWaitedFor) {
+TEST_F(OrderServiceTest, WhatIsDecidedOrRefusedIsNotWaitedFor) {
   const auto order = message(1);
   project(order, OrderStatus::confirmed);
   EXPECT_EQ(said(start_wait(order, Millis{5000}).value()), "confirmed 2");
@@ -325,7 +325,7 @@ TEST_F(OrderDeskTest, WhatIsDecidedOrRefusedIsNotWaitedFor) {
   EXPECT_EQ(said(start_wait(queued, Millis{0}).value()), "queued 2");
 }
 
-TEST_F(OrderDeskTest, WithTooManyWaitersNobodyElseWaits) {
+TEST_F(OrderServiceTest, WithTooManyWaitersNobodyElseWaits) {
   std::vector<test::Running<LookUp>> running;
   for (std::uint64_t i = 0; i < 3; ++i) {
     const auto order = message(i);
@@ -340,7 +340,7 @@ TEST_F(OrderDeskTest, WithTooManyWaitersNobodyElseWaits) {
   EXPECT_TRUE(running[1].done());
 }
 
-TEST_F(OrderDeskTest, AnUnpaidOrderIsLookedUpInTheStoreHoweverItIsProjected) {
+TEST_F(OrderServiceTest, AnUnpaidOrderIsLookedUpInTheStoreHoweverItIsProjected) {
   const auto order = unpaid(1);
   EXPECT_EQ(find(order), "confirmed 2");
   EXPECT_EQ(mine(1), "confirmed 2");
@@ -353,7 +353,7 @@ TEST_F(OrderDeskTest, AnUnpaidOrderIsLookedUpInTheStoreHoweverItIsProjected) {
   EXPECT_EQ(find(order), "busy") << "whoever saw it expired must not see it confirmed";
 }
 
-TEST_F(OrderDeskTest, UntilWhenToPayIsToldWhileItIsConfirmed) {
+TEST_F(OrderServiceTest, UntilWhenToPayIsToldWhileItIsConfirmed) {
   const auto order = unpaid(1);
   const auto pay_by = store_.orders[order.id].pay_by;
   EXPECT_EQ(loop_.finish(desk_->find(sale_, order.id, order.user))->pay_by, pay_by);
@@ -361,7 +361,7 @@ TEST_F(OrderDeskTest, UntilWhenToPayIsToldWhileItIsConfirmed) {
   EXPECT_FALSE(loop_.finish(desk_->find(sale_, order.id, order.user))->pay_by);
 }
 
-TEST_F(OrderDeskTest, AnOrderThatIsOverIsNobodysLiveOne) {
+TEST_F(OrderServiceTest, AnOrderThatIsOverIsNobodysLiveOne) {
   const auto order = unpaid(1);
   for (const auto status : {OrderStatus::cancelled, OrderStatus::expired}) {
     store_.orders[order.id].status = status;
@@ -375,7 +375,7 @@ TEST_F(OrderDeskTest, AnOrderThatIsOverIsNobodysLiveOne) {
   EXPECT_EQ(mine(1), "confirmed 2");
 }
 
-TEST_F(OrderDeskTest, APaymentIsTakenOnceAndFoundAgain) {
+TEST_F(OrderServiceTest, APaymentIsTakenOnceAndFoundAgain) {
   const auto order = unpaid(1);
   EXPECT_EQ(move(order, Move::pay), "paid 2");
   EXPECT_EQ(move(order, Move::pay), "paid 2");
@@ -385,7 +385,7 @@ TEST_F(OrderDeskTest, APaymentIsTakenOnceAndFoundAgain) {
   EXPECT_TRUE(moves_.rows.empty());
 }
 
-TEST_F(OrderDeskTest, ACancelledOrderFreesItsUserAtOnce) {
+TEST_F(OrderServiceTest, ACancelledOrderFreesItsUserAtOnce) {
   const auto order = unpaid(1);
   EXPECT_EQ(move(order, Move::cancel), "cancelled 2");
   EXPECT_FALSE(inventory_.lane(kLane).records.contains(order.user));
@@ -398,7 +398,7 @@ TEST_F(OrderDeskTest, ACancelledOrderFreesItsUserAtOnce) {
   EXPECT_EQ(mine(1), "unknown_order");
 }
 
-TEST_F(OrderDeskTest, ACancellationIsSettledUnderTheEpochThatIsProjectedNow) {
+TEST_F(OrderServiceTest, ACancellationIsSettledUnderTheEpochThatIsProjectedNow) {
   const auto order = unpaid(1);
   EXPECT_EQ(find(order), "confirmed 2");
   inventory_.open_lane(kLane, 98, 2);
@@ -409,7 +409,7 @@ TEST_F(OrderDeskTest, ACancellationIsSettledUnderTheEpochThatIsProjectedNow) {
   EXPECT_EQ(inventory_.settled[0].call.epoch, 2U);
 }
 
-TEST_F(OrderDeskTest, ACancellationNeedsNoInventory) {
+TEST_F(OrderServiceTest, ACancellationNeedsNoInventory) {
   const auto first = unpaid(1);
   inventory_.on_settle.fail(Errc::unavailable);
   EXPECT_EQ(move(first, Move::cancel), "cancelled 2");
@@ -419,7 +419,7 @@ TEST_F(OrderDeskTest, ACancellationNeedsNoInventory) {
   EXPECT_EQ(moves_.rows.size(), 2U);
 }
 
-TEST_F(OrderDeskTest, ACancellationLeavesALaterOrderOfTheUserAlone) {
+TEST_F(OrderServiceTest, ACancellationLeavesALaterOrderOfTheUserAlone) {
   const auto first = unpaid(1);
   store_.orders[first.id].status = OrderStatus::cancelled;
   const auto second = message(1);
@@ -428,7 +428,7 @@ TEST_F(OrderDeskTest, ACancellationLeavesALaterOrderOfTheUserAlone) {
   EXPECT_EQ(inventory_.lane(kLane).records.at(second.user).order.id, second.id);
 }
 
-TEST_F(OrderDeskTest, OnlyTheOwnerMovesAnOrderAndOnlyInItsSale) {
+TEST_F(OrderServiceTest, OnlyTheOwnerMovesAnOrderAndOnlyInItsSale) {
   const auto order = unpaid(1);
   auto stranger = order;
   stranger.user = test::user_of(2);
@@ -440,7 +440,7 @@ TEST_F(OrderDeskTest, OnlyTheOwnerMovesAnOrderAndOnlyInItsSale) {
   EXPECT_EQ(moves_.on_move.calls(), 0U) << "strangers cost nothing";
 }
 
-TEST_F(OrderDeskTest, WhatNeedNotBePaidIsFinalAndNobodyCallsAnOrderExpired) {
+TEST_F(OrderServiceTest, WhatNeedNotBePaidIsFinalAndNobodyCallsAnOrderExpired) {
   const auto order = unpaid(1);
   EXPECT_EQ(move(order, Move::expire), "order_final");
   sale_.terms.pay_within = Millis{0};
@@ -449,7 +449,7 @@ TEST_F(OrderDeskTest, WhatNeedNotBePaidIsFinalAndNobodyCallsAnOrderExpired) {
   EXPECT_EQ(moves_.on_move.calls(), 0U);
 }
 
-TEST_F(OrderDeskTest, AnUndecidedOrderIsMovedLater) {
+TEST_F(OrderServiceTest, AnUndecidedOrderIsMovedLater) {
   sale_.terms.pay_within = Millis{60'000};
   const auto order = message(1);
   project(order, OrderStatus::queued);
@@ -461,7 +461,7 @@ TEST_F(OrderDeskTest, AnUndecidedOrderIsMovedLater) {
   EXPECT_EQ(move(order, Move::cancel), "cancelled 2");
 }
 
-TEST_F(OrderDeskTest, ARejectedOrderIsFinal) {
+TEST_F(OrderServiceTest, ARejectedOrderIsFinal) {
   sale_.terms.pay_within = Millis{60'000};
   const auto fenced = message(1);
   store_.lanes[kLane].fence = 2;
@@ -472,7 +472,7 @@ TEST_F(OrderDeskTest, ARejectedOrderIsFinal) {
   EXPECT_EQ(move(phantom, Move::pay), "order_final");
 }
 
-TEST_F(OrderDeskTest, AMoveWithoutAnAnswerMayHaveBeenDone) {
+TEST_F(OrderServiceTest, AMoveWithoutAnAnswerMayHaveBeenDone) {
   const auto order = unpaid(1);
   moves_.on_move.fail(Errc::unknown, true);
   const auto open = loop_.finish(desk_->move(sale_, order.id, order.user, Move::cancel));
@@ -487,14 +487,14 @@ TEST_F(OrderDeskTest, AMoveWithoutAnAnswerMayHaveBeenDone) {
   EXPECT_EQ(find(other), "confirmed 2");
 }
 
-TEST_F(OrderDeskTest, WithoutAStoreItIsNotKnownWhyAnOrderDoesNotMove) {
+TEST_F(OrderServiceTest, WithoutAStoreItIsNotKnownWhyAnOrderDoesNotMove) {
   sale_.terms.pay_within = Millis{60'000};
   const auto order = message(1);
   store_.on_find.fail(Errc::unavailable);
   EXPECT_EQ(move(order, Move::pay), "busy");
 }
 
-TEST_F(OrderDeskTest, MovesTravelTogetherAndOneOfAPayAndACancelHappens) {
+TEST_F(OrderServiceTest, MovesTravelTogetherAndOneOfAPayAndACancelHappens) {
   std::vector<test::Running<LookUp>> running;
   for (std::uint64_t i = 0; i < 10; ++i) {
     const auto order = unpaid(i);

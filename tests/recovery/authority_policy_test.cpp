@@ -8,7 +8,7 @@ namespace {
 constexpr Millis kDatabaseAfter{2000};
 constexpr Millis kRestoreAfter{5000};
 
-class SellerPolicyTest : public testing::Test {
+class AuthorityPolicyTest : public testing::Test {
  protected:
   /// Seen every 100 ms for that long.
   void pass(Millis time, bool up) {
@@ -24,13 +24,13 @@ class SellerPolicyTest : public testing::Test {
   Ticks now_{};
 };
 
-TEST_F(SellerPolicyTest, TheInventorySellsFromTheBeginning) {
+TEST_F(AuthorityPolicyTest, TheInventorySellsFromTheBeginning) {
   EXPECT_FALSE(store_sells());
   pass(Millis{60'000}, true);
   EXPECT_FALSE(store_sells());
 }
 
-TEST_F(SellerPolicyTest, AShortAbsenceChangesNothing) {
+TEST_F(AuthorityPolicyTest, AShortAbsenceChangesNothing) {
   pass(kDatabaseAfter, false);
   EXPECT_FALSE(store_sells());
   pass(Millis{100}, true);
@@ -38,12 +38,12 @@ TEST_F(SellerPolicyTest, AShortAbsenceChangesNothing) {
   EXPECT_FALSE(store_sells()) << "the time begins anew";
 }
 
-TEST_F(SellerPolicyTest, ALongAbsencePassesToTheStore) {
+TEST_F(AuthorityPolicyTest, ALongAbsencePassesToTheStore) {
   pass(kDatabaseAfter + Millis{100}, false);
   EXPECT_TRUE(store_sells());
 }
 
-TEST_F(SellerPolicyTest, TheInventoryMustStayForItsPlace) {
+TEST_F(AuthorityPolicyTest, TheInventoryMustStayForItsPlace) {
   pass(kDatabaseAfter + Millis{100}, false);
   pass(kRestoreAfter, true);
   EXPECT_TRUE(store_sells());
@@ -54,7 +54,7 @@ TEST_F(SellerPolicyTest, TheInventoryMustStayForItsPlace) {
   EXPECT_FALSE(store_sells());
 }
 
-TEST_F(SellerPolicyTest, AnOperatorsWordCounts) {
+TEST_F(AuthorityPolicyTest, AnOperatorsWordCounts) {
   EXPECT_TRUE(policy_.store_sells(OperatingMode::database));
   pass(Millis{10'000}, false);
   EXPECT_FALSE(policy_.store_sells(OperatingMode::normal));

@@ -22,9 +22,9 @@ const LaneId kLane{7, 0};
 
 std::string text_of(Errc error) { return make_error_code(error).message(); }
 
-class LaneKeeperTest : public testing::Test {
+class LaneReconcilerTest : public testing::Test {
  protected:
-  LaneKeeperTest() {
+  LaneReconcilerTest() {
     sale_.id = kLane.sale;
     sale_.terms = test::draft_of(100);
     sale_.state = SaleState::open;
@@ -93,7 +93,7 @@ class LaneKeeperTest : public testing::Test {
   std::optional<LaneReconciler> keeper_;
 };
 
-TEST_F(LaneKeeperTest, AReadyLaneIsLeftAlone) {
+TEST_F(LaneReconcilerTest, AReadyLaneIsLeftAlone) {
   make_ready(3);
   const auto state = keep();
   ASSERT_EQ(error_of(state), "ok");
@@ -104,7 +104,7 @@ TEST_F(LaneKeeperTest, AReadyLaneIsLeftAlone) {
   EXPECT_EQ(store_.on_next_epoch.calls(), 0U);
 }
 
-TEST_F(LaneKeeperTest, AnotherWindowIsSet) {
+TEST_F(LaneReconcilerTest, AnotherWindowIsSet) {
   make_ready();
   sale_.state = SaleState::paused;
   ++sale_.revision;
@@ -115,7 +115,7 @@ TEST_F(LaneKeeperTest, AnotherWindowIsSet) {
   EXPECT_EQ(inventory_.on_rebuild.calls(), 0U);
 }
 
-TEST_F(LaneKeeperTest, AWindowOlderThanTheLanesDoesNotUndoIt) {
+TEST_F(LaneReconcilerTest, AWindowOlderThanTheLanesDoesNotUndoIt) {
   const Sale known_before = sale_;
   sale_.state = SaleState::paused;
   ++sale_.revision;
@@ -124,13 +124,13 @@ TEST_F(LaneKeeperTest, AWindowOlderThanTheLanesDoesNotUndoIt) {
   EXPECT_EQ(inventory_.lane(kLane).window, window_of(sale_));
 }
 
-TEST_F(LaneKeeperTest, ALaneThatIsNotReadyWaitsForTheLeader) {
+TEST_F(LaneReconcilerTest, ALaneThatIsNotReadyWaitsForTheLeader) {
   EXPECT_EQ(error_of(keep(follower())), text_of(Errc::not_ready));
   EXPECT_EQ(store_.on_next_epoch.calls(), 0U);
   EXPECT_FALSE(inventory_.has(kLane));
 }
 
-TEST_F(LaneKeeperTest, TheLeaderBuildsALaneFromTheStore) {
+TEST_F(LaneReconcilerTest, TheLeaderBuildsALaneFromTheStore) {
   const auto sold = test::message_of(kLane, test::user_of(1), 2);
   store_.decide(sold);
   const auto state = keep();
@@ -143,7 +143,7 @@ TEST_F(LaneKeeperTest, TheLeaderBuildsALaneFromTheStore) {
   EXPECT_EQ(inventory_.lane(kLane).records.at(sold.user).order.status, OrderStatus::confirmed);
 }
 
-TEST_F(LaneKeeperTest, AFreshLaneNeedsNoLog) {
+TEST_F(LaneReconcilerTest, AFreshLaneNeedsNoLog) {
   store_.lanes[kLane].fence = 0;
   store_.lanes[kLane].newest = 0;
   queue_.on_fence.fail_always(Errc::unavailable);
@@ -153,7 +153,7 @@ TEST_F(LaneKeeperTest, AFreshLaneNeedsNoLog) {
   EXPECT_EQ(queue_.on_fence.calls(), 0U);
 }
 
-TEST_F(LaneKeeperTest, ARebuildDecidesWhatIsPendingBeforeItFences) {
+TEST_F(LaneReconcilerTest, ARebuildDecidesWhatIsPendingBeforeItFences) {
   make_ready();
   const auto promised = reserve(1, 1, 2);
   inventory_.lane(kLane).ready = false;
@@ -168,7 +168,7 @@ TEST_F(LaneKeeperTest, ARebuildDecidesWhatIsPendingBeforeItFences) {
   EXPECT_EQ(inventory_.overdue_ages.at(0), Millis{0}) << "whatever its age";
 }
 
-TEST_F(LaneKeeperTest, ASuspectLaneIsClosedBeforeWhatItHoldsIsDecided) {
+TEST_F(LaneReconcilerTest, ASuspectLaneIsClosedBeforeWhatItHoldsIsDecided) {
   make_ready();
   const auto promised = reserve(1);
   store_.lanes[kLane].suspect = 1;
@@ -180,7 +180,7 @@ TEST_F(LaneKeeperTest, ASuspectLaneIsClosedBeforeWhatItHoldsIsDecided) {
   EXPECT_EQ(store_.orders.at(promised.id).status, OrderStatus::confirmed);
 }
 
-TEST_F(LaneKeeperTest, EveryEpochBeforeTheNewOneIsEndedAlsoWhereNothingIsReady) {
+TEST_F(LaneReconcilerTest, EveryEpochBeforeTheNewOneIsEndedAlsoWhereNothingIsReady) {
   const auto expect_closed = [this](Epoch floor) {
     inventory_.on_rebuild.before([this, floor] {
       EXPECT_TRUE(inventory_.lane(kLane).closed);
@@ -199,7 +199,7 @@ TEST_F(LaneKeeperTest, EveryEpochBeforeTheNewOneIsEndedAlsoWhereNothingIsReady) 
   EXPECT_EQ(inventory_.on_rebuild.calls(), 3U);
 }
 
-TEST_F(LaneKeeperTest, AFreshLaneIsClosedBelowItsFirstEpoch) {
+TEST_F(LaneReconcilerTest, AFreshLaneIsClosedBelowItsFirstEpoch) {
   store_.lanes[kLane].fence = 0;
   store_.lanes[kLane].newest = 0;
   inventory_.on_rebuild.before([this] { EXPECT_EQ(inventory_.lane(kLane).epoch, 0U); });
@@ -207,7 +207,7 @@ TEST_F(LaneKeeperTest, AFreshLaneIsClosedBelowItsFirstEpoch) {
   EXPECT_EQ(inventory_.on_close.calls(), 1U);
 }
 
-TEST_F(LaneKeeperTest, WithoutAClosingNothingIsFenced) {
+TEST_F(LaneReconcilerTest, WithoutAClosingNothingIsFenced) {
   inventory_.on_close.fail(Errc::unknown);
   EXPECT_EQ(error_of(keep()), text_of(Errc::unknown));
   EXPECT_EQ(queue_.on_fence.calls(), 0U);
@@ -216,7 +216,7 @@ TEST_F(LaneKeeperTest, WithoutAClosingNothingIsFenced) {
   EXPECT_EQ(keep()->view.epoch, 2U) << "the same rebuild goes on";
 }
 
-TEST_F(LaneKeeperTest, AFenceRaisedSinceItWasSeenIsNotRaisedPastTheLog) {
+TEST_F(LaneReconcilerTest, AFenceRaisedSinceItWasSeenIsNotRaisedPastTheLog) {
   store_.lanes[kLane].fence = 0;
   store_.lanes[kLane].newest = 0;
   std::optional<OrderMessage> sold;
@@ -236,7 +236,7 @@ TEST_F(LaneKeeperTest, AFenceRaisedSinceItWasSeenIsNotRaisedPastTheLog) {
   EXPECT_EQ(store_.orders.at(sold->id).status, OrderStatus::confirmed);
 }
 
-TEST_F(LaneKeeperTest, OfTwoKeepersThatSawNoFenceOneRaisesItAndNeitherOpensTwice) {
+TEST_F(LaneReconcilerTest, OfTwoKeepersThatSawNoFenceOneRaisesItAndNeitherOpensTwice) {
   store_.lanes[kLane].fence = 0;
   store_.lanes[kLane].newest = 0;
   Metrics metrics;
@@ -260,7 +260,7 @@ TEST_F(LaneKeeperTest, OfTwoKeepersThatSawNoFenceOneRaisesItAndNeitherOpensTwice
   EXPECT_EQ(queue_.fences, (std::vector<Fence>{{kLane, 2}})) << "no longer past the log";
 }
 
-TEST_F(LaneKeeperTest, ASuspectLaneSellsUntilItsRebuildBegins) {
+TEST_F(LaneReconcilerTest, ASuspectLaneSellsUntilItsRebuildBegins) {
   make_ready();
   store_.lanes[kLane].suspect = 1;
   const auto seen = keep(follower());
@@ -273,7 +273,7 @@ TEST_F(LaneKeeperTest, ASuspectLaneSellsUntilItsRebuildBegins) {
   EXPECT_EQ(keep()->view.epoch, 2U);
 }
 
-TEST_F(LaneKeeperTest, ALostLaneOpensWhenTheLogHasAppliedItsFence) {
+TEST_F(LaneReconcilerTest, ALostLaneOpensWhenTheLogHasAppliedItsFence) {
   make_ready();
   inventory_.lane(kLane).ready = false;
   queue_.raise_in = nullptr;
@@ -289,7 +289,7 @@ TEST_F(LaneKeeperTest, ALostLaneOpensWhenTheLogHasAppliedItsFence) {
   EXPECT_EQ(state->view.epoch, 2U);
 }
 
-TEST_F(LaneKeeperTest, AFenceThatDoesNotArriveIsSentAgain) {
+TEST_F(LaneReconcilerTest, AFenceThatDoesNotArriveIsSentAgain) {
   make_ready();
   inventory_.lane(kLane).ready = false;
   queue_.raise_in = nullptr;
@@ -299,7 +299,7 @@ TEST_F(LaneKeeperTest, AFenceThatDoesNotArriveIsSentAgain) {
   EXPECT_EQ(queue_.fences, (std::vector<Fence>{{kLane, 2}, {kLane, 2}}));
 }
 
-TEST_F(LaneKeeperTest, AFenceThatCannotBeSentLeavesTheLaneClosed) {
+TEST_F(LaneReconcilerTest, AFenceThatCannotBeSentLeavesTheLaneClosed) {
   make_ready();
   inventory_.lane(kLane).ready = false;
   queue_.on_fence.fail(Errc::unavailable);
@@ -309,7 +309,7 @@ TEST_F(LaneKeeperTest, AFenceThatCannotBeSentLeavesTheLaneClosed) {
   EXPECT_EQ(error_of(keep()), "ok") << "it was there after all";
 }
 
-TEST_F(LaneKeeperTest, WhatTheOldLaneHeldIsDecidedOnce) {
+TEST_F(LaneReconcilerTest, WhatTheOldLaneHeldIsDecidedOnce) {
   make_ready();
   reserve(1);
   inventory_.lane(kLane).ready = false;
@@ -318,7 +318,7 @@ TEST_F(LaneKeeperTest, WhatTheOldLaneHeldIsDecidedOnce) {
   EXPECT_EQ(store_.apply_calls.size(), 1U);
 }
 
-TEST_F(LaneKeeperTest, AnEpochWhoseOpeningIsInDoubtIsNeverOpenedAgain) {
+TEST_F(LaneReconcilerTest, AnEpochWhoseOpeningIsInDoubtIsNeverOpenedAgain) {
   make_ready();
   inventory_.lane(kLane).ready = false;
   inventory_.on_rebuild.fail(Errc::unknown);
@@ -328,7 +328,7 @@ TEST_F(LaneKeeperTest, AnEpochWhoseOpeningIsInDoubtIsNeverOpenedAgain) {
   EXPECT_EQ(state->view.epoch, 3U);
 }
 
-TEST_F(LaneKeeperTest, AnEpochThatWasSurelyNotOpenedIsNotWasted) {
+TEST_F(LaneReconcilerTest, AnEpochThatWasSurelyNotOpenedIsNotWasted) {
   make_ready();
   inventory_.lane(kLane).ready = false;
   inventory_.on_rebuild.fail(Errc::unavailable);
@@ -338,7 +338,7 @@ TEST_F(LaneKeeperTest, AnEpochThatWasSurelyNotOpenedIsNotWasted) {
   EXPECT_EQ(state->view.epoch, 2U);
 }
 
-TEST_F(LaneKeeperTest, AnotherKeepersEpochIsNotOpened) {
+TEST_F(LaneReconcilerTest, AnotherKeepersEpochIsNotOpened) {
   make_ready();
   inventory_.lane(kLane).ready = false;
   store_.lanes[kLane].newest = 2;
@@ -348,7 +348,7 @@ TEST_F(LaneKeeperTest, AnotherKeepersEpochIsNotOpened) {
   EXPECT_EQ(state->view.epoch, 3U) << "its allotter may open epoch 2 at any moment";
 }
 
-TEST_F(LaneKeeperTest, AFenceThatAnotherRaisedHigherStopsTheOpening) {
+TEST_F(LaneReconcilerTest, AFenceThatAnotherRaisedHigherStopsTheOpening) {
   make_ready();
   inventory_.lane(kLane).ready = false;
   store_.on_image.before([&] {
@@ -360,7 +360,7 @@ TEST_F(LaneKeeperTest, AFenceThatAnotherRaisedHigherStopsTheOpening) {
   EXPECT_EQ(keep()->view.epoch, 6U);
 }
 
-TEST_F(LaneKeeperTest, WhatIsPendingIsDecidedInPartsThatTheStoreTakes) {
+TEST_F(LaneReconcilerTest, WhatIsPendingIsDecidedInPartsThatTheStoreTakes) {
   make_ready();
   store_.lanes[kLane].stock = 5000;
   for (std::uint64_t i = 0; i < 2500; ++i) reserve(i);
@@ -371,7 +371,7 @@ TEST_F(LaneKeeperTest, WhatIsPendingIsDecidedInPartsThatTheStoreTakes) {
   for (const auto& call : store_.apply_calls) EXPECT_LE(call.messages.size(), 1000U);
 }
 
-TEST_F(LaneKeeperTest, NothingIsFencedBeforeThePendingOrdersAreDecided) {
+TEST_F(LaneReconcilerTest, NothingIsFencedBeforeThePendingOrdersAreDecided) {
   make_ready();
   reserve(1);
   inventory_.lane(kLane).ready = false;
@@ -383,7 +383,7 @@ TEST_F(LaneKeeperTest, NothingIsFencedBeforeThePendingOrdersAreDecided) {
   EXPECT_EQ(error_of(keep()), "ok");
 }
 
-TEST_F(LaneKeeperTest, ALaneBehindTheFenceIsRebuilt) {
+TEST_F(LaneReconcilerTest, ALaneBehindTheFenceIsRebuilt) {
   make_ready(3);
   store_.lanes[kLane].fence = 4;
   store_.lanes[kLane].newest = 4;
@@ -393,7 +393,7 @@ TEST_F(LaneKeeperTest, ALaneBehindTheFenceIsRebuilt) {
   EXPECT_EQ(state->view.epoch, 5U);
 }
 
-TEST_F(LaneKeeperTest, WithoutTheInventoryTheStoreSellsBehindAFence) {
+TEST_F(LaneReconcilerTest, WithoutTheInventoryTheStoreSellsBehindAFence) {
   make_ready();
   inventory_.on_view.fail_always(Errc::unavailable);
   queue_.raise_in = nullptr;
@@ -410,7 +410,7 @@ TEST_F(LaneKeeperTest, WithoutTheInventoryTheStoreSellsBehindAFence) {
   EXPECT_EQ(error_of(keep(elsewhere)), "ok") << "the row says so to every node";
 }
 
-TEST_F(LaneKeeperTest, TheInventoryTakesOverFromTheStoreWithoutTheLog) {
+TEST_F(LaneReconcilerTest, TheInventoryTakesOverFromTheStoreWithoutTheLog) {
   make_ready();
   inventory_.lane(kLane).ready = false;
   ASSERT_EQ(keep(without_inventory())->head.authority(), Authority::store);
@@ -424,7 +424,7 @@ TEST_F(LaneKeeperTest, TheInventoryTakesOverFromTheStoreWithoutTheLog) {
   EXPECT_EQ(state->view.stock, 98);
 }
 
-TEST_F(LaneKeeperTest, TheStoreKeepsSellingWhileTheInventoryIsStillAway) {
+TEST_F(LaneReconcilerTest, TheStoreKeepsSellingWhileTheInventoryIsStillAway) {
   make_ready();
   ASSERT_EQ(error_of(keep(without_inventory())), "ok");
   auto impatient = leader(Authority::inventory);
@@ -435,7 +435,7 @@ TEST_F(LaneKeeperTest, TheStoreKeepsSellingWhileTheInventoryIsStillAway) {
   EXPECT_EQ(store_.on_next_epoch.calls(), 1U);
 }
 
-TEST_F(LaneKeeperTest, AnInventoryThatComesBackAsItWasIsClosedWhileTheStoreSells) {
+TEST_F(LaneReconcilerTest, AnInventoryThatComesBackAsItWasIsClosedWhileTheStoreSells) {
   make_ready();
   ASSERT_EQ(keep(without_inventory())->head.authority(), Authority::store);
   ASSERT_TRUE(inventory_.lane(kLane).ready);
@@ -445,7 +445,7 @@ TEST_F(LaneKeeperTest, AnInventoryThatComesBackAsItWasIsClosedWhileTheStoreSells
   EXPECT_TRUE(inventory_.lane(kLane).closed);
 }
 
-TEST_F(LaneKeeperTest, AnInventoryThatComesBackMidwayGetsAnEpochOfItsOwn) {
+TEST_F(LaneReconcilerTest, AnInventoryThatComesBackMidwayGetsAnEpochOfItsOwn) {
   make_ready();
   inventory_.lane(kLane).ready = false;
   queue_.raise_in = nullptr;
@@ -457,7 +457,7 @@ TEST_F(LaneKeeperTest, AnInventoryThatComesBackMidwayGetsAnEpochOfItsOwn) {
   EXPECT_EQ(state->head.authority(), Authority::inventory);
 }
 
-TEST_F(LaneKeeperTest, ALaneThatIsStillNotReadyAfterARebuildIsNoSuccess) {
+TEST_F(LaneReconcilerTest, ALaneThatIsStillNotReadyAfterARebuildIsNoSuccess) {
   store_.lanes[kLane].window = {};
   sale_ = Sale{};
   inventory_.on_view.before(
@@ -465,7 +465,7 @@ TEST_F(LaneKeeperTest, ALaneThatIsStillNotReadyAfterARebuildIsNoSuccess) {
   EXPECT_EQ(error_of(keep()), text_of(Errc::not_ready));
 }
 
-TEST_F(LaneKeeperTest, FailuresArePassedOn) {
+TEST_F(LaneReconcilerTest, FailuresArePassedOn) {
   make_ready();
   inventory_.on_view.fail(Errc::unavailable);
   EXPECT_EQ(error_of(keep()), text_of(Errc::unavailable));
@@ -491,7 +491,7 @@ TEST_F(LaneKeeperTest, FailuresArePassedOn) {
   EXPECT_EQ(error_of(keep()), text_of(Errc::not_found));
 }
 
-TEST_F(LaneKeeperTest, DecidesOnlyWhatIsOverdue) {
+TEST_F(LaneReconcilerTest, DecidesOnlyWhatIsOverdue) {
   make_ready();
   const auto old = reserve(1);
   clock_.advance(settings_.overdue_age);
@@ -506,7 +506,7 @@ TEST_F(LaneKeeperTest, DecidesOnlyWhatIsOverdue) {
   EXPECT_EQ(*decide_overdue(), 0U);
 }
 
-TEST_F(LaneKeeperTest, DecidesAtMostItsBoundInOneStep) {
+TEST_F(LaneReconcilerTest, DecidesAtMostItsBoundInOneStep) {
   settings_.overdue_max = 3;
   make({});
   make_ready();
@@ -517,7 +517,7 @@ TEST_F(LaneKeeperTest, DecidesAtMostItsBoundInOneStep) {
   EXPECT_EQ(*decide_overdue(), 0U);
 }
 
-TEST_F(LaneKeeperTest, WhatWasAppliedAlreadyIsSettledAgainWithoutChange) {
+TEST_F(LaneReconcilerTest, WhatWasAppliedAlreadyIsSettledAgainWithoutChange) {
   make_ready();
   const auto message = reserve(1);
   store_.decide(message);
@@ -527,7 +527,7 @@ TEST_F(LaneKeeperTest, WhatWasAppliedAlreadyIsSettledAgainWithoutChange) {
   EXPECT_EQ(inventory_.lane(kLane).records.at(message.user).order.status, OrderStatus::confirmed);
 }
 
-TEST_F(LaneKeeperTest, OverdueOrdersStayWhenTheStoreDoesNotAnswer) {
+TEST_F(LaneReconcilerTest, OverdueOrdersStayWhenTheStoreDoesNotAnswer) {
   make_ready();
   const auto message = reserve(1);
   clock_.advance(settings_.overdue_age);
@@ -537,9 +537,9 @@ TEST_F(LaneKeeperTest, OverdueOrdersStayWhenTheStoreDoesNotAnswer) {
   EXPECT_EQ(*decide_overdue(), 1U);
 }
 
-class LoggedLaneKeeperTest : public LaneKeeperTest {
+class LoggedLaneReconcilerTest : public LaneReconcilerTest {
  protected:
-  LoggedLaneKeeperTest() {
+  LoggedLaneReconcilerTest() {
     OrderLog log;
     log.topic = "orders";
     log.partitions = 4;
@@ -553,7 +553,7 @@ class LoggedLaneKeeperTest : public LaneKeeperTest {
   }
 };
 
-TEST_F(LoggedLaneKeeperTest, WaitsForWhatMayStillBeOnItsWay) {
+TEST_F(LoggedLaneReconcilerTest, WaitsForWhatMayStillBeOnItsWay) {
   through_ = clock_.now();
   EXPECT_EQ(age(), settings_.overdue_age);
   through_ = clock_.now() - Millis{20'000};
@@ -562,14 +562,14 @@ TEST_F(LoggedLaneKeeperTest, WaitsForWhatMayStillBeOnItsWay) {
   EXPECT_EQ(age(), settings_.overdue_age) << "never younger than that";
 }
 
-TEST_F(LoggedLaneKeeperTest, WaitsNoLongerThanItsBound) {
+TEST_F(LoggedLaneReconcilerTest, WaitsNoLongerThanItsBound) {
   through_ = TimePoint{};
   EXPECT_EQ(age(), settings_.overdue_age_max);
   through_.reset();
   EXPECT_EQ(age(), settings_.overdue_age_max) << "a partition nobody has read says nothing";
 }
 
-TEST_F(LoggedLaneKeeperTest, WhileTheLogIsAwayNobodyWaitsForIt) {
+TEST_F(LoggedLaneReconcilerTest, WhileTheLogIsAwayNobodyWaitsForIt) {
   through_ = TimePoint{};
   EXPECT_EQ(error_of(decide_overdue(false)), "ok");
   EXPECT_EQ(inventory_.overdue_ages.back(), settings_.overdue_age);

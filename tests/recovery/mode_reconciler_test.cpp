@@ -13,9 +13,9 @@ namespace {
 
 const LaneId kLane{7, 0};
 
-class FlowKeeperTest : public testing::Test {
+class ModeReconcilerTest : public testing::Test {
  protected:
-  FlowKeeperTest() { make(OrderLog{"orders", 4}); }
+  ModeReconcilerTest() { make(OrderLog{"orders", 4}); }
 
   void make(std::optional<OrderLog> log) {
     keeper_.reset();
@@ -53,7 +53,7 @@ class FlowKeeperTest : public testing::Test {
   std::optional<ModeReconciler> keeper_;
 };
 
-TEST_F(FlowKeeperTest, ALogThatIsAppliedAsItComesLetsEverybodyIn) {
+TEST_F(ModeReconcilerTest, ALogThatIsAppliedAsItComesLetsEverybodyIn) {
   run(20, 5000, 5000);
   EXPECT_FALSE(flow_.get()->backlogged);
   EXPECT_FALSE(limiter_.rate());
@@ -61,7 +61,7 @@ TEST_F(FlowKeeperTest, ALogThatIsAppliedAsItComesLetsEverybodyIn) {
   EXPECT_EQ(flow_.get()->fences.at(kLane), 3U);
 }
 
-TEST_F(FlowKeeperTest, ABacklogIsToldAndThrottledUntilItIsWorkedOff) {
+TEST_F(ModeReconcilerTest, ABacklogIsToldAndThrottledUntilItIsWorkedOff) {
   run(10, 5000, 5000);
   run(30, 5000, 1000);
   const auto slow = flow_.get();
@@ -75,7 +75,7 @@ TEST_F(FlowKeeperTest, ABacklogIsToldAndThrottledUntilItIsWorkedOff) {
   EXPECT_FALSE(limiter_.rate());
 }
 
-TEST_F(FlowKeeperTest, WithoutTheStoreTheBacklogGrowsToItsBound) {
+TEST_F(ModeReconcilerTest, WithoutTheStoreTheBacklogGrowsToItsBound) {
   settings_.lag.messages_max = 100'000;
   make(OrderLog{"orders", 4});
   run(5, 5000, 5000);
@@ -87,7 +87,7 @@ TEST_F(FlowKeeperTest, WithoutTheStoreTheBacklogGrowsToItsBound) {
   EXPECT_EQ(limiter_.rate(), 0) << "the bound is reached";
 }
 
-TEST_F(FlowKeeperTest, InADegradedModeTheStoresOwnRateIsTheLimit) {
+TEST_F(ModeReconcilerTest, InADegradedModeTheStoresOwnRateIsTheLimit) {
   update({}, {kLane});
   EXPECT_EQ(keeper_->mode(), OperatingMode::database);
   EXPECT_TRUE(flow_.get()->store_lanes.contains(kLane));
@@ -104,7 +104,7 @@ TEST_F(FlowKeeperTest, InADegradedModeTheStoresOwnRateIsTheLimit) {
   EXPECT_FALSE(limiter_.rate());
 }
 
-TEST_F(FlowKeeperTest, AHeldModeOutweighsTheBreaker) {
+TEST_F(ModeReconcilerTest, AHeldModeOutweighsTheBreaker) {
   update(OperatingMode::bypass);
   EXPECT_EQ(keeper_->mode(), OperatingMode::bypass);
   EXPECT_TRUE(limiter_.rate());
@@ -116,7 +116,7 @@ TEST_F(FlowKeeperTest, AHeldModeOutweighsTheBreaker) {
   EXPECT_EQ(keeper_->mode(), OperatingMode::normal);
 }
 
-TEST_F(FlowKeeperTest, ChangesOfTheBreakerAreCounted) {
+TEST_F(ModeReconcilerTest, ChangesOfTheBreakerAreCounted) {
   update();
   for (std::uint32_t i = 0; i < BreakerSettings().calls_min; ++i) keeper_->queue_failed();
   update();
@@ -127,7 +127,7 @@ TEST_F(FlowKeeperTest, ChangesOfTheBreakerAreCounted) {
   EXPECT_NE(text.find(name + "{state=\"closed\"} 0\n"), std::string::npos);
 }
 
-TEST_F(FlowKeeperTest, ThePastLogTimeHoldsUntilTheStoreTellsALaterOne) {
+TEST_F(ModeReconcilerTest, ThePastLogTimeHoldsUntilTheStoreTellsALaterOne) {
   EXPECT_FALSE(keeper_->applied_through());
   store_.applied = clock_.now();
   update();
@@ -140,7 +140,7 @@ TEST_F(FlowKeeperTest, ThePastLogTimeHoldsUntilTheStoreTellsALaterOne) {
   EXPECT_FALSE(keeper_->applied_through()) << "a partition nobody has read";
 }
 
-TEST_F(FlowKeeperTest, WithoutALogNothingIsEverBacklogged) {
+TEST_F(ModeReconcilerTest, WithoutALogNothingIsEverBacklogged) {
   make({});
   log_end_.reset();
   clock_.advance(Millis{60'000});

@@ -22,9 +22,9 @@ const LaneId kLane{7, 0};
 const LaneId kOther{7, 1};
 constexpr Millis kPayWithin{10'000};
 
-class ReturnKeeperTest : public testing::Test {
+class ReturnReconcilerTest : public testing::Test {
  protected:
-  ReturnKeeperTest() {
+  ReturnReconcilerTest() {
     for (const auto lane : {kLane, kOther}) {
       store_.lanes[lane].stock = 100;
       inventory_.open_lane(lane, 100);
@@ -86,7 +86,7 @@ class ReturnKeeperTest : public testing::Test {
   std::optional<ReturnReconciler> keeper_;
 };
 
-TEST_F(ReturnKeeperTest, OrdersThatAreNotPaidInTimeExpireAndAreAnnounced) {
+TEST_F(ReturnReconcilerTest, OrdersThatAreNotPaidInTimeExpireAndAreAnnounced) {
   const auto unpaid = confirm(kLane, 1, 3);
   const auto paid = confirm(kLane, 2);
   move(paid, Move::pay);
@@ -105,7 +105,7 @@ TEST_F(ReturnKeeperTest, OrdersThatAreNotPaidInTimeExpireAndAreAnnounced) {
   EXPECT_EQ(moves_.rows.size(), 1U);
 }
 
-TEST_F(ReturnKeeperTest, OneStepExpiresAtMostTheBoundTheLongestOverdueFirst) {
+TEST_F(ReturnReconcilerTest, OneStepExpiresAtMostTheBoundTheLongestOverdueFirst) {
   settings_.overdue_max = 2;
   make();
   std::vector<OrderId> orders;
@@ -119,7 +119,7 @@ TEST_F(ReturnKeeperTest, OneStepExpiresAtMostTheBoundTheLongestOverdueFirst) {
   EXPECT_EQ(*expire(), 1U);
 }
 
-TEST_F(ReturnKeeperTest, ABoundAboveThePortsIsCut) {
+TEST_F(ReturnReconcilerTest, ABoundAboveThePortsIsCut) {
   settings_.overdue_max = 4096;
   make();
   for (std::uint64_t user = 0; user < 1025; ++user) {
@@ -131,7 +131,7 @@ TEST_F(ReturnKeeperTest, ABoundAboveThePortsIsCut) {
   EXPECT_EQ(*expire(), 1U);
 }
 
-TEST_F(ReturnKeeperTest, AnOrderPaidInTheLastMomentIsNotCalledExpired) {
+TEST_F(ReturnReconcilerTest, AnOrderPaidInTheLastMomentIsNotCalledExpired) {
   const auto order = confirm(kLane, 1);
   clock_.advance(kPayWithin);
   moves_.on_move.before([&] { store_.orders[order].status = OrderStatus::paid; });
@@ -140,7 +140,7 @@ TEST_F(ReturnKeeperTest, AnOrderPaidInTheLastMomentIsNotCalledExpired) {
   EXPECT_TRUE(says("sluice_orders_expired_total 0"));
 }
 
-TEST_F(ReturnKeeperTest, AnExpiryWithoutAnAnswerIsLeftForTheNextRound) {
+TEST_F(ReturnReconcilerTest, AnExpiryWithoutAnAnswerIsLeftForTheNextRound) {
   const auto order = confirm(kLane, 1);
   clock_.advance(kPayWithin);
   moves_.on_due.fail(Errc::unavailable);
@@ -151,14 +151,14 @@ TEST_F(ReturnKeeperTest, AnExpiryWithoutAnAnswerIsLeftForTheNextRound) {
   EXPECT_EQ(*expire(), 0U) << "it was done";
 }
 
-TEST_F(ReturnKeeperTest, NewsThatAreLostAreNoError) {
+TEST_F(ReturnReconcilerTest, NewsThatAreLostAreNoError) {
   confirm(kLane, 1);
   clock_.advance(kPayWithin);
   results_.on_announce.fail(Errc::unavailable);
   EXPECT_EQ(*expire(), 1U);
 }
 
-TEST_F(ReturnKeeperTest, ReturnedUnitsReachTheInventoryAndAreForgotten) {
+TEST_F(ReturnReconcilerTest, ReturnedUnitsReachTheInventoryAndAreForgotten) {
   const auto first = cancelled(kLane, 1, 3);
   const auto second = cancelled(kOther, 2);
   EXPECT_TRUE(relay().empty());
@@ -173,7 +173,7 @@ TEST_F(ReturnKeeperTest, ReturnedUnitsReachTheInventoryAndAreForgotten) {
   EXPECT_TRUE(says("sluice_returns_waiting_lanes 0"));
 }
 
-TEST_F(ReturnKeeperTest, ALongOutboxIsRelayedInSteps) {
+TEST_F(ReturnReconcilerTest, ALongOutboxIsRelayedInSteps) {
   settings_.overdue_max = 10;
   make();
   for (std::uint64_t user = 0; user < 30; ++user) cancelled(kLane, user);
@@ -182,7 +182,7 @@ TEST_F(ReturnKeeperTest, ALongOutboxIsRelayedInSteps) {
   EXPECT_EQ(moves_.relayed_calls.size(), 3U);
 }
 
-TEST_F(ReturnKeeperTest, ARelayThatIsRepeatedGivesNothingBackTwice) {
+TEST_F(ReturnReconcilerTest, ARelayThatIsRepeatedGivesNothingBackTwice) {
   cancelled(kLane, 1);
   moves_.on_relayed.fail(Errc::unknown);
   EXPECT_EQ(relay(), std::vector<LaneId>{kLane});
@@ -191,7 +191,7 @@ TEST_F(ReturnKeeperTest, ARelayThatIsRepeatedGivesNothingBackTwice) {
   EXPECT_EQ(projected(kLane), 100);
 }
 
-TEST_F(ReturnKeeperTest, AUsersNextOrderIsNotTouchedByTheReturnOfTheFirst) {
+TEST_F(ReturnReconcilerTest, AUsersNextOrderIsNotTouchedByTheReturnOfTheFirst) {
   cancelled(kLane, 1);
   inventory_.lane(kLane).records.clear();
   inventory_.lane(kLane).stock = 100;
@@ -201,7 +201,7 @@ TEST_F(ReturnKeeperTest, AUsersNextOrderIsNotTouchedByTheReturnOfTheFirst) {
   EXPECT_EQ(inventory_.lane(kLane).records.size(), 1U);
 }
 
-TEST_F(ReturnKeeperTest, RowsStayWhenTheInventoryDidNotTakeThemForSure) {
+TEST_F(ReturnReconcilerTest, RowsStayWhenTheInventoryDidNotTakeThemForSure) {
   cancelled(kLane, 1);
   inventory_.on_settle.fail(Errc::unknown);
   EXPECT_EQ(relay(), std::vector<LaneId>{kLane});
@@ -211,7 +211,7 @@ TEST_F(ReturnKeeperTest, RowsStayWhenTheInventoryDidNotTakeThemForSure) {
   EXPECT_EQ(projected(kLane), 100);
 }
 
-TEST_F(ReturnKeeperTest, RowsStayUntilTheInventoryHasTheLaneUnderTheFence) {
+TEST_F(ReturnReconcilerTest, RowsStayUntilTheInventoryHasTheLaneUnderTheFence) {
   cancelled(kLane, 1);
   store_.lanes[kLane].fence = 2;
   store_.lanes[kLane].newest = 2;
@@ -224,7 +224,7 @@ TEST_F(ReturnKeeperTest, RowsStayUntilTheInventoryHasTheLaneUnderTheFence) {
   EXPECT_EQ(projected(kLane), 100) << "the image had the unit";
 }
 
-TEST_F(ReturnKeeperTest, AnImageOlderThanTheReturnGetsTheUnitWhenItIsOpen) {
+TEST_F(ReturnReconcilerTest, AnImageOlderThanTheReturnGetsTheUnitWhenItIsOpen) {
   const auto order = confirm(kLane, 1);
   store_.lanes[kLane].fence = 2;
   store_.lanes[kLane].newest = 2;
@@ -238,7 +238,7 @@ TEST_F(ReturnKeeperTest, AnImageOlderThanTheReturnGetsTheUnitWhenItIsOpen) {
   EXPECT_EQ(projected(kLane), 100);
 }
 
-TEST_F(ReturnKeeperTest, RowsStayWhileAFenceIsOnItsWay) {
+TEST_F(ReturnReconcilerTest, RowsStayWhileAFenceIsOnItsWay) {
   cancelled(kLane, 1);
   store_.lanes[kLane].newest = 2;
   EXPECT_EQ(relay(), std::vector<LaneId>{kLane});
@@ -246,14 +246,14 @@ TEST_F(ReturnKeeperTest, RowsStayWhileAFenceIsOnItsWay) {
   EXPECT_TRUE(moves_.relayed_calls.empty());
 }
 
-TEST_F(ReturnKeeperTest, RowsStayWhenAnEpochIsAllottedMeanwhile) {
+TEST_F(ReturnReconcilerTest, RowsStayWhenAnEpochIsAllottedMeanwhile) {
   cancelled(kLane, 1);
   moves_.on_relayed.before([&] { store_.lanes[kLane].newest = 2; });
   EXPECT_EQ(relay(), std::vector<LaneId>{kLane});
   EXPECT_EQ(moves_.rows.size(), 1U);
 }
 
-TEST_F(ReturnKeeperTest, WhenTheStoreSellsNobodyNeedsToBeTold) {
+TEST_F(ReturnReconcilerTest, WhenTheStoreSellsNobodyNeedsToBeTold) {
   cancelled(kLane, 1);
   store_.lanes[kLane].by_store = 1;
   EXPECT_TRUE(relay(false).empty());
@@ -262,14 +262,14 @@ TEST_F(ReturnKeeperTest, WhenTheStoreSellsNobodyNeedsToBeTold) {
   EXPECT_EQ(inventory_.on_settle.calls(), 0U);
 }
 
-TEST_F(ReturnKeeperTest, AnInventoryThatIsAwayIsNotAsked) {
+TEST_F(ReturnReconcilerTest, AnInventoryThatIsAwayIsNotAsked) {
   cancelled(kLane, 1);
   EXPECT_EQ(relay(false), std::vector<LaneId>{kLane});
   EXPECT_EQ(inventory_.on_view.calls(), 0U);
   EXPECT_TRUE(relay().empty());
 }
 
-TEST_F(ReturnKeeperTest, ABadLaneDoesNotStopTheOthers) {
+TEST_F(ReturnReconcilerTest, ABadLaneDoesNotStopTheOthers) {
   cancelled(kLane, 1);
   cancelled(kOther, 2);
   store_.on_head.fail(Errc::unavailable);
@@ -277,7 +277,7 @@ TEST_F(ReturnKeeperTest, ABadLaneDoesNotStopTheOthers) {
   EXPECT_EQ(projected(kOther), 100);
 }
 
-TEST_F(ReturnKeeperTest, LanesThatWereNotReachedInTimeAreTheFirstOfTheNextRound) {
+TEST_F(ReturnReconcilerTest, LanesThatWereNotReachedInTimeAreTheFirstOfTheNextRound) {
   cancelled(kLane, 1);
   cancelled(kOther, 2);
   inventory_.on_settle.fail(Errc::unknown);
@@ -293,7 +293,7 @@ TEST_F(ReturnKeeperTest, LanesThatWereNotReachedInTimeAreTheFirstOfTheNextRound)
   EXPECT_EQ(projected(kOther), 100);
 }
 
-TEST_F(ReturnKeeperTest, AStoreThatDoesNotSayWhatReturnsIsAnError) {
+TEST_F(ReturnReconcilerTest, AStoreThatDoesNotSayWhatReturnsIsAnError) {
   moves_.on_returning.fail(Errc::unavailable);
   const auto relayed = loop_.finish(keeper_->relay(true));
   EXPECT_EQ(error_of(relayed), make_error_code(Errc::unavailable).message());
