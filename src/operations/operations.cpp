@@ -35,16 +35,136 @@ class NodeOperations final : public Operations {
   NodeOperations(RecoverySettings settings, OperationsPorts ports)
       : settings_(settings), ports_(ports) {}
 
-  asio::awaitable<Operated<Sale>> create(SaleDraft draft) override;
-  asio::awaitable<Operated<std::vector<Sale>>> list() override;
-  asio::awaitable<Operated<Sale>> show(SaleId sale) override;
-  asio::awaitable<Operated<Sale>> set_state(SaleId sale, SaleState state) override;
-  asio::awaitable<Operated<SaleAudit>> audit(SaleId sale) override;
-  asio::awaitable<Operated<SaleAudit>> rebuild(SaleId sale, bool force) override;
-  asio::awaitable<Operated<Order>> move(SaleId sale, OrderId order, UserId user,
-                                        Move move) override;
-  asio::awaitable<Operated<ModeReport>> flow() override;
-  asio::awaitable<Operated<ModeReport>> hold(std::optional<OperatingMode> mode) override;
+  asio::awaitable<Operated<Sale>> create(SaleDraft draft) override {
+    if (const auto problem = check(draft)) co_return OperatorRefusal{Code::invalid_sale, *problem};
+    auto sale = co_await ports_.sales.create(deadline(), std::move(draft));
+    if (!sale) co_return refusal_of(sale.error());
+    log().info("sale {} created: \"{}\", {} units", sale->id, printable(sale->terms.title),
+               sale->terms.stock);
+    co_return std::move(*sale);
+  }
+
+  asio::awaitable<Operated<std::vector<Sale>>> list() override {
+    auto sales = co_await ports_.sales.list(deadline(), settings_.sales_max);
+    if (!sales) co_return refusal_of(sales.error());
+    co_return std::move(*sales);
+  }
+
+  asio::awaitable<Operated<Sale>> show(SaleId id) override {
+    auto sale = co_await ports_.sales.get(deadline(), id);
+    if (!sale) co_return refusal_of(sale.error());
+    if (!*sale) co_return refusal_of(Errc::not_found);
+    co_return std::move(**sale);
+  }
+
+  asio::awaitable<Operated<Sale>> set_state(SaleId id, SaleState state) override {
+    auto sale = co_await ports_.sales.set_state(deadline(), id, state);
+    if (!sale) co_return refusal_of(sale.error());
+    log().info("sale {} is {}", id, name(state));
+
+    // Another node may have to rebuild the lanes; it does so in its next round.
+    const auto give_up = ports_.clock.ticks() + settings_.call_timeout + 2 * settings_.tick;
+    for (;;) {
+      const auto kept = co_await ports_.control.keep_now(*sale);
+      if (kept || mutant("window.told_too_early")) break;
+      if (ports_.clock.ticks() >= give_up) {
+        co_return OperatorRefusal{Code::not_ready,
+                                  "the sale's state is stored, but its lanes do not "
+                                  "follow yet: " +
+                                      kept.error().message()};
+      }
+      co_await ports_.clock.sleep_until(ports_.clock.ticks() + kLookAgain);
+    }
+    if (const auto refreshed = co_await ports_.control.refresh_sales(); !refreshed) {
+      co_return refusal_of(refreshed.error());
+    }
+    co_return std::move(*sale);
+  }
+
+  asio::awaitable<Operated<SaleAudit>> audit(SaleId id) override {
+    const auto sale = co_await show(id);
+    if (!sale) co_return sale.error();
+    const bool inventory_up = ports_.control.services().up(Role::inventory);
+    auto audit = co_await ports_.auditor.audit(id, sale->terms.lanes, inventory_up);
+    if (!audit) co_return refusal_of(audit.error());
+    co_return std::move(*audit);
+  }
+
+  asio::awaitable<Operated<SaleAudit>> rebuild(SaleId id, bool force) override {
+    const auto sale = co_await show(id);
+    if (!sale) co_return sale.error();
+    if (sale->state == SaleState::draft || sale->state == SaleState::closed) {
+      co_return OperatorRefusal{Code::invalid_state,
+                                "only the lanes of a sale that sells are rebuilt"};
+    }
+    log().warn("an operator asks for new epochs for sale {}{}", id, force ? ", by force" : "");
+    std::vector<Fence> under_way;
+    std::vector<LaneId> others;
+    for (std::uint32_t index = 0; index < sale->terms.lanes; ++index) {
+      const LaneId lane{id, index};
+      const auto head = co_await ports_.orders.head(deadline(), lane);
+      if (!head) co_return refusal_of(head.error());
+      if (head->newest > head->fence) under_way.push_back({lane, head->newest});
+      if (head->newest == head->fence) others.push_back(lane);
+    }
+    for (const auto& fence : under_way) {
+      if (!force) break;
+      const auto raised = co_await ports_.orders.raise_fence(deadline(), fence, std::nullopt);
+      if (!raised) co_return refusal_of(raised.error());
+    }
+    // An operator who forces the fences that do not pass asks for no rebuild of the other lanes.
+    if (force && !under_way.empty()) others.clear();
+    for (const auto lane : others) {
+      const auto asked = co_await ports_.orders.suspect(deadline(), lane);
+      if (!asked) co_return refusal_of(asked.error());
+    }
+    co_return co_await audit(id);
+  }
+
+  asio::awaitable<Operated<Order>> move(SaleId id, OrderId order, UserId user, Move move) override {
+    const auto sale = co_await show(id);
+    if (!sale) co_return sale.error();
+    if (!must_be_paid(sale->terms)) {
+      co_return OperatorRefusal{Code::order_final, "orders of this sale are final once confirmed"};
+    }
+    if (move == Move::expire) {
+      co_return OperatorRefusal{Code::order_final, "only time lets an order expire"};
+    }
+    const OrderKey key{order, id, std::move(user)};
+    const std::vector<Transition> transitions{{key, move}};
+    const auto moved = co_await ports_.moves.move(deadline(), transitions);
+    if (!moved && moved.error() == Errc::unknown) {
+      co_return OperatorRefusal{Code::outcome_unknown,
+                                "the store did not answer in time; ask the same again"};
+    }
+    if (!moved) co_return refusal_of(moved.error());
+    const auto& now = moved->front();
+    if (!now) {
+      co_return OperatorRefusal{Code::unknown_order, "that user has no such order in that sale"};
+    }
+    if (now->status != after(move)) {
+      co_return OperatorRefusal{Code::order_final,
+                                "the order is " + std::string(name(now->status))};
+    }
+    log().debug("order {} of sale {} is {}", order.text(), id, name(now->status));
+    // The next round relays the units that returned: it comes soon.
+    if (!is_live(now->status)) ports_.control.hurry();
+    co_return *now;
+  }
+
+  asio::awaitable<Operated<ModeReport>> flow() override { co_return ports_.control.mode(); }
+
+  asio::awaitable<Operated<ModeReport>> hold(std::optional<OperatingMode> mode) override {
+    if (!ports_.control.services().has(Role::queue)) {
+      co_return OperatorRefusal{Code::invalid_state, "the embedded server has one mode"};
+    }
+    std::string request(mode ? name(*mode) : "auto");
+    const auto set = co_await ports_.requests.request(deadline(), kModeRequest, std::move(request));
+    if (!set) co_return refusal_of(set.error());
+    const auto followed = co_await ports_.control.follow_mode_request();
+    if (!followed) co_return refusal_of(followed.error());
+    co_return ports_.control.mode();
+  }
 
  private:
   Ticks deadline() const { return ports_.clock.ticks() + settings_.call_timeout; }
@@ -52,137 +172,6 @@ class NodeOperations final : public Operations {
   RecoverySettings settings_;
   OperationsPorts ports_;
 };
-
-asio::awaitable<Operated<Sale>> NodeOperations::create(SaleDraft draft) {
-  if (const auto problem = check(draft)) co_return OperatorRefusal{Code::invalid_sale, *problem};
-  auto sale = co_await ports_.sales.create(deadline(), std::move(draft));
-  if (!sale) co_return refusal_of(sale.error());
-  log().info("sale {} created: \"{}\", {} units", sale->id, printable(sale->terms.title),
-             sale->terms.stock);
-  co_return std::move(*sale);
-}
-
-asio::awaitable<Operated<std::vector<Sale>>> NodeOperations::list() {
-  auto sales = co_await ports_.sales.list(deadline(), settings_.sales_max);
-  if (!sales) co_return refusal_of(sales.error());
-  co_return std::move(*sales);
-}
-
-asio::awaitable<Operated<Sale>> NodeOperations::show(SaleId id) {
-  auto sale = co_await ports_.sales.get(deadline(), id);
-  if (!sale) co_return refusal_of(sale.error());
-  if (!*sale) co_return refusal_of(Errc::not_found);
-  co_return std::move(**sale);
-}
-
-asio::awaitable<Operated<Sale>> NodeOperations::set_state(SaleId id, SaleState state) {
-  auto sale = co_await ports_.sales.set_state(deadline(), id, state);
-  if (!sale) co_return refusal_of(sale.error());
-  log().info("sale {} is {}", id, name(state));
-
-  // Another node may have to rebuild the lanes; it does so in its next round.
-  const auto give_up = ports_.clock.ticks() + settings_.call_timeout + 2 * settings_.tick;
-  for (;;) {
-    const auto kept = co_await ports_.control.keep_now(*sale);
-    if (kept || mutant("window.told_too_early")) break;
-    if (ports_.clock.ticks() >= give_up) {
-      co_return OperatorRefusal{Code::not_ready,
-                                "the sale's state is stored, but its lanes do not "
-                                "follow yet: " +
-                                    kept.error().message()};
-    }
-    co_await ports_.clock.sleep_until(ports_.clock.ticks() + kLookAgain);
-  }
-  if (const auto refreshed = co_await ports_.control.refresh_sales(); !refreshed) {
-    co_return refusal_of(refreshed.error());
-  }
-  co_return std::move(*sale);
-}
-
-asio::awaitable<Operated<SaleAudit>> NodeOperations::audit(SaleId id) {
-  const auto sale = co_await show(id);
-  if (!sale) co_return sale.error();
-  const bool inventory_up = ports_.control.services().up(Role::inventory);
-  auto audit = co_await ports_.auditor.audit(id, sale->terms.lanes, inventory_up);
-  if (!audit) co_return refusal_of(audit.error());
-  co_return std::move(*audit);
-}
-
-asio::awaitable<Operated<SaleAudit>> NodeOperations::rebuild(SaleId id, bool force) {
-  const auto sale = co_await show(id);
-  if (!sale) co_return sale.error();
-  if (sale->state == SaleState::draft || sale->state == SaleState::closed) {
-    co_return OperatorRefusal{Code::invalid_state,
-                              "only the lanes of a sale that sells are rebuilt"};
-  }
-  log().warn("an operator asks for new epochs for sale {}{}", id, force ? ", by force" : "");
-  std::vector<Fence> under_way;
-  std::vector<LaneId> others;
-  for (std::uint32_t index = 0; index < sale->terms.lanes; ++index) {
-    const LaneId lane{id, index};
-    const auto head = co_await ports_.orders.head(deadline(), lane);
-    if (!head) co_return refusal_of(head.error());
-    if (head->newest > head->fence) under_way.push_back({lane, head->newest});
-    if (head->newest == head->fence) others.push_back(lane);
-  }
-  for (const auto& fence : under_way) {
-    if (!force) break;
-    const auto raised = co_await ports_.orders.raise_fence(deadline(), fence, std::nullopt);
-    if (!raised) co_return refusal_of(raised.error());
-  }
-  // An operator who forces the fences that do not pass asks for no rebuild of the other lanes.
-  if (force && !under_way.empty()) others.clear();
-  for (const auto lane : others) {
-    const auto asked = co_await ports_.orders.suspect(deadline(), lane);
-    if (!asked) co_return refusal_of(asked.error());
-  }
-  co_return co_await audit(id);
-}
-
-asio::awaitable<Operated<Order>> NodeOperations::move(SaleId id, OrderId order, UserId user,
-                                                      Move move) {
-  const auto sale = co_await show(id);
-  if (!sale) co_return sale.error();
-  if (!must_be_paid(sale->terms)) {
-    co_return OperatorRefusal{Code::order_final, "orders of this sale are final once confirmed"};
-  }
-  if (move == Move::expire) {
-    co_return OperatorRefusal{Code::order_final, "only time lets an order expire"};
-  }
-  const OrderKey key{order, id, std::move(user)};
-  const std::vector<Transition> transitions{{key, move}};
-  const auto moved = co_await ports_.moves.move(deadline(), transitions);
-  if (!moved && moved.error() == Errc::unknown) {
-    co_return OperatorRefusal{Code::outcome_unknown,
-                              "the store did not answer in time; ask the same again"};
-  }
-  if (!moved) co_return refusal_of(moved.error());
-  const auto& now = moved->front();
-  if (!now) {
-    co_return OperatorRefusal{Code::unknown_order, "that user has no such order in that sale"};
-  }
-  if (now->status != after(move)) {
-    co_return OperatorRefusal{Code::order_final, "the order is " + std::string(name(now->status))};
-  }
-  log().debug("order {} of sale {} is {}", order.text(), id, name(now->status));
-  // The next round relays the units that returned: it comes soon.
-  if (!is_live(now->status)) ports_.control.hurry();
-  co_return *now;
-}
-
-asio::awaitable<Operated<ModeReport>> NodeOperations::flow() { co_return ports_.control.mode(); }
-
-asio::awaitable<Operated<ModeReport>> NodeOperations::hold(std::optional<OperatingMode> mode) {
-  if (!ports_.control.services().has(Role::queue)) {
-    co_return OperatorRefusal{Code::invalid_state, "the embedded server has one mode"};
-  }
-  std::string request(mode ? name(*mode) : "auto");
-  const auto set = co_await ports_.requests.request(deadline(), kModeRequest, std::move(request));
-  if (!set) co_return refusal_of(set.error());
-  const auto followed = co_await ports_.control.follow_mode_request();
-  if (!followed) co_return refusal_of(followed.error());
-  co_return ports_.control.mode();
-}
 
 }  // namespace
 
