@@ -7,8 +7,10 @@
 #include <vector>
 
 #include "sluice/app/settings.hpp"
+#include "sluice/base/metrics.hpp"
 #include "sluice/base/time.hpp"
 #include "sluice/catalog/sale_store.hpp"
+#include "sluice/dependency/dependency.hpp"
 #include "sluice/fulfilment/order_feed.hpp"
 #include "sluice/fulfilment/result_feed.hpp"
 #include "sluice/inventory/inventory.hpp"
@@ -19,10 +21,16 @@
 #include "sluice/recovery/lane_reconciler.hpp"
 #include "sluice/recovery/service_probes.hpp"
 
+#include "app/guards.hpp"
+
 namespace sluice {
+
+/// The ways out of one thread; its ports refer to them.
+using Dependencies = std::vector<std::unique_ptr<Dependency>>;
 
 /// What one HTTP thread needs, on that thread's executor.
 struct HttpPorts {
+  Dependencies dependencies;
   std::unique_ptr<Inventory> inventory;
   std::shared_ptr<OrderQueue> queue;
   std::unique_ptr<OrderStore> store;
@@ -35,6 +43,7 @@ struct HttpPorts {
 
 /// What the control thread needs.
 struct ControlPorts {
+  Dependencies dependencies;
   std::unique_ptr<Inventory> inventory;
   std::shared_ptr<OrderQueue> queue;
   std::unique_ptr<OrderStore> orders;
@@ -49,6 +58,7 @@ struct ControlPorts {
 
 /// What one fulfilment thread needs. The feed is destroyed first: it refers to the store.
 struct FulfilmentPorts {
+  Dependencies dependencies;
   std::unique_ptr<Inventory> inventory;
   std::unique_ptr<OrderStore> store;
   std::unique_ptr<ResultFeed> results;
@@ -76,13 +86,15 @@ class Backend {
   virtual void flush(Millis bound) = 0;
 };
 
-/// Memory and SQLite. Throws with a sentence for the operator when the data folder cannot be used.
+/// Memory and SQLite, or Redis, Kafka and Postgres, as the settings say. `guards` and `metrics`
+/// outlive it. Services that do not answer yet are no error: the node stays unready and keeps
+/// trying. Throws with a sentence for the operator when a setting is refused or the data folder
+/// cannot be used.
 std::unique_ptr<Backend> create_embedded_backend(const Settings& settings,
-                                                 std::shared_ptr<Clock> clock);
-
-/// Redis, Kafka and Postgres. Services that do not answer yet are no error: the node stays unready
-/// and keeps trying. Throws with a sentence for the operator when a setting is refused.
+                                                 std::shared_ptr<Clock> clock, Guards& guards,
+                                                 Metrics& metrics);
 std::unique_ptr<Backend> create_services_backend(const Settings& settings,
-                                                 std::shared_ptr<Clock> clock);
+                                                 std::shared_ptr<Clock> clock, Guards& guards,
+                                                 Metrics& metrics);
 
 }  // namespace sluice

@@ -102,7 +102,7 @@ class EmbeddedBackend final : public Backend {
 }  // namespace
 
 std::unique_ptr<Backend> create_embedded_backend(const Settings& settings,
-                                                 std::shared_ptr<Clock> clock) {
+                                                 std::shared_ptr<Clock> clock, Guards&, Metrics&) {
   return std::make_unique<EmbeddedBackend>(settings, std::move(clock));
 }
 

@@ -22,80 +22,6 @@ Task<R> faulty(std::string step, Work work) {
   co_return result;
 }
 
-class FaultyInventory final : public Inventory {
- public:
-  FaultyInventory(std::string_view thread, std::unique_ptr<Inventory> inner)
-      : name_(std::string(thread) + ".inventory."), inner_(std::move(inner)) {}
-
-  Task<ReserveReply> reserve(Call call, In<Attempt> attempts) override {
-    auto work = [=, this] {
-      return inner_->reserve(call, attempts);
-    };
-    co_return co_await faulty<ReserveReply>(name_ + "reserve", std::move(work));
-  }
-  Task<> settle(Call call, In<Settlement> settlements) override {
-    auto work = [=, this] {
-      return inner_->settle(call, settlements);
-    };
-    co_return co_await faulty<void>(name_ + "settle", std::move(work));
-  }
-  Task<std::vector<std::optional<OrderView>>> find(Call call, In<UserId> users) override {
-    return inner_->find(call, users);
-  }
-  Task<LaneView> view(Call call) override { return inner_->view(call); }
-  Task<Winners> winners(Call call) override { return inner_->winners(call); }
-  Task<std::vector<Pending>> overdue(Call call, Millis age, std::size_t max) override {
-    return inner_->overdue(call, age, max);
-  }
-  Task<> close(Call call) override {
-    auto work = [=, this] {
-      return inner_->close(call);
-    };
-    co_return co_await faulty<void>(name_ + "close", std::move(work));
-  }
-  Task<> rebuild(Call call, const LaneImage& image) override {
-    auto work = [=, this, &image] {
-      return inner_->rebuild(call, image);
-    };
-    co_return co_await faulty<void>(name_ + "rebuild", std::move(work));
-  }
-  Task<> set_window(Call call, LaneWindow window) override {
-    return inner_->set_window(call, window);
-  }
-
- private:
-  std::string name_;
-  std::unique_ptr<Inventory> inner_;
-};
-
-class FaultyQueue final : public OrderQueue {
- public:
-  FaultyQueue(std::string_view thread, std::string_view port, std::shared_ptr<OrderQueue> inner)
-      : name_(std::string(thread) + "." + std::string(port) + "."), inner_(std::move(inner)) {}
-
-  bool decides() const noexcept override { return inner_->decides(); }
-  Task<std::vector<Receipt>> publish(Ticks deadline, In<OrderMessage> messages) override {
-    using Receipts = std::vector<Receipt>;
-    auto work = [=, this] {
-      return inner_->publish(deadline, messages);
-    };
-    auto receipts = co_await faulty<Receipts>(name_ + "publish", std::move(work));
-    // A queue tells of a lost answer in the receipts.
-    if (receipts || receipts.error() != Errc::unknown) co_return receipts;
-    co_return Receipts(messages.size());
-  }
-  Task<> fence(Ticks deadline, Fence fence) override {
-    auto work = [=, this] {
-      return inner_->fence(deadline, fence);
-    };
-    co_return co_await faulty<void>(name_ + "fence", std::move(work));
-  }
-
- private:
-  std::string name_;
-  std::shared_ptr<OrderQueue> inner_;
-};
-
 class FaultyStore final : public OrderStore {
  public:
   FaultyStore(std::string_view thread, std::unique_ptr<OrderStore> inner)
@@ -194,10 +120,6 @@ class FaultyMoves final : public OrderTransitions {
   std::unique_ptr<OrderTransitions> inner_;
 };
 
-std::unique_ptr<Inventory> with_faults(std::string_view thread, std::unique_ptr<Inventory> inner) {
-  return std::make_unique<FaultyInventory>(thread, std::move(inner));
-}
-
 std::unique_ptr<OrderStore> with_faults(std::string_view thread,
                                         std::unique_ptr<OrderStore> inner) {
   return std::make_unique<FaultyStore>(thread, std::move(inner));
@@ -208,29 +130,16 @@ std::unique_ptr<OrderTransitions> with_faults(std::string_view thread,
   return std::make_unique<FaultyMoves>(thread, std::move(inner));
 }
 
-std::shared_ptr<OrderQueue> with_faults(std::string_view thread, std::string_view port,
-                                        std::shared_ptr<OrderQueue> inner) {
-  return std::make_shared<FaultyQueue>(thread, port, std::move(inner));
-}
-
 }  // namespace
 
-void add_failpoints(HttpPorts& ports) {
-  ports.inventory = with_faults("http", std::move(ports.inventory));
-  ports.queue = with_faults("http", "queue", std::move(ports.queue));
-  ports.moves = with_faults("http", std::move(ports.moves));
-  if (ports.direct) ports.direct = with_faults("http", "direct", std::move(ports.direct));
-}
+void add_failpoints(HttpPorts& ports) { ports.moves = with_faults("http", std::move(ports.moves)); }
 
 void add_failpoints(ControlPorts& ports) {
-  ports.inventory = with_faults("control", std::move(ports.inventory));
-  ports.queue = with_faults("control", "queue", std::move(ports.queue));
   ports.orders = with_faults("control", std::move(ports.orders));
   ports.moves = with_faults("control", std::move(ports.moves));
 }
 
 void add_failpoints(FulfilmentPorts& ports) {
-  ports.inventory = with_faults("fulfilment", std::move(ports.inventory));
   ports.store = with_faults("fulfilment", std::move(ports.store));
 }
 

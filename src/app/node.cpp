@@ -9,10 +9,8 @@
 #include "sluice/base/log.hpp"
 #include "sluice/base/random.hpp"
 #include "sluice/fulfilment/fulfilment.hpp"
-#include "sluice/fulfilment/guarded_results.hpp"
 #include "sluice/gate/front_gate.hpp"
 #include "sluice/operations/operations.hpp"
-#include "sluice/orders/guarded.hpp"
 #include "sluice/orders/order_service.hpp"
 #include "sluice/orders/order_watch.hpp"
 #include "sluice/orders/purchase_service.hpp"
@@ -21,6 +19,7 @@
 #include "sluice/recovery/return_reconciler.hpp"
 
 #include "app/faulty_ports.hpp"
+#include "app/routes.hpp"
 
 namespace sluice {
 namespace {
@@ -34,6 +33,13 @@ std::string node_name() {
   char host[256] = "";
   ::gethostname(host, sizeof(host) - 1);
   return std::string(host) + "/" + std::to_string(::getpid()) + "/" + random_hex(4);
+}
+
+std::unique_ptr<Backend> create_backend(const Settings& settings, std::shared_ptr<Clock> clock,
+                                        Guards& guards, Metrics& metrics) {
+  const auto create =
+      settings.mode == Mode::embedded ? create_embedded_backend : create_services_backend;
+  return create(settings, std::move(clock), guards, metrics);
 }
 
 template <class Ports>
@@ -59,12 +65,12 @@ struct Node::Http {
       : worker("http-" + std::to_string(index)),
         ports(with_failpoints(node.backend_->http_ports(worker.executor()))),
         front(node.ip_buckets_, node.user_buckets_, Identity(node.settings_.identity), *random),
-        routing(create_routing(ports, node.guards_, *node.clock_)),
+        routing(ports, node.guards_, *node.clock_),
         watch(node.settings_.long_polls_max / node.settings_.http_threads + 1),
         orders(worker.executor(), node.settings_.lookup,
-               {routing->router(), *ports.store, *ports.moves, *node.clock_, node.seal_, watch}),
+               {routing.router(), *ports.store, *ports.moves, *node.clock_, node.seal_, watch}),
         purchases(worker.executor(), node.settings_.purchase,
-                  {routing->router(),
+                  {routing.router(),
                    orders,
                    {node.sale_buckets_, node.guards_.rate_limiter, node.concurrency_},
                    *node.clock_,
@@ -89,7 +95,7 @@ struct Node::Http {
   std::unique_ptr<Random> random = system_random();
   HttpPorts ports;
   FrontGate front;
-  std::unique_ptr<Routing> routing;
+  Routing routing;
   OrderWatch watch;
   OrderService orders;
   PurchaseService purchases;
@@ -101,11 +107,8 @@ struct Node::FulfilmentThread {
   FulfilmentThread(Node& node, unsigned index)
       : worker("fulfil-" + std::to_string(index)),
         ports(with_failpoints(node.backend_->fulfilment_ports(worker.executor()))),
-        inventory(create_guarded_inventory(*ports.inventory, node.guards_.settling, *node.clock_)),
-        results(create_guarded_results(*ports.results, node.guards_.news, *node.clock_)),
-        fulfilment(node.settings_.fulfilment,
-                   {*ports.feed, *ports.store, *inventory, *results, *node.clock_, node.metrics_}) {
-  }
+        fulfilment(node.settings_.fulfilment, {*ports.feed, *ports.store, *ports.inventory,
+                                               *ports.results, *node.clock_, node.metrics_}) {}
 
   ~FulfilmentThread() { worker.stop(); }
 
@@ -118,9 +121,6 @@ struct Node::FulfilmentThread {
 
   Worker worker;
   FulfilmentPorts ports;
-  // Orders are made without Redis at their full rate: what is not settled waits for recovery.
-  std::unique_ptr<Inventory> inventory;
-  std::unique_ptr<ResultFeed> results;
   Fulfilment fulfilment;
   std::future<void> running;
 };
@@ -160,12 +160,13 @@ struct Node::ControlThread {
   std::future<void> running;
 };
 
-Node::Node(Settings settings, Secrets secrets, std::unique_ptr<Backend> backend,
-           std::function<std::string(const UserId&)> demo_token, std::shared_ptr<Clock> clock)
+Node::Node(Settings settings, Secrets secrets, std::function<std::string(const UserId&)> demo_token,
+           std::shared_ptr<Clock> clock)
     : settings_(std::move(settings)),
       secrets_(std::move(secrets)),
       clock_(std::move(clock)),
-      backend_(std::move(backend)),
+      guards_(settings_),
+      backend_(create_backend(settings_, clock_, guards_, metrics_)),
       book_(std::make_shared<SaleSnapshot>()),
       readiness_(std::make_shared<ReadyState>()),
       seal_(secrets_.orders_secret),
@@ -173,7 +174,6 @@ Node::Node(Settings settings, Secrets secrets, std::unique_ptr<Backend> backend,
       user_buckets_(settings_.gate.users),
       sale_buckets_(settings_.gate.sales),
       concurrency_(settings_.gate.concurrency_max),
-      guards_(settings_),
       connections_(create_connection_limits(settings_.connections)) {
   settings_.http_threads = http_thread_count(settings_);
   settings_.identity.key = secrets_.identity_key;

@@ -19,7 +19,7 @@
 #include "sluice/http/public_server.hpp"
 
 #include "app/backend.hpp"
-#include "app/routes.hpp"
+#include "app/guards.hpp"
 #include "app/worker.hpp"
 
 namespace sluice {
@@ -29,8 +29,8 @@ namespace sluice {
 class Node {
  public:
   /// Binds its ports; throws when it cannot, with a sentence for the operator.
-  Node(Settings settings, Secrets secrets, std::unique_ptr<Backend> backend,
-       std::function<std::string(const UserId&)> demo_token, std::shared_ptr<Clock> clock);
+  Node(Settings settings, Secrets secrets, std::function<std::string(const UserId&)> demo_token,
+       std::shared_ptr<Clock> clock);
   ~Node();
 
   void start();
@@ -57,6 +57,7 @@ class Node {
   Secrets secrets_;
   std::shared_ptr<Clock> clock_;
   Metrics metrics_;
+  Guards guards_;
   std::unique_ptr<Backend> backend_;
   SaleBook book_;
   Readiness readiness_;
@@ -65,7 +66,6 @@ class Node {
   TokenBuckets user_buckets_;
   TokenBuckets sale_buckets_;
   ConcurrencyLimit concurrency_;
-  Guards guards_;
   std::shared_ptr<ConnectionLimits> connections_;
   std::unique_ptr<ControlThread> control_;
   std::vector<std::unique_ptr<FulfilmentThread>> fulfilment_;

@@ -15,7 +15,6 @@
 #include "sluice/app/secrets.hpp"
 #include "sluice/base/log.hpp"
 
-#include "app/backend.hpp"
 #include "app/demo.hpp"
 #include "app/node.hpp"
 
@@ -57,15 +56,13 @@ int run(const Settings& settings, const ServeOptions& options) {
   auto identity = settings.identity;
   identity.key = secrets.identity_key;
 
-  auto backend = settings.mode == Mode::embedded ? create_embedded_backend(settings, clock)
-                                                 : create_services_backend(settings, clock);
   std::function<std::string(const UserId&)> demo_token;
   if (options.demo) {
     demo_token = [identity, clock](const UserId& user) {
       return sign_token(identity, user, clock->now(), Millis(kDemoTokenLife));
     };
   }
-  Node node(settings, secrets, std::move(backend), std::move(demo_token), clock);
+  Node node(settings, secrets, std::move(demo_token), clock);
 
   asio::io_context context(1);
   asio::signal_set signals(context, SIGTERM, SIGINT);

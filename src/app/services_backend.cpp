@@ -42,9 +42,12 @@ class StoreCheck {
 
 class ServicesBackend final : public Backend {
  public:
-  explicit ServicesBackend(const Settings& settings, std::shared_ptr<Clock> clock)
+  ServicesBackend(const Settings& settings, std::shared_ptr<Clock> clock, Guards& guards,
+                  Metrics& metrics)
       : settings_(settings),
         clock_(std::move(clock)),
+        guards_(guards),
+        metrics_(metrics),
         lookup_worker_("lookup"),
         direct_worker_("direct") {
     auto producer = create_kafka_producer(settings_.kafka);
@@ -53,7 +56,8 @@ class ServicesBackend final : public Backend {
     lookup_stores_ = create_postgres_stores(settings_.postgres);
     lookup_worker_.start();
     direct_stores_ = create_postgres_stores(settings_.postgres);
-    direct_ = create_direct_queue(direct_worker_.executor(), *direct_stores_.orders, clock_);
+    direct_ = create_direct_queue(direct_worker_.executor(), *direct_stores_.orders, clock_,
+                                  &guards_.direct);
     direct_worker_.start();
   }
 
@@ -65,11 +69,14 @@ class ServicesBackend final : public Backend {
   HttpPorts http_ports(asio::any_io_executor executor) override {
     auto redis = connect_redis(std::move(executor), settings_.redis);
     HttpPorts ports;
-    ports.inventory = create_redis_inventory(redis);
-    ports.queue = producer_->create_queue();
+    auto& inventory = add(ports.dependencies, "redis", "http.inventory", &guards_.inventory);
+    auto& queue = add(ports.dependencies, "kafka", "http.queue", &guards_.queue);
+    auto& results = add(ports.dependencies, "redis", "http.results");
+    ports.inventory = create_redis_inventory(redis, inventory);
+    ports.queue = producer_->create_queue(queue);
     ports.store = create_remote_order_store(lookup_worker_.executor(), *lookup_stores_.orders);
     ports.moves = create_remote_order_transitions(lookup_worker_.executor(), *lookup_stores_.moves);
-    ports.results = create_redis_result_feed(redis);
+    ports.results = create_redis_result_feed(redis, results);
     ports.store_inventory = create_store_inventory(*ports.store);
     ports.direct = direct_;
     return ports;
@@ -80,13 +87,16 @@ class ServicesBackend final : public Backend {
     auto stores = create_postgres_stores(settings_.postgres);
     auto store_check = std::make_shared<StoreCheck>(settings_.postgres, std::move(stores.health));
     ControlPorts ports;
-    ports.inventory = create_redis_inventory(redis);
-    ports.results = create_redis_result_feed(redis);
+    auto& inventory = add(ports.dependencies, "redis", "control.inventory");
+    auto& queue = add(ports.dependencies, "kafka", "control.queue");
+    auto& results = add(ports.dependencies, "redis", "control.results");
+    ports.inventory = create_redis_inventory(redis, inventory);
+    ports.results = create_redis_result_feed(redis, results);
     ports.orders = std::move(stores.orders);
     ports.moves = std::move(stores.moves);
     ports.sales = std::move(stores.sales);
     ports.control = std::move(stores.control);
-    ports.queue = producer_->create_queue();
+    ports.queue = producer_->create_queue(queue);
     ports.log_end = [producer = producer_] {
       return producer->figures().log_end;
     };
@@ -109,8 +119,11 @@ class ServicesBackend final : public Backend {
   FulfilmentPorts fulfilment_ports(asio::any_io_executor executor) override {
     auto redis = connect_redis(std::move(executor), settings_.redis);
     FulfilmentPorts ports;
-    ports.inventory = create_redis_inventory(redis);
-    ports.results = create_redis_result_feed(redis);
+    // Orders are made without Redis at their full rate: what is not settled waits for recovery.
+    auto& inventory = add(ports.dependencies, "redis", "fulfilment.inventory", &guards_.settling);
+    auto& results = add(ports.dependencies, "redis", "fulfilment.results", &guards_.news);
+    ports.inventory = create_redis_inventory(redis, inventory);
+    ports.results = create_redis_result_feed(redis, results);
     ports.store = create_postgres_stores(settings_.postgres).orders;
     auto feed = create_kafka_feed(settings_.kafka, *ports.store, clock_);
     if (!feed) throw std::runtime_error("Kafka's settings are refused; the log says why");
@@ -128,10 +141,21 @@ class ServicesBackend final : public Backend {
   void flush(Millis bound) override { producer_->close(bound); }
 
  private:
+  Dependency& add(Dependencies& all, std::string service, std::string use,
+                  Breaker* breaker = nullptr) {
+    DependencySettings settings;
+    settings.service = std::move(service);
+    settings.use = std::move(use);
+    all.push_back(std::make_unique<Dependency>(settings, breaker, *clock_, metrics_));
+    return *all.back();
+  }
+
   static Task<> ping_queue(std::shared_ptr<KafkaProducer> producer) { co_return producer->ping(); }
 
   Settings settings_;
   std::shared_ptr<Clock> clock_;
+  Guards& guards_;
+  Metrics& metrics_;
   std::shared_ptr<KafkaProducer> producer_;
   PostgresStores lookup_stores_;
   Worker lookup_worker_;
@@ -143,8 +167,9 @@ class ServicesBackend final : public Backend {
 }  // namespace
 
 std::unique_ptr<Backend> create_services_backend(const Settings& settings,
-                                                 std::shared_ptr<Clock> clock) {
-  return std::make_unique<ServicesBackend>(settings, std::move(clock));
+                                                 std::shared_ptr<Clock> clock, Guards& guards,
+                                                 Metrics& metrics) {
+  return std::make_unique<ServicesBackend>(settings, std::move(clock), guards, metrics);
 }
 
 }  // namespace sluice

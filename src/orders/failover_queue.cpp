@@ -1,25 +1,19 @@
 #include "sluice/orders/failover_queue.hpp"
 
-#include "sluice/orders/guarded.hpp"
-
 namespace sluice {
 namespace {
 
 class FailoverQueue final : public OrderQueue {
  public:
   FailoverQueue(OrderQueue& log, OrderQueue& direct, Breaker& breaker, Clock& clock)
-      : log_(log),
-        guarded_(create_guarded_queue(log, &breaker, nullptr, clock)),
-        direct_(direct),
-        breaker_(breaker),
-        clock_(clock) {}
+      : log_(log), direct_(direct), breaker_(breaker), clock_(clock) {}
 
   bool decides() const noexcept override {
     return breaker_.state(clock_.ticks()) != Breaker::State::closed;
   }
 
   Task<std::vector<Receipt>> publish(Ticks deadline, In<OrderMessage> messages) override {
-    auto receipts = co_await guarded_->publish(deadline, messages);
+    auto receipts = co_await log_.publish(deadline, messages);
     // Without a permit, or with a refusal, nothing was sent: the direct way cannot come second.
     if (receipts || receipts.error() == Errc::invalid) co_return receipts;
     co_return co_await direct_.publish(deadline, messages);
@@ -31,7 +25,6 @@ class FailoverQueue final : public OrderQueue {
 
  private:
   OrderQueue& log_;
-  std::unique_ptr<OrderQueue> guarded_;  ///< The log, for publishes.
   OrderQueue& direct_;
   Breaker& breaker_;
   Clock& clock_;

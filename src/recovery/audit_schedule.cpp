@@ -12,10 +12,12 @@ std::optional<SaleId> AuditSchedule::next(Ticks now) const {
   return longest->first;
 }
 
-void AuditSchedule::audited(SaleId sale, Ticks began, Ticks ended) {
+void AuditSchedule::audited(SaleId sale, Ticks now, Ticks::duration cost, bool again) {
   const auto known = due_.find(sale);
-  if (known != due_.end()) known->second = began + every_;
-  quiet_until_ = ended + (ended - began) * kShare;
+  if (known == due_.end()) return;
+  known->second = again ? Ticks::min() : now + every_;
+  const Ticks::duration quiet = again ? Ticks::duration{0} : cost * kShare;
+  quiet_until_ = now + std::min<Ticks::duration>(quiet, every_ * kQuietMax);
 }
 
 }  // namespace sluice

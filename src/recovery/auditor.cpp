@@ -82,19 +82,21 @@ boost::asio::awaitable<std::vector<std::optional<LaneView>>> Auditor::views(Sale
   co_return views;
 }
 
-Task<> Auditor::check(SaleId sale, std::uint32_t lanes, bool inventory_up) {
+Task<Auditor::Look> Auditor::check(SaleId sale, std::uint32_t lanes, bool inventory_up) {
   const auto audit = co_await this->audit(sale, lanes, inventory_up);
   if (!audit) co_return audit.error();
   audits_.Increment();
+  auto look = Look::enough;
   for (const auto& lane : audit->lanes) {
     const auto judged = co_await judge(lane);
     if (!judged) co_return judged;
+    if (*judged == Look::again) look = Look::again;
   }
   report();
-  co_return boost::system::in_place_value;
+  co_return look;
 }
 
-Task<> Auditor::judge(const LaneAudit& lane) {
+Task<Auditor::Look> Auditor::judge(const LaneAudit& lane) {
   const auto& truth = lane.figures;
   const auto id = truth.lane;
   if (truth.conserved()) {
@@ -106,10 +108,10 @@ Task<> Auditor::judge(const LaneAudit& lane) {
         id.sale, id.index, truth.initial, truth.stock, truth.live_units, truth.live_orders);
   }
 
-  if (!lane.drift) co_return boost::system::in_place_value;
+  if (!lane.drift) co_return Look::enough;
   if (*lane.drift == 0) {
     drifts_.erase(id);
-    co_return boost::system::in_place_value;
+    co_return Look::enough;
   }
   const bool again = drifts_.contains(id);
   drifts_[id] = *lane.drift;
@@ -119,8 +121,11 @@ Task<> Auditor::judge(const LaneAudit& lane) {
       id.sale, id.index, *lane.drift, lane.inventory->epoch, lane.inventory->stock,
       lane.inventory->held, lane.inventory->pending, truth.stock, truth.returning);
   // A look may come in the middle of a settlement; two in a row do not.
-  if (!again || mutant("audit.no_rebuild")) co_return boost::system::in_place_value;
-  co_return co_await ports_.store.suspect(deadline(), id);
+  if (!again) co_return Look::again;
+  if (mutant("audit.no_rebuild")) co_return Look::enough;
+  const auto asked = co_await ports_.store.suspect(deadline(), id);
+  if (!asked) co_return asked.error();
+  co_return Look::enough;
 }
 
 void Auditor::report() {

@@ -25,6 +25,7 @@ Control::Control(RecoverySettings settings, std::string node, std::vector<Servic
       node_(std::move(node)),
       services_(std::move(probes), settings_.ping_timeout, ports.clock),
       ports_(ports),
+      audits_(settings.audit_every),
       authority_(settings.database_after, settings.restore_after) {}
 
 asio::awaitable<void> Control::run() {
@@ -139,7 +140,7 @@ void Control::forget_unlisted() {
   };
   std::erase_if(fences_, [&](const auto& lane) { return unlisted(lane.first.sale); });
   std::erase_if(store_lanes_, [&](LaneId lane) { return unlisted(lane.sale); });
-  std::erase_if(audited_, [&](const auto& sale) { return unlisted(sale.first); });
+  audits_.forget_if(unlisted);
   std::erase_if(finished_, unlisted);
 }
 
@@ -237,20 +238,22 @@ LaneReconciler::Duty Control::duty() const {
 }
 
 asio::awaitable<void> Control::audit_one() {
-  // One a round: a large sale's audit takes a while, and rounds have other work.
-  const auto now = ports_.clock.ticks();
+  const auto began = ports_.clock.ticks();
   for (const auto& [id, sale] : sales_) {
-    if (sale.state == SaleState::draft || finished_.contains(id)) continue;
-    const auto [last, first] = audited_.try_emplace(id, now);
-    if (first || now - last->second < settings_.audit_every) continue;
-    last->second = now;
-    const auto lanes = sale.terms.lanes;
-    const auto sale_id = id;
-    const auto checked =
-        co_await ports_.auditor.check(sale_id, lanes, services_.up(Role::inventory));
-    if (!checked) log().warn("sale {}: no audit: {}", sale_id, checked.error().message());
-    co_return;
+    if (sale.state == SaleState::draft || finished_.contains(id)) {
+      audits_.forget(id);
+    } else {
+      audits_.add(id, began);
+    }
   }
+  const auto due = audits_.next(began);
+  if (!due) co_return;
+  const auto lanes = sales_.at(*due).terms.lanes;
+  const auto checked = co_await ports_.auditor.check(*due, lanes, services_.up(Role::inventory));
+  if (!checked) log().warn("sale {}: no audit: {}", *due, checked.error().message());
+  // One that failed waited for a service, and cost nobody anything.
+  const auto cost = checked ? ports_.clock.ticks() - began : Ticks::duration{0};
+  audits_.audited(*due, ports_.clock.ticks(), cost, checked && *checked == Auditor::Look::again);
 }
 
 void Control::tolerate(std::vector<ReadyCheck>& checks) const {

@@ -7,6 +7,7 @@
 #include "support/fake_clock.hpp"
 #include "support/fake_queue.hpp"
 #include "support/store_values.hpp"
+#include "support/through_dependency.hpp"
 
 namespace sluice {
 namespace {
@@ -46,7 +47,10 @@ class FailoverQueueTest : public testing::Test {
   test::FakeQueue log_;
   test::FakeQueue direct_;
   Breaker breaker_{settings()};
-  std::unique_ptr<OrderQueue> queue_ = create_failover_queue(log_, direct_, breaker_, clock_);
+  Metrics metrics_;
+  Dependency dependency_{{"kafka", "http.queue"}, &breaker_, clock_, metrics_};
+  test::ThroughDependency guarded_{log_, dependency_};
+  std::unique_ptr<OrderQueue> queue_ = create_failover_queue(guarded_, direct_, breaker_, clock_);
 };
 
 TEST_F(FailoverQueueTest, TheLogTakesWhatItCan) {

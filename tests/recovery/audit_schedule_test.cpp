@@ -17,7 +17,7 @@ class AuditScheduleTest : public testing::Test {
       const auto sale = schedule_.next(now_);
       if (!sale) continue;
       ++audits[*sale];
-      schedule_.audited(*sale, now_, now_ + cost);
+      schedule_.audited(*sale, now_, cost, false);
     }
     return audits;
   }
@@ -30,7 +30,7 @@ TEST_F(AuditScheduleTest, ASaleIsFirstDueAfterTheIntervalAndThenAgain) {
   schedule_.add(7, now_);
   EXPECT_FALSE(schedule_.next(now_ + kEvery - Millis{1}));
   EXPECT_EQ(schedule_.next(now_ + kEvery), 7);
-  schedule_.audited(7, now_ + kEvery, now_ + kEvery);
+  schedule_.audited(7, now_ + kEvery, Millis{0}, false);
   EXPECT_FALSE(schedule_.next(now_ + kEvery + Millis{1}));
   EXPECT_EQ(schedule_.next(now_ + 2 * kEvery), 7);
 }
@@ -45,18 +45,32 @@ TEST_F(AuditScheduleTest, EverySaleHasItsTurnHoweverManyThereAre) {
 TEST_F(AuditScheduleTest, AnExpensiveAuditIsFollowedByALongQuiet) {
   schedule_.add(1, now_);
   schedule_.add(2, now_);
-  const auto audits = pass(Millis{610'000}, Millis{1000});
-  EXPECT_EQ(audits, (std::map<SaleId, int>{{1, 1}, {2, 1}})) << "a second of every 301";
+  const auto audits = pass(Millis{605'000}, Millis{1000});
+  EXPECT_EQ(audits, (std::map<SaleId, int>{{1, 1}, {2, 1}})) << "a second of every 300";
 }
 
 TEST_F(AuditScheduleTest, WhatIsForgottenIsNotAuditedNorComesBackByItsAudit) {
   schedule_.add(1, now_);
   schedule_.add(2, now_);
   schedule_.forget(1);
-  schedule_.audited(1, now_, now_);
+  schedule_.audited(1, now_, Millis{5000}, true);
   EXPECT_EQ(schedule_.next(now_ + kEvery), 2);
   schedule_.forget_if([](SaleId sale) { return sale == 2; });
   EXPECT_FALSE(schedule_.next(now_ + kEvery));
+}
+
+TEST_F(AuditScheduleTest, NoAuditIsSoExpensiveThatTheOthersNeverCome) {
+  schedule_.add(1, now_);
+  schedule_.audited(1, now_, Millis{3'600'000}, false);
+  EXPECT_FALSE(schedule_.next(now_ + AuditSchedule::kQuietMax * kEvery - Millis{1}));
+  EXPECT_EQ(schedule_.next(now_ + AuditSchedule::kQuietMax * kEvery), 1);
+}
+
+TEST_F(AuditScheduleTest, ASaleThatNeedsAnotherLookIsTheNextAtOnce) {
+  schedule_.add(1, now_);
+  schedule_.add(2, now_);
+  schedule_.audited(2, now_ + kEvery, Millis{1000}, true);
+  EXPECT_EQ(schedule_.next(now_ + kEvery), 2);
 }
 
 TEST_F(AuditScheduleTest, AddingAgainPutsNothingOff) {

@@ -37,6 +37,7 @@ class QueuePort final : public OrderQueue {
     };
     auto call =
         network_.call<std::vector<Receipt>>(caller_, Service::log, deadline, std::move(work));
+    // A lost answer counts as a failure of the log, and is told of in the receipts.
     auto answer = co_await std::move(call);
     if (answer || answer.error() == Errc::unavailable) co_return answer;
     co_return receipts;

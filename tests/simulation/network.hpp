@@ -8,6 +8,7 @@
 
 #include "sluice/base/result.hpp"
 #include "sluice/base/time.hpp"
+#include "sluice/dependency/dependency.hpp"
 
 #include "simulation/rng.hpp"
 #include "simulation/scheduler.hpp"
@@ -33,6 +34,8 @@ struct CallFaults {
 struct Caller {
   Thread& thread;
   Who node;
+  /// Through which its calls are made, as those of real adapters are; none in contract tests.
+  Dependency* dependency = nullptr;
 };
 
 /// Carries calls from nodes to services and answers back, late, twice or never. A call that was
@@ -46,6 +49,15 @@ class Network {
   /// is away: `Errc::unavailable`.
   template <class T, class Work>
   Task<T> call(Caller caller, Service to, Ticks deadline, Work work) {
+    if (caller.dependency == nullptr) return send_out<T>(caller, to, deadline, std::move(work));
+    auto operation = [this, caller, to, deadline, work = std::move(work)] {
+      return send_out<T>(caller, to, deadline, work);
+    };
+    return caller.dependency->call<T>(Step{"call"}, deadline, std::move(operation));
+  }
+
+  template <class T, class Work>
+  Task<T> send_out(Caller caller, Service to, Ticks deadline, Work work) {
     auto exchange = std::make_shared<Exchange<T, Work>>(caller.thread, std::move(work));
     exchange->deadline = deadline;
     exchange->node = caller.node;

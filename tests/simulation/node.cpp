@@ -6,7 +6,6 @@
 #include "sluice/adapters/direct/store_inventory.hpp"
 #include "sluice/fulfilment/fulfilment.hpp"
 #include "sluice/orders/failover_queue.hpp"
-#include "sluice/orders/guarded.hpp"
 #include "sluice/recovery/control.hpp"
 #include "sluice/recovery/return_reconciler.hpp"
 
@@ -76,17 +75,17 @@ struct Node::Http {
         clock(thread, shared.skew, Millis{20}),
         lazy_clock(thread, shared.skew, kUpkeepSloth),
         caller{thread, number},
-        inventory(create_inventory(services.network, caller, services.redis)),
-        log(create_queue(services.network, caller, services.log)),
+        redis({"redis", "http.inventory"}, &shared.inventory_breaker, clock, services.metrics),
+        kafka({"kafka", "http.queue"}, &shared.queue_breaker, clock, services.metrics),
+        inventory(create_inventory(services.network, {thread, number, &redis}, services.redis)),
+        log(create_queue(services.network, {thread, number, &kafka}, services.log)),
         store(create_order_store(services.network, caller, services.store)),
         moves(create_order_transitions(services.network, caller, services.store)),
         results(create_result_feed(services.network, caller, services.results)),
         store_inventory(create_store_inventory(*store)),
-        applying(create_direct(*store, clock)),
-        guarded(create_guarded_inventory(*inventory, shared.inventory_breaker, clock)),
-        direct(create_guarded_queue(*applying, nullptr, &shared.direct, clock)),
+        direct(create_direct(*store, clock, shared.direct)),
         failover(create_failover_queue(*log, *direct, shared.queue_breaker, clock)),
-        router(shared.flow, {*guarded, *failover, *store_inventory, *direct}),
+        router(shared.flow, {*inventory, *failover, *store_inventory, *direct}),
         watch(1000),
         orders(thread.executor(), {}, {router, *store, *moves, clock, services.seal, watch}),
         purchases(thread.executor(), {},
@@ -106,14 +105,14 @@ struct Node::Http {
   NodeClock clock;
   NodeClock lazy_clock;
   Caller caller;
+  Dependency redis;
+  Dependency kafka;
   std::unique_ptr<Inventory> inventory;
   std::unique_ptr<OrderQueue> log;
   std::unique_ptr<OrderStore> store;
   std::unique_ptr<OrderTransitions> moves;
   std::unique_ptr<ResultFeed> results;
   std::unique_ptr<Inventory> store_inventory;
-  std::unique_ptr<OrderQueue> applying;
-  std::unique_ptr<Inventory> guarded;
   std::unique_ptr<OrderQueue> direct;
   std::unique_ptr<OrderQueue> failover;
   LaneRouter router;

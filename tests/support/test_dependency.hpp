@@ -23,4 +23,15 @@ class TestDependency {
   Dependency dependency_;
 };
 
+/// One for adapters of that service, alive as long as the program. Not thread-safe.
+inline Dependency& kafka_dependency() {
+  thread_local TestDependency dependency("kafka");
+  return dependency;
+}
+
+inline Dependency& redis_dependency() {
+  thread_local TestDependency dependency("redis");
+  return dependency;
+}
+
 }  // namespace sluice::test

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "sluice/base/result.hpp"
+#include "sluice/dependency/dependency.hpp"
 #include "sluice/inventory/inventory.hpp"
 
 namespace sluice {
@@ -38,5 +39,11 @@ class OrderQueue {
   /// `Errc::unknown` it may be there.
   virtual Task<> fence(Ticks deadline, Fence fence) = 0;
 };
+
+/// Makes `publish`, of that many messages, through the dependency. One of which no message is known
+/// to be taken has failed.
+Task<std::vector<Receipt>> publish_through(Dependency& dependency, Ticks deadline,
+                                           std::size_t messages,
+                                           Dependency::Operation<std::vector<Receipt>> publish);
 
 }  // namespace sluice

@@ -10,10 +10,12 @@ namespace sluice {
 
 /// Which sale is audited next, and when. Of the sales that are due the one that waits longest comes
 /// first. An audit of a large sale keeps its store busy, and purchases feel it: so all audits
-/// together take at most one part in `kShare` of the time. Pure.
+/// together take at most one part in `kShare` of the time, but for no audit all wait longer than
+/// `kQuietMax` intervals. Pure.
 class AuditSchedule {
  public:
   static constexpr int kShare = 300;
+  static constexpr int kQuietMax = 30;
 
   /// `every`: between two audits of one sale, at least.
   explicit AuditSchedule(Millis every) : every_(every) {}
@@ -31,8 +33,8 @@ class AuditSchedule {
   /// The sale to audit now; empty when none is due.
   std::optional<SaleId> next(Ticks now) const;
 
-  /// That audit has ended, well or not.
-  void audited(SaleId sale, Ticks began, Ticks ended);
+  /// That audit has ended and kept its store busy for `cost`; `again`: the next look is for it.
+  void audited(SaleId sale, Ticks now, Ticks::duration cost, bool again);
 
  private:
   Millis every_;

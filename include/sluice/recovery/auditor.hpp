@@ -46,6 +46,9 @@ class Auditor {
     Metrics& metrics;
   };
 
+  /// Whether a sale needs another look soon.
+  enum class Look : std::uint8_t { enough, again };
+
   Auditor(Millis call_timeout, Ports ports);
 
   /// Looks at the lanes of a sale.
@@ -53,12 +56,13 @@ class Auditor {
 
   /// Audits, and acts on what it finds: a violation is logged with its figures and counted; a lane
   /// that drifts in two looks in a row is made suspect, which asks for its rebuild.
-  Task<> check(SaleId sale, std::uint32_t lanes, bool inventory_up);
+  /// `again` when a lane drifted for the first time: another look soon tells whether it does.
+  Task<Look> check(SaleId sale, std::uint32_t lanes, bool inventory_up);
 
  private:
   boost::asio::awaitable<std::vector<std::optional<LaneView>>> views(SaleId sale,
                                                                      std::uint32_t lanes);
-  Task<> judge(const LaneAudit& lane);
+  Task<Look> judge(const LaneAudit& lane);
   void report();
   Ticks deadline() const { return ports_.clock.ticks() + call_timeout_; }
 

@@ -14,6 +14,7 @@
 #include "sluice/catalog/sale_book.hpp"
 #include "sluice/catalog/sale_store.hpp"
 #include "sluice/orders/order_transitions.hpp"
+#include "sluice/recovery/audit_schedule.hpp"
 #include "sluice/recovery/auditor.hpp"
 #include "sluice/recovery/authority_policy.hpp"
 #include "sluice/recovery/control_store.hpp"
@@ -102,7 +103,7 @@ class Control {
   std::unordered_set<SaleId> finished_;
   std::unordered_set<LaneId> store_lanes_;
   std::unordered_map<LaneId, Epoch> fences_;
-  std::unordered_map<SaleId, Ticks> audited_;
+  AuditSchedule audits_;
   AuthorityPolicy authority_;
   std::optional<OperatingMode> held_;
   bool busy_ = false;  ///< A service is away or a rebuild under way: the next round comes soon.

@@ -168,8 +168,11 @@ Receipt receipt_of(const Outcome& outcome) {
 class DirectQueue final : public OrderQueue {
  public:
   DirectQueue(boost::asio::any_io_executor executor, OrderStore& store,
-              std::shared_ptr<Clock> clock)
-      : executor_(std::move(executor)), clock_(clock), committer_(executor_, store, clock) {}
+              std::shared_ptr<Clock> clock, CallMeter* meter)
+      : executor_(std::move(executor)),
+        clock_(clock),
+        meter_(meter),
+        committer_(executor_, store, clock) {}
 
   bool decides() const noexcept override { return true; }
 
@@ -178,6 +181,7 @@ class DirectQueue final : public OrderQueue {
     if (messages.empty()) co_return receipts;
     if (messages.size() > kPublishMax) co_return Errc::overloaded;
 
+    const auto began = clock_->ticks();
     auto ticket = std::make_shared<OutcomeTicket>();
     Request request;
     request.ticket = ticket;
@@ -187,6 +191,9 @@ class DirectQueue final : public OrderQueue {
     auto answer = direct::cross(executor_, clock_, deadline, std::move(ticket), std::move(work));
     const auto outcomes = co_await std::move(answer);
 
+    if (meter_ != nullptr) {
+      meter_->record(messages.size(), outcomes.has_value(), clock_->ticks() - began);
+    }
     if (outcomes.has_value()) {
       std::transform(outcomes->begin(), outcomes->end(), receipts.begin(), receipt_of);
     } else if (outcomes.error() != Errc::unknown) {
@@ -205,14 +212,16 @@ class DirectQueue final : public OrderQueue {
  private:
   boost::asio::any_io_executor executor_;
   std::shared_ptr<Clock> clock_;
+  CallMeter* meter_;
   Committer committer_;
 };
 
 }  // namespace
 
 std::unique_ptr<OrderQueue> create_direct_queue(boost::asio::any_io_executor store_executor,
-                                                OrderStore& store, std::shared_ptr<Clock> clock) {
-  return std::make_unique<DirectQueue>(std::move(store_executor), store, std::move(clock));
+                                                OrderStore& store, std::shared_ptr<Clock> clock,
+                                                CallMeter* meter) {
+  return std::make_unique<DirectQueue>(std::move(store_executor), store, std::move(clock), meter);
 }
 
 }  // namespace sluice

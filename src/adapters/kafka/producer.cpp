@@ -23,6 +23,8 @@ namespace {
 
 using std::chrono::steady_clock;
 
+constexpr Step kFence{"fence"};
+
 constexpr std::size_t kPublishMax = 1'024;
 constexpr int kServeMs = 10;  // How late a deadline may be noticed.
 constexpr Millis kLookEvery{1'000};
@@ -51,7 +53,7 @@ class Producer final : public KafkaProducer, public std::enable_shared_from_this
 
   Result<void> start();
 
-  std::unique_ptr<OrderQueue> create_queue() override;
+  std::unique_ptr<OrderQueue> create_queue(Dependency& dependency) override;
   Result<void> ping() const override;
   KafkaFigures figures() const override;
   void close(Millis flush_for) override;
@@ -291,7 +293,8 @@ void Producer::close(Millis flush_for) {
 
 class ProducerQueue final : public OrderQueue {
  public:
-  explicit ProducerQueue(std::shared_ptr<Producer> producer) : producer_(std::move(producer)) {}
+  ProducerQueue(std::shared_ptr<Producer> producer, Dependency& dependency)
+      : producer_(std::move(producer)), dependency_(dependency) {}
   ~ProducerQueue() override { producer_->forget(this); }
 
   bool decides() const noexcept override { return false; }
@@ -303,22 +306,26 @@ class ProducerQueue final : public OrderQueue {
                                    [&](const OrderMessage& m) { return m.lane != lane; });
     if (messages.size() > kPublishMax) co_return Errc::overloaded;
     if (mixed) co_return Errc::invalid;
-    if (deadline <= steady_clock::now()) co_return Errc::unavailable;
     std::vector<std::string> values;
     values.reserve(messages.size());
     for (const auto& message : messages) values.push_back(to_json(message));
     Send send{this, deadline, lane, values};
-    co_return co_await suspend<Receipts>(send);
+    Dependency::Operation<std::vector<Receipt>> work = [send] {
+      return suspend<Receipts>(send);
+    };
+    co_return co_await publish_through(dependency_, deadline, messages.size(), std::move(work));
   }
 
   Task<> fence(Ticks deadline, Fence fence) override {
-    if (deadline <= steady_clock::now()) co_return Errc::unavailable;
     const std::vector<std::string> values(1, to_json(fence));
     Send send{this, deadline, fence.lane, values};
-    const auto receipts = co_await suspend<Receipts>(send);
-    if (!receipts) co_return receipts.error();
-    if (receipts->front().kind != Receipt::Kind::queued) co_return Errc::unknown;
-    co_return Result<void>{};
+    Dependency::Operation<void> work = [send]() -> Task<> {
+      const auto receipts = co_await suspend<Receipts>(send);
+      if (!receipts) co_return receipts.error();
+      if (receipts->front().kind != Receipt::Kind::queued) co_return Errc::unknown;
+      co_return Result<void>{};
+    };
+    co_return co_await dependency_.call<void>(kFence, deadline, std::move(work));
   }
 
  private:
@@ -333,10 +340,11 @@ class ProducerQueue final : public OrderQueue {
   };
 
   std::shared_ptr<Producer> producer_;
+  Dependency& dependency_;
 };
 
-std::unique_ptr<OrderQueue> Producer::create_queue() {
-  return std::make_unique<ProducerQueue>(shared_from_this());
+std::unique_ptr<OrderQueue> Producer::create_queue(Dependency& dependency) {
+  return std::make_unique<ProducerQueue>(shared_from_this(), dependency);
 }
 
 }  // namespace

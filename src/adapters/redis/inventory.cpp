@@ -22,6 +22,17 @@ constexpr std::size_t kStageStep = 1000;    // winners staged in one command
 constexpr std::int64_t kStagingTtlMs = 600'000;
 constexpr std::string_view kSentinel = "#epoch";
 
+constexpr Step kReserve{"reserve"};
+constexpr Step kSettle{"settle"};
+constexpr Step kFind{"find"};
+constexpr Step kView{"view"};
+constexpr Step kWinners{"winners", Step::Weight::bulk};
+constexpr Step kOverdue{"overdue", Step::Weight::bulk};
+constexpr Step kClose{"close"};
+constexpr Step kStage{"stage", Step::Weight::bulk};
+constexpr Step kRebuild{"rebuild", Step::Weight::bulk};
+constexpr Step kSetWindow{"set_window"};
+
 struct Scripts {
   Script reserve{"reserve.lua"};
   Script settle{"settle.lua"};
@@ -177,7 +188,8 @@ bool valid(const Call& call, const LaneImage& image) {
 /// The port over scripts. The coroutines hold `this`: see connect_redis.
 class RedisInventory final : public Inventory {
  public:
-  explicit RedisInventory(RedisConnection connection) : connection_(std::move(connection)) {}
+  RedisInventory(RedisConnection connection, Dependency& dependency)
+      : connection_(std::move(connection)), dependency_(dependency) {}
 
   Task<ReserveReply> reserve(Call call, In<Attempt> attempts) override;
   Task<> settle(Call call, In<Settlement> settlements) override;
@@ -191,9 +203,28 @@ class RedisInventory final : public Inventory {
 
  private:
   Task<> stage(Ticks deadline, std::string key, const LaneImage& image);
+  /// Runs a script through the dependency.
+  Task<Reply> run(Step step, Ticks deadline, const Script& script, Command words);
+  /// Sends a part of an image through the dependency.
+  Task<Reply> send(Ticks deadline, Command command);
 
   RedisConnection connection_;
+  Dependency& dependency_;
 };
+
+Task<Reply> RedisInventory::run(Step step, Ticks deadline, const Script& script, Command words) {
+  auto work = [this, deadline, &script, words = std::move(words)] {
+    return redis::run(*connection_, deadline, script, words);
+  };
+  return dependency_.call<Reply>(step, deadline, std::move(work));
+}
+
+Task<Reply> RedisInventory::send(Ticks deadline, Command command) {
+  auto work = [this, deadline, command = std::move(command)] {
+    return execute(*connection_, deadline, command);
+  };
+  return dependency_.call<Reply>(kStage, deadline, std::move(work));
+}
 
 Task<ReserveReply> RedisInventory::reserve(Call call, In<Attempt> attempts) {
   const auto is_valid = [&](const Attempt& attempt) {
@@ -207,7 +238,7 @@ Task<ReserveReply> RedisInventory::reserve(Call call, In<Attempt> attempts) {
   for (const auto& attempt : attempts) {
     words.add(attempt.id.text()).add(attempt.user.text()).add(std::int64_t{attempt.quantity});
   }
-  auto reply = co_await run(*connection_, call.deadline, scripts().reserve, std::move(words));
+  auto reply = co_await run(kReserve, call.deadline, scripts().reserve, std::move(words));
   if (reply.has_error()) co_return reply.error();
   if (not_ready(*reply.value())) co_return Errc::not_ready;
   auto out = read_reserve(*reply.value(), attempts);
@@ -222,7 +253,7 @@ Task<> RedisInventory::settle(Call call, In<Settlement> settlements) {
     for (const auto& one : part) {
       words.add(one.id.text()).add(one.user.text()).add(action_name(one.action));
     }
-    auto reply = co_await run(*connection_, call.deadline, scripts().settle, std::move(words));
+    auto reply = co_await run(kSettle, call.deadline, scripts().settle, std::move(words));
     if (reply.has_error()) co_return reply.error();
   }
   co_return Result<void>{};
@@ -236,7 +267,7 @@ Task<std::vector<std::optional<OrderView>>> RedisInventory::find(Call call, In<U
     const auto part = users.subspan(found.size(), count);
     Command words = words_for(call);
     for (const auto& user : part) words.add(user.text());
-    auto reply = co_await run(*connection_, call.deadline, scripts().find, std::move(words));
+    auto reply = co_await run(kFind, call.deadline, scripts().find, std::move(words));
     if (reply.has_error()) co_return reply.error();
     if (not_ready(*reply.value())) co_return Errc::not_ready;
     const auto records = elements(*reply.value());
@@ -256,7 +287,7 @@ Task<std::vector<std::optional<OrderView>>> RedisInventory::find(Call call, In<U
 
 Task<LaneView> RedisInventory::view(Call call) {
   Command words = keys_of(LaneKeys(call.lane));
-  auto reply = co_await run(*connection_, call.deadline, scripts().view, std::move(words));
+  auto reply = co_await run(kView, call.deadline, scripts().view, std::move(words));
   if (reply.has_error()) co_return reply.error();
   if (not_ready(*reply.value())) co_return LaneView{};
   const auto view = read_view(*reply.value());
@@ -271,7 +302,7 @@ Task<Winners> RedisInventory::winners(Call call) {
   while (!complete) {
     Command words = words_for(call);
     words.add(cursor).add(kScanStep);
-    auto reply = co_await run(*connection_, call.deadline, scripts().winners, std::move(words));
+    auto reply = co_await run(kWinners, call.deadline, scripts().winners, std::move(words));
     if (reply.has_error()) co_return reply.error();
     if (not_ready(*reply.value())) co_return Errc::not_ready;
     const auto step = elements(*reply.value());
@@ -305,7 +336,7 @@ Task<std::vector<Pending>> RedisInventory::overdue(Call call, Millis age, std::s
     Command words = keys_of(LaneKeys(call.lane));
     words.add(std::int64_t{age.count()}).add(static_cast<std::int64_t>(limit));
     words.add(lowest).add(static_cast<std::int64_t>(skip));
-    auto reply = co_await run(*connection_, call.deadline, scripts().overdue, std::move(words));
+    auto reply = co_await run(kOverdue, call.deadline, scripts().overdue, std::move(words));
     if (reply.has_error()) co_return reply.error();
     const auto found = elements(*reply.value());
     for (std::size_t i = 0; i + 1 < found.size(); i += 2) {
@@ -321,7 +352,7 @@ Task<std::vector<Pending>> RedisInventory::overdue(Call call, Millis age, std::s
 }
 
 Task<> RedisInventory::close(Call call) {
-  auto reply = co_await run(*connection_, call.deadline, scripts().close, words_for(call));
+  auto reply = co_await run(kClose, call.deadline, scripts().close, words_for(call));
   if (reply.has_error()) co_return reply.error();
   co_return Result<void>{};
 }
@@ -330,12 +361,12 @@ Task<> RedisInventory::stage(Ticks deadline, std::string key, const LaneImage& i
   const std::string epoch = std::to_string(image.epoch);
   Command first;
   first.add("HSET").add(key).add(kSentinel).add(epoch);
-  auto reply = co_await execute(*connection_, deadline, first);
+  auto reply = co_await send(deadline, first);
   if (reply.has_error()) co_return reply.error();
   // Redis deletes the staging key of a rebuild that stops half-way.
   Command expire;
   expire.add("PEXPIRE").add(key).add(kStagingTtlMs);
-  reply = co_await execute(*connection_, deadline, expire);
+  reply = co_await send(deadline, expire);
   if (reply.has_error()) co_return reply.error();
   for (std::size_t at = 0; at < image.winners.size(); at += kStageStep) {
     const auto end = std::min(at + kStageStep, image.winners.size());
@@ -344,7 +375,7 @@ Task<> RedisInventory::stage(Ticks deadline, std::string key, const LaneImage& i
     for (std::size_t i = at; i < end; ++i) {
       more.add(image.winners[i].first.text()).add(make_record(image.winners[i].second));
     }
-    reply = co_await execute(*connection_, deadline, more);
+    reply = co_await send(deadline, more);
     if (reply.has_error()) co_return reply.error();
   }
   co_return Result<void>{};
@@ -364,7 +395,7 @@ Task<> RedisInventory::rebuild(Call call, const LaneImage& image) {
   words.add(std::int64_t{image.epoch});
   add_window(words, image.window);
   words.add(image.stock).add(static_cast<std::int64_t>(image.winners.size() + 1));
-  auto reply = co_await run(*connection_, call.deadline, scripts().open, std::move(words));
+  auto reply = co_await run(kRebuild, call.deadline, scripts().open, std::move(words));
   if (reply.has_error()) co_return reply.error();
   switch (reply.value()->integer) {
     case 1:
@@ -379,7 +410,7 @@ Task<> RedisInventory::rebuild(Call call, const LaneImage& image) {
 Task<> RedisInventory::set_window(Call call, LaneWindow window) {
   Command words = words_for(call);
   add_window(words, window);
-  auto reply = co_await run(*connection_, call.deadline, scripts().window, std::move(words));
+  auto reply = co_await run(kSetWindow, call.deadline, scripts().window, std::move(words));
   if (reply.has_error()) co_return reply.error();
   if (not_ready(*reply.value())) co_return Errc::not_ready;
   co_return Result<void>{};
@@ -388,8 +419,9 @@ Task<> RedisInventory::set_window(Call call, LaneWindow window) {
 }  // namespace
 }  // namespace redis
 
-std::unique_ptr<Inventory> create_redis_inventory(RedisConnection connection) {
-  return std::make_unique<redis::RedisInventory>(std::move(connection));
+std::unique_ptr<Inventory> create_redis_inventory(RedisConnection connection,
+                                                  Dependency& dependency) {
+  return std::make_unique<redis::RedisInventory>(std::move(connection), dependency);
 }
 
 }  // namespace sluice

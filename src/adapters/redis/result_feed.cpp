@@ -14,6 +14,8 @@ namespace sluice {
 namespace redis {
 namespace {
 
+constexpr Step kAnnounce{"announce"};
+
 /// Reads what arrives on the channel, which anybody with access to Redis can write to.
 class Receiver {
  public:
@@ -50,15 +52,18 @@ class Receiver {
 
 class RedisResultFeed final : public ResultFeed {
  public:
-  RedisResultFeed(RedisConnection connection, std::string channel)
-      : connection_(std::move(connection)), channel_(std::move(channel)) {}
+  RedisResultFeed(RedisConnection connection, Dependency& dependency, std::string channel)
+      : connection_(std::move(connection)), dependency_(dependency), channel_(std::move(channel)) {}
 
   Task<> announce(Ticks deadline, In<Outcome> outcomes) override {
     for (std::size_t at = 0; at < outcomes.size(); at += kOutcomesMax) {
       const auto part = outcomes.subspan(at, std::min(kOutcomesMax, outcomes.size() - at));
       Command publish;
       publish.add("PUBLISH").add(channel_).add(to_json(part));
-      const auto reply = co_await execute(*connection_, deadline, publish);
+      Dependency::Operation<Reply> work = [this, deadline, &publish] {
+        return execute(*connection_, deadline, publish);
+      };
+      const auto reply = co_await dependency_.call<Reply>(kAnnounce, deadline, std::move(work));
       if (reply.has_error()) co_return reply.error();
     }
     co_return Result<void>{};
@@ -77,6 +82,7 @@ class RedisResultFeed final : public ResultFeed {
 
  private:
   RedisConnection connection_;
+  Dependency& dependency_;
   std::string channel_;
   std::unique_ptr<Connection> subscriber_;
 };
@@ -85,8 +91,9 @@ class RedisResultFeed final : public ResultFeed {
 }  // namespace redis
 
 std::unique_ptr<ResultFeed> create_redis_result_feed(RedisConnection connection,
-                                                     std::string channel) {
-  return std::make_unique<redis::RedisResultFeed>(std::move(connection), std::move(channel));
+                                                     Dependency& dependency, std::string channel) {
+  return std::make_unique<redis::RedisResultFeed>(std::move(connection), dependency,
+                                                  std::move(channel));
 }
 
 }  // namespace sluice

@@ -83,7 +83,7 @@ class KafkaQueueHarness final : public OrderQueueHarness {
   void use(const KafkaSettings& settings) {
     queue_.reset();
     producer_ = create_kafka_producer(settings).value();
-    queue_ = producer_->create_queue();
+    queue_ = producer_->create_queue(test::kafka_dependency());
   }
 
   KafkaTopics topics_;

@@ -157,7 +157,7 @@ TEST(KafkaProducer, closing_waits_for_what_is_under_way) {
   KafkaTopics topics(4);
   const auto producer = create_kafka_producer(topics.settings()).value();
   boost::asio::io_context context(1);
-  const auto queue = producer->create_queue();
+  const auto queue = producer->create_queue(test::kafka_dependency());
   std::size_t queued = 0;
   auto running = publish_and_count(*queue, steady_clock::now() + Millis{20'000},
                                    orders({1, 0}, 1'000), queued);
@@ -175,7 +175,7 @@ TEST(KafkaProducer, everything_may_be_destroyed_with_publishes_in_flight) {
     std::size_t queued = 0;
     boost::asio::io_context context(1);
     auto producer = create_kafka_producer(topics.settings()).value();
-    auto queue = producer->create_queue();
+    auto queue = producer->create_queue(test::kafka_dependency());
     for (std::uint32_t lane = 0; lane < 8; ++lane) {
       auto running = publish_and_count(*queue, steady_clock::now() + Millis{20'000},
                                        orders({1, lane}, 512), queued);
@@ -196,7 +196,7 @@ TEST(KafkaProducer, threads_share_one_producer) {
   for (std::uint32_t thread = 0; thread < kThreads; ++thread) {
     threads.emplace_back([&, thread] {
       boost::asio::io_context context(1);
-      const auto queue = producer->create_queue();
+      const auto queue = producer->create_queue(test::kafka_dependency());
       for (std::uint32_t call = 0; call < 20; ++call) {
         auto running = publish_and_count(*queue, steady_clock::now() + Millis{20'000},
                                          orders({1, thread}, 100), queued[thread]);
@@ -225,7 +225,7 @@ TEST(KafkaProducer, calls_of_512_with_8_in_flight_all_arrive) {
   const auto producer = create_kafka_producer(topics.settings()).value();
   ASSERT_TRUE(publish(*producer, orders({1, 0}, 1)).has_value());
   boost::asio::io_context context(1);
-  const auto queue = producer->create_queue();
+  const auto queue = producer->create_queue(test::kafka_dependency());
   std::size_t queued = 0;
   constexpr int kCalls = 50;
   for (std::uint32_t lane = 0; lane < 8; ++lane) {

@@ -19,6 +19,7 @@
 #include "sluice/base/hash.hpp"
 
 #include "adapters/kafka/client.hpp"
+#include "support/test_dependency.hpp"
 
 namespace sluice::test {
 
@@ -51,7 +52,7 @@ inline Result<std::vector<Receipt>> publish(KafkaProducer& producer,
                                             const std::vector<OrderMessage>& messages,
                                             Millis patience = Millis{10'000}) {
   boost::asio::io_context context(1);
-  const auto queue = producer.create_queue();
+  const auto queue = producer.create_queue(test::kafka_dependency());
   const In<OrderMessage> span(messages);
   Result<std::vector<Receipt>> answer = Errc::internal;
   auto running = publish_into(*queue, std::chrono::steady_clock::now() + patience, span, answer);

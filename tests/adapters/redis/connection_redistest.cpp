@@ -7,6 +7,7 @@
 #include "redis_support.hpp"
 #include "support/run_on.hpp"
 #include "support/store_values.hpp"
+#include "support/test_dependency.hpp"
 
 namespace sluice::test {
 namespace {
@@ -214,7 +215,7 @@ TEST_F(RedisTrouble, DoesNotServeAWrongPassword) {
 TEST(RedisConnection, IsUnavailableWhereNothingListens) {
   boost::asio::io_context context(1);
   const auto connection = connect_redis(context.get_executor(), settings_of(url_without_redis()));
-  const auto inventory = create_redis_inventory(connection);
+  const auto inventory = create_redis_inventory(connection, redis_dependency());
   const Call call{{1, 0}, 1, soon()};
   EXPECT_EQ(run_on(context, inventory->view(call)).error(), Errc::unavailable);
   const auto soon_over = steady_clock::now() + Millis{50};

@@ -15,6 +15,7 @@
 #include "sluice/base/hash.hpp"
 
 #include "support/run_on.hpp"
+#include "support/test_dependency.hpp"
 
 namespace sluice::test {
 namespace {
@@ -148,7 +149,7 @@ void PrivateRedis::thaw() { ::kill(pid_, SIGCONT); }
 
 RedisWorld::RedisWorld(RedisSettings settings)
     : connection_(connect_redis(context_.get_executor(), settings)),
-      inventory_(create_redis_inventory(connection_)),
+      inventory_(create_redis_inventory(connection_, redis_dependency())),
       admin_(settings.url) {
   if (!ping()) throw std::runtime_error("cannot connect to " + settings.url);
 }

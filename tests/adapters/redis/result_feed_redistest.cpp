@@ -8,6 +8,7 @@
 #include "support/result_feed_contract.hpp"
 #include "support/run_on.hpp"
 #include "support/store_values.hpp"
+#include "support/test_dependency.hpp"
 
 namespace sluice::test {
 namespace {
@@ -26,7 +27,7 @@ class RedisFeedWorld final : public ResultFeedWorld {
   std::unique_ptr<ResultFeed> make_feed() override {
     const auto connection = connect_redis(context_.get_executor(), settings_of(url_));
     if (!run_on(context_, ping(connection, soon()))) throw std::runtime_error("no Redis");
-    return create_redis_result_feed(connection, channel_);
+    return create_redis_result_feed(connection, redis_dependency(), channel_);
   }
 
   const std::string& channel() const { return channel_; }

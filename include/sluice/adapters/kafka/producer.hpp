@@ -7,6 +7,7 @@
 #include "sluice/adapters/kafka/settings.hpp"
 #include "sluice/base/result.hpp"
 #include "sluice/base/time.hpp"
+#include "sluice/dependency/dependency.hpp"
 #include "sluice/orders/order_queue.hpp"
 
 namespace sluice {
@@ -33,8 +34,8 @@ class KafkaProducer {
   /// with the io_context. Publishes under way are then forgotten; their messages are not. An answer
   /// to a deadline may be 10 ms late. Besides what the port says, with nothing sent:
   /// `Errc::overloaded` for more than 1,024 messages, `Errc::invalid` for messages of several
-  /// lanes.
-  virtual std::unique_ptr<OrderQueue> create_queue() = 0;
+  /// lanes. Publishes and fences are calls of `dependency`, which outlives the queue.
+  virtual std::unique_ptr<OrderQueue> create_queue(Dependency& dependency) = 0;
 
   /// What the last look at the brokers found, without I/O: good, `Errc::unavailable` when they did
   /// not answer (also before the first look ended), `Errc::not_found` without the topic,
@@ -51,11 +52,5 @@ class KafkaProducer {
 
 /// Does not wait for the brokers. `Errc::invalid` when the settings are refused; the log says why.
 Result<std::shared_ptr<KafkaProducer>> create_kafka_producer(const KafkaSettings& settings);
-
-/// The same as `producer->create_queue()`.
-inline std::unique_ptr<OrderQueue> create_kafka_queue(
-    const std::shared_ptr<KafkaProducer>& producer) {
-  return producer->create_queue();
-}
 
 }  // namespace sluice

@@ -9,6 +9,7 @@
 
 #include "sluice/base/result.hpp"
 #include "sluice/base/time.hpp"
+#include "sluice/dependency/dependency.hpp"
 #include "sluice/fulfilment/result_feed.hpp"
 #include "sluice/inventory/inventory.hpp"
 
@@ -49,12 +50,16 @@ RedisConnection connect_redis(boost::asio::any_io_executor executor, RedisSettin
 Task<> ping(RedisConnection connection, Ticks deadline);
 
 /// The lanes of a Redis, by scripts that act on one lane at once (see lua/). Several instances,
-/// also of several processes, may work on the same Redis.
-std::unique_ptr<Inventory> create_redis_inventory(RedisConnection connection);
+/// also of several processes, may work on the same Redis. Every script is a call of `dependency`,
+/// which outlives it.
+std::unique_ptr<Inventory> create_redis_inventory(RedisConnection connection,
+                                                  Dependency& dependency);
 
 /// News over PUBLISH on `channel`. `listen` opens a second connection of the same settings and
-/// subscribes it, again after each loss.
+/// subscribes it, again after each loss. Announcements are calls of `dependency`, which outlives
+/// it.
 std::unique_ptr<ResultFeed> create_redis_result_feed(RedisConnection connection,
+                                                     Dependency& dependency,
                                                      std::string channel = "seckill:results");
 
 }  // namespace sluice
