@@ -7,8 +7,10 @@
 
 #include "sluice/base/log.hpp"
 
+#include "blocking.hpp"
 #include "client.hpp"
 #include "dead_letters.hpp"
+#include "event_signal.hpp"
 #include "partition_log.hpp"
 
 namespace sluice::kafka {
@@ -57,9 +59,12 @@ class Feed final : public OrderFeed {
         client_(std::move(client)),
         topic_(rd_kafka_topic_new(client_.get(), settings_.topic.c_str(), nullptr)),
         queue_(rd_kafka_queue_get_consumer(client_.get())),
+        signal_(std::make_unique<EventSignal>(queue_.get())),
         dead_letters_(settings) {}
 
   ~Feed() override {
+    blocking_.stop();
+    signal_.reset();
     rd_kafka_consumer_close(client_.get());
     queue_.reset();
     topic_.reset();
@@ -73,17 +78,18 @@ class Feed final : public OrderFeed {
   Task<> dead_letter(Ticks deadline, const OffsetRange& range, In<Poison> poison) override;
 
  private:
-  void pump(Ticks deadline);
+  boost::asio::awaitable<void> pump(Ticks deadline);
+  void drain();
   void handle(rd_kafka_event_t* event);
   void handle_rebalance(rd_kafka_event_t* event);
   void handle_error(rd_kafka_event_t* event);
   void add(const rd_kafka_message_t& message);
 
   Task<> locate(Ticks deadline);
-  bool seek(std::int32_t partition, std::int64_t offset);
+  boost::asio::awaitable<bool> seek(std::int32_t partition, std::int64_t offset);
   bool assign();
-  void return_inside();
-  void look_for_ends();
+  boost::asio::awaitable<void> return_inside();
+  boost::asio::awaitable<void> look_for_ends();
   Result<Delivery> take(std::size_t max);
 
   bool anything_to_do() const;
@@ -95,7 +101,9 @@ class Feed final : public OrderFeed {
   Client client_;
   Topic topic_;
   Queue queue_;
+  std::unique_ptr<EventSignal> signal_;
   DeadLetters dead_letters_;
+  Blocking blocking_{"kafka-feed"};  // What librdkafka can only do blocking.
 
   std::map<std::int32_t, PartitionLog> partitions_;  // The assigned ones.
   bool must_assign_ = false;  // Kafka waits for, or needs, a whole assignment.
@@ -117,12 +125,12 @@ Result<void> Feed::subscribe() {
 Task<Delivery> Feed::next(Ticks deadline, std::size_t max) {
   if (max == 0) co_return Errc::invalid;
   for (;;) {
-    pump(deadline);
+    co_await pump(deadline);
     if (fatal_) co_return Errc::unavailable;
-    return_inside();
+    co_await return_inside();
     auto located = co_await locate(deadline);
     if (!located) co_return located.error();
-    look_for_ends();
+    co_await look_for_ends();
     auto delivery = take(max);
     if (delivery->range || clock_->ticks() >= deadline) co_return std::move(delivery);
   }
@@ -138,7 +146,10 @@ Task<> Feed::rewind(Ticks deadline, OffsetRange range) {
 }
 
 Task<> Feed::dead_letter(Ticks deadline, const OffsetRange& range, In<Poison> poison) {
-  co_return dead_letters_.write(deadline, range, poison);
+  std::function<Result<void>()> write = [this, deadline, &range, poison] {
+    return dead_letters_.write(deadline, range, poison);
+  };
+  co_return co_await blocking_.run(std::move(write));
 }
 
 bool Feed::anything_to_do() const {
@@ -157,20 +168,24 @@ bool Feed::full() const {
   return messages >= kReadAheadMessages || poison >= kReadAheadPoisonBytes;
 }
 
-// Waits for the first event if there is nothing else to do, then takes what is there. Reading ahead
-// over all partitions makes the stretch of each one longer.
-void Feed::pump(Ticks deadline) {
-  const auto now = clock_->ticks();
-  auto until = deadline;
+// Takes what is there, and waits for the first event if there is nothing at all to do. Reading
+// ahead over all partitions makes the stretch of each one longer.
+boost::asio::awaitable<void> Feed::pump(Ticks deadline) {
+  drain();
+  if (anything_to_do() || fatal_) co_return;
+  auto until = std::min<Ticks>(deadline, clock_->ticks() + kWaitMax);
   if (!partitions_.empty()) until = std::min(until, look_at_);
-  auto wait = anything_to_do() ? 0 : remaining_ms(until, now, kWaitMax);
+  co_await signal_->wait(until);
+  drain();
+}
+
+void Feed::drain() {
   for (int checked = 0; checked % 256 != 0 || !full(); ++checked) {
-    const Event event(rd_kafka_queue_poll(queue_.get(), wait));
+    const Event event(rd_kafka_queue_poll(queue_.get(), 0));
     if (!event) return;
     handle(event.get());
     // An assignment must be answered before anything else happens.
     if (must_assign_ || fatal_) return;
-    wait = 0;
   }
 }
 
@@ -248,15 +263,18 @@ Task<> Feed::locate(Ticks deadline) {
     auto position = co_await positions_.position(deadline, settings_.topic, partition);
     if (!position) co_return position.error();
     log.read_from(*position);
-    if (!must_assign_ && !seek(partition, *position)) must_assign_ = true;
+    if (!must_assign_ && !co_await seek(partition, *position)) must_assign_ = true;
   }
   if (must_assign_ && !assign()) co_return Errc::unavailable;
   co_return Result<void>{};
 }
 
-bool Feed::seek(std::int32_t partition, std::int64_t offset) {
+boost::asio::awaitable<bool> Feed::seek(std::int32_t partition, std::int64_t offset) {
   // Not rd_kafka_seek_partitions: in 2.0.2 its timeout is a thousandth of what was asked for.
-  return rd_kafka_seek(topic_.get(), partition, offset, kSeekMs) == RD_KAFKA_RESP_ERR_NO_ERROR;
+  std::function<bool()> seek = [topic = topic_.get(), partition, offset] {
+    return rd_kafka_seek(topic, partition, offset, kSeekMs) == RD_KAFKA_RESP_ERR_NO_ERROR;
+  };
+  return blocking_.run(std::move(seek));
 }
 
 bool Feed::assign() {
@@ -277,19 +295,22 @@ bool Feed::assign() {
 
 // Reading goes on with the oldest record there is: what was applied before is applied again, which
 // changes nothing. What is gone is decided by recovery.
-void Feed::return_inside() {
-  if (clock_->ticks() < return_at_) return;
+boost::asio::awaitable<void> Feed::return_inside() {
+  if (clock_->ticks() < return_at_) co_return;
   for (auto& [partition, log] : partitions_) {
     if (log.state() != PartitionLog::State::outside) continue;
     std::int64_t low = 0;
     std::int64_t high = 0;
-    const auto failed = rd_kafka_query_watermark_offsets(client_.get(), settings_.topic.c_str(),
-                                                         partition, &low, &high, kWatermarksMs);
+    std::function<rd_kafka_resp_err_t()> ask = [this, at = partition, &low, &high] {
+      return rd_kafka_query_watermark_offsets(client_.get(), settings_.topic.c_str(), at, &low,
+                                              &high, kWatermarksMs);
+    };
+    const auto failed = co_await blocking_.run(std::move(ask));
     if (failed != RD_KAFKA_RESP_ERR_NO_ERROR) {
       return_at_ = clock_->ticks() + kReturnRetry;
       sluice::log().warn("kafka: {}/{}: its ends are not known: {}", settings_.topic, partition,
                          rd_kafka_err2str(failed));
-      return;
+      co_return;
     }
     sluice::log().critical(
         "kafka: {}/{} has the offsets {} to {} and cannot be read at the store's position {}: the "
@@ -305,9 +326,9 @@ void Feed::return_inside() {
 // reading stands, everything that was in the log when we asked is delivered, so the partition is
 // complete up to the time before the question. What a leader has and its replicas have not yet is
 // not part of the end, and its clock is not ours: hence the margin.
-void Feed::look_for_ends() {
+boost::asio::awaitable<void> Feed::look_for_ends() {
   const auto now = clock_->ticks();
-  if (now < look_at_ || partitions_.empty()) return;
+  if (now < look_at_ || partitions_.empty()) co_return;
   look_at_ = now + kEndEvery;
   const Partitions list(rd_kafka_topic_partition_list_new(static_cast<int>(partitions_.size())));
   for (const auto& [partition, log] : partitions_) {
@@ -315,15 +336,18 @@ void Feed::look_for_ends() {
     rd_kafka_topic_partition_list_add(list.get(), settings_.topic.c_str(), partition)->offset =
         RD_KAFKA_OFFSET_END;
   }
-  if (list->cnt == 0) return;
+  if (list->cnt == 0) co_return;
   const auto complete_to = clock_->now() - settings_.end_margin;
-  const auto failed = rd_kafka_offsets_for_times(client_.get(), list.get(), kEndMs);
+  std::function<rd_kafka_resp_err_t()> ask = [this, ends = list.get()] {
+    return rd_kafka_offsets_for_times(client_.get(), ends, kEndMs);
+  };
+  const auto failed = co_await blocking_.run(std::move(ask));
   if (failed != RD_KAFKA_RESP_ERR_NO_ERROR) {
     // A leader that is away must not cost half a second each second.
     look_at_ = now + kEndRetry;
     log().warn("kafka: the ends of {} are not known: {}", settings_.topic,
                rd_kafka_err2str(failed));
-    return;
+    co_return;
   }
   for (int i = 0; i < list->cnt; ++i) {
     const auto& end = list->elems[i];
