@@ -63,9 +63,6 @@ struct FulfilmentPorts {
   std::unique_ptr<OrderStore> store;
   std::unique_ptr<ResultFeed> results;
   std::unique_ptr<OrderFeed> feed;
-  /// Waits until the inventory can be reached. Later the feed blocks the thread, and a connection
-  /// would come up between two of its waits only.
-  std::function<Task<>(Ticks deadline)> warm_up;
 };
 
 /// The adapters of one mode. The ports that it makes refer to it.

@@ -15,8 +15,15 @@ struct Guards {
   explicit Guards(const Settings& settings)
       : inventory(settings.degrade.inventory),
         queue(settings.degrade.queue),
-        settling(settings.degrade.inventory),
+        settling(patient(settings.degrade.inventory)),
         news(settings.degrade.inventory) {}
+
+  /// Who settles waits for the inventory all the time: a trial comes as soon as it may be back.
+  static BreakerSettings patient(BreakerSettings settings) {
+    settings.open_max = settings.open_for;
+    settings.trials = 1;
+    return settings;
+  }
 
   Breaker inventory;  ///< As HTTP threads see it.
   Breaker queue;

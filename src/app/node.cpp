@@ -27,7 +27,6 @@ namespace {
 namespace asio = boost::asio;
 
 constexpr Millis kSweepEvery{50};
-constexpr Millis kWarmUpMax{2000};
 
 std::string node_name() {
   char host[256] = "";
@@ -111,13 +110,6 @@ struct Node::FulfilmentThread {
                                                *ports.results, *node.clock_, node.metrics_}) {}
 
   ~FulfilmentThread() { worker.stop(); }
-
-  asio::awaitable<void> run(Clock& clock) {
-    // Without it the first batches would be left for recovery to settle.
-    const auto warm = co_await ports.warm_up(clock.ticks() + kWarmUpMax);
-    if (!warm) log().warn("fulfilment starts without the inventory: {}", warm.error().message());
-    co_await fulfilment.run();
-  }
 
   Worker worker;
   FulfilmentPorts ports;
@@ -212,7 +204,7 @@ void Node::start() {
       asio::co_spawn(control_->worker.executor(), std::move(rounds), asio::use_future);
   for (auto& thread : fulfilment_) {
     thread->worker.start();
-    auto steps = thread->run(*clock_);
+    auto steps = thread->fulfilment.run();
     thread->running = asio::co_spawn(thread->worker.executor(), std::move(steps), asio::use_future);
   }
   for (auto& thread : http_) {

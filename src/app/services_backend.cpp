@@ -128,9 +128,6 @@ class ServicesBackend final : public Backend {
     auto feed = create_kafka_feed(settings_.kafka, *ports.store, clock_);
     if (!feed) throw std::runtime_error("Kafka's settings are refused; the log says why");
     ports.feed = std::move(*feed);
-    ports.warm_up = [redis](Ticks deadline) -> Task<> {
-      return ping(redis, deadline);
-    };
     return ports;
   }
 

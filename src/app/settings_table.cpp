@@ -274,6 +274,9 @@ void add_fulfilment(Rows& rows, Settings& s) {
       "For one transaction.");
   add(rows, "fulfilment.settle_timeout_ms", millis(fulfilment.settle_timeout, 10, kMinute),
       "For making the outcomes of one transaction known.");
+  add(rows, "fulfilment.unsettled_max", whole(fulfilment.unsettled_max, 1, 10'000'000),
+      "Orders whose outcome Redis has not heard of yet, kept for telling it; recovery tells it of "
+      "older ones.");
   add(rows, "fulfilment.retry_wait_ms", millis(fulfilment.retry_wait, 10, kMinute),
       "Between attempts while the store does not answer.");
 }

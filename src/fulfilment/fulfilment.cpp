@@ -6,6 +6,7 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <string>
+#include <utility>
 
 #include "sluice/base/log.hpp"
 #include "sluice/base/mutation.hpp"
@@ -59,7 +60,8 @@ asio::awaitable<void> Fulfilment::run() {
 }
 
 asio::awaitable<void> Fulfilment::step() {
-  const auto delivery = co_await ports_.feed.next(in(settings_.poll), settings_.batch_max);
+  co_await settle_what_is_left();
+  auto delivery = co_await ports_.feed.next(in(settings_.poll), settings_.batch_max);
   if (!delivery) {
     log().warn("the order log does not answer: {}", delivery.error().message());
     co_await pause();
@@ -74,7 +76,7 @@ asio::awaitable<void> Fulfilment::step() {
   }
 
   const bool empty = delivery->messages.empty();
-  const auto outcomes = co_await apply(*delivery);
+  auto outcomes = co_await apply(*delivery);
   if (!outcomes) {
     co_await rewind(*delivery->range);
     co_return;
@@ -82,8 +84,38 @@ asio::awaitable<void> Fulfilment::step() {
   if (empty) co_return;
   counters_->batch_size.Observe(static_cast<double>(delivery->messages.size()));
   counters_->count(*outcomes);
-  co_await settle_and_announce(ports_.inventory, ports_.results, in(settings_.settle_timeout),
-                               delivery->messages, *outcomes);
+  const auto deadline = in(settings_.settle_timeout);
+  auto settled = Result<void>(Errc::unavailable);
+  // While others wait it is known that the inventory is away.
+  if (unsettled_.empty()) {
+    settled = co_await settle(ports_.inventory, deadline, delivery->messages, *outcomes);
+    if (!settled) log().warn("settling waits: {}", settled.error().message());
+  }
+  if (!settled) keep_unsettled({std::move(delivery->messages), *outcomes});
+  co_await announce(ports_.results, deadline, *outcomes);
+}
+
+asio::awaitable<void> Fulfilment::settle_what_is_left() {
+  while (!unsettled_.empty()) {
+    const auto& next = unsettled_.front();
+    const auto settled = co_await settle(ports_.inventory, in(settings_.settle_timeout),
+                                         next.messages, next.outcomes);
+    if (!settled) co_return;
+    unsettled_orders_ -= next.messages.size();
+    unsettled_.pop_front();
+    if (unsettled_.empty()) log().info("all is settled again");
+  }
+}
+
+void Fulfilment::keep_unsettled(Unsettled stretch) {
+  unsettled_orders_ += stretch.messages.size();
+  unsettled_.push_back(std::move(stretch));
+  while (unsettled_orders_ > settings_.unsettled_max && unsettled_.size() > 1) {
+    const auto left = unsettled_.front().messages.size();
+    log().warn("{} orders are left for recovery to settle", left);
+    unsettled_orders_ -= left;
+    unsettled_.pop_front();
+  }
 }
 
 Task<std::vector<Outcome>> Fulfilment::apply(const Delivery& delivery) {

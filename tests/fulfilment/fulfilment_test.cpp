@@ -333,6 +333,50 @@ TEST_F(FulfilmentTest, OutcomesAreAnnouncedAlsoWhenSettlingFails) {
   EXPECT_EQ(projected(two_), OrderStatus::confirmed);
 }
 
+TEST_F(FulfilmentTest, AnInventoryThatIsBackLearnsOfItsOrdersBeforeAnythingElse) {
+  inventory_.on_settle.fail_always(Errc::unavailable);
+  deliver({one_});
+  step();
+  deliver({two_}, 1);
+  step();
+  EXPECT_EQ(projected(one_), OrderStatus::queued);
+  EXPECT_EQ(results_.announced.size(), 2U) << "buyers are told meanwhile";
+  inventory_.on_settle.work_again();
+  step();
+  EXPECT_EQ(projected(one_), OrderStatus::confirmed) << "nothing new was delivered";
+  EXPECT_EQ(projected(two_), OrderStatus::confirmed);
+  const auto calls = inventory_.on_settle.calls();
+  step();
+  EXPECT_EQ(inventory_.on_settle.calls(), calls) << "each is settled once";
+}
+
+TEST_F(FulfilmentTest, WhileTheInventoryIsAwayAStepAsksItOnce) {
+  inventory_.on_settle.fail_always(Errc::unavailable);
+  for (int i = 0; i < 5; ++i) {
+    deliver({message_of(kLane, user_of(10 + static_cast<std::uint64_t>(i)))}, i);
+    const auto before = inventory_.on_settle.calls();
+    step();
+    EXPECT_EQ(inventory_.on_settle.calls(), before + 1);
+  }
+}
+
+TEST_F(FulfilmentTest, WhatIsKeptForSettlingIsBounded) {
+  settings_.unsettled_max = 2;
+  Fulfilment::Ports ports{feed_, store_, inventory_, results_, clock_, metrics_};
+  fulfilment_.emplace(settings_, ports);
+  inventory_.on_settle.fail_always(Errc::unavailable);
+  for (int i = 0; i < 3; ++i) {
+    deliver({message_of(kLane, user_of(10 + static_cast<std::uint64_t>(i)))}, i);
+    step();
+  }
+  inventory_.on_settle.work_again();
+  step();
+  EXPECT_EQ(inventory_.lane(kLane).records.at(user_of(10)).order.status, OrderStatus::queued)
+      << "left for recovery";
+  EXPECT_EQ(inventory_.lane(kLane).records.at(user_of(11)).order.status, OrderStatus::confirmed);
+  EXPECT_EQ(inventory_.lane(kLane).records.at(user_of(12)).order.status, OrderStatus::confirmed);
+}
+
 TEST_F(FulfilmentTest, CountsWhatWasDecided) {
   store_.lanes[kLane].stock = 1;
   deliver({one_, two_});

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <boost/asio/awaitable.hpp>
 #include <cstddef>
+#include <deque>
 #include <memory>
 #include <vector>
 
@@ -16,15 +17,17 @@
 namespace sluice {
 
 struct FulfilmentSettings {
-  std::size_t batch_max = 500;  ///< Messages applied in one transaction; 1 … 4,096.
-  Millis poll{200};             ///< How long to wait for a message before looking up again.
-  Millis apply_timeout{5000};   ///< For one transaction.
-  Millis settle_timeout{1000};  ///< For settling and announcing one batch.
-  Millis retry_wait{200};       ///< Between attempts while the store does not answer.
+  std::size_t batch_max = 500;          ///< Messages applied in one transaction; 1 … 4,096.
+  Millis poll{200};                     ///< How long to wait for a message before looking up again.
+  Millis apply_timeout{5000};           ///< For one transaction.
+  Millis settle_timeout{1000};          ///< For settling and announcing one batch.
+  std::size_t unsettled_max = 100'000;  ///< Orders kept for settling again; older ones are left.
+  Millis retry_wait{200};               ///< Between attempts while the store does not answer.
 };
 
-/// Turns the log into orders: next stretch, apply, settle, announce. One per worker thread, which
-/// its feed and store may block.
+/// Turns the log into orders: next stretch, apply, settle, announce. What could not be settled is
+/// tried again before each stretch, in order, so that an inventory that was away learns of its
+/// orders as soon as it is back; past `unsettled_max` recovery settles. One per worker thread.
 class Fulfilment {
  public:
   struct Ports {
@@ -50,14 +53,24 @@ class Fulfilment {
   void stop() noexcept { stopped_ = true; }
 
  private:
+  /// A stretch that is applied and not settled.
+  struct Unsettled {
+    std::vector<OrderMessage> messages;
+    std::vector<Outcome> outcomes;
+  };
+
   Task<std::vector<Outcome>> apply(const Delivery& delivery);
   boost::asio::awaitable<void> rewind(const OffsetRange& range);
   boost::asio::awaitable<bool> keep_poison(const Delivery& delivery);
+  boost::asio::awaitable<void> settle_what_is_left();
+  void keep_unsettled(Unsettled stretch);
   boost::asio::awaitable<void> pause();
   Ticks in(Millis timeout) const { return ports_.clock.ticks() + timeout; }
 
   FulfilmentSettings settings_;
   Ports ports_;
+  std::deque<Unsettled> unsettled_;
+  std::size_t unsettled_orders_ = 0;
   struct Counters;
   std::unique_ptr<Counters> counters_;
   std::atomic<bool> stopped_{false};

@@ -10,6 +10,12 @@
 
 namespace sluice {
 
+/// Settles the reservations of orders that the store decided; `outcomes` has one element for each
+/// of `messages`. An error when some lane could not be reached: doing it again changes nothing
+/// where it was done.
+Task<> settle(Inventory& inventory, Ticks deadline, const std::vector<OrderMessage>& messages,
+              const std::vector<Outcome>& outcomes);
+
 /// Makes outcomes of the store known: settles the reservations and announces the results. What
 /// fails here is logged and left: a later recovery finds the same outcomes and settles again.
 /// `outcomes` has one element for each of `messages`.

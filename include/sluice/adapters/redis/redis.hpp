@@ -21,7 +21,7 @@ struct RedisSettings {
   std::string client_name = "sluice";  ///< Shown by CLIENT LIST; no spaces.
   Millis connect_timeout{1000};        ///< Resolving, connecting and the greeting together.
   Millis backoff_min{50};              ///< Before the first attempt to connect again.
-  Millis backoff_max{2000};          ///< It doubles up to this; jitter takes up to half of it away.
+  Millis backoff_max{250};           ///< It doubles up to this; jitter takes up to half of it away.
   Millis silence_max{5000};          ///< A connection that answers nothing for so long is dropped.
   std::size_t in_flight_max = 1024;  ///< Commands without an answer; more are `Errc::overloaded`.
 };
