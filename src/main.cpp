@@ -1,3 +1,3 @@
-#include "sluice/app/cli.hpp"
+#include "sluice/app/serve.hpp"
 
 int main(int argc, char** argv) { return sluice::run(argc, argv); }

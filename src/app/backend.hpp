@@ -6,7 +6,6 @@
 #include <optional>
 #include <vector>
 
-#include "sluice/app/settings.hpp"
 #include "sluice/base/metrics.hpp"
 #include "sluice/base/time.hpp"
 #include "sluice/catalog/sale_store.hpp"
@@ -20,6 +19,7 @@
 #include "sluice/recovery/control_store.hpp"
 #include "sluice/recovery/lane_reconciler.hpp"
 #include "sluice/recovery/service_probes.hpp"
+#include "sluice/settings/settings.hpp"
 
 #include "app/guards.hpp"
 

@@ -2,11 +2,11 @@
 
 #include <memory>
 
-#include "sluice/app/settings.hpp"
 #include "sluice/dependency/breaker.hpp"
 #include "sluice/dependency/call_meter.hpp"
 #include "sluice/gate/rate_limiter.hpp"
 #include "sluice/orders/operating_mode.hpp"
+#include "sluice/settings/settings.hpp"
 
 namespace sluice {
 

@@ -6,8 +6,6 @@
 #include <string>
 #include <vector>
 
-#include "sluice/app/secrets.hpp"
-#include "sluice/app/settings.hpp"
 #include "sluice/base/metrics.hpp"
 #include "sluice/base/readiness.hpp"
 #include "sluice/base/time.hpp"
@@ -17,6 +15,8 @@
 #include "sluice/gate/token_buckets.hpp"
 #include "sluice/http/admin_server.hpp"
 #include "sluice/http/public_server.hpp"
+#include "sluice/settings/secrets.hpp"
+#include "sluice/settings/settings.hpp"
 
 #include "app/backend.hpp"
 #include "app/guards.hpp"

@@ -1,6 +1,6 @@
 #include <iostream>
 
-#include "sluice/app/cli.hpp"
+#include "sluice/app/serve.hpp"
 
 namespace sluice {
 

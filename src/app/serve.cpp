@@ -12,8 +12,8 @@
 
 #include "sluice/adapters/kafka/topics.hpp"
 #include "sluice/adapters/postgres/migrations.hpp"
-#include "sluice/app/secrets.hpp"
 #include "sluice/base/log.hpp"
+#include "sluice/settings/secrets.hpp"
 
 #include "app/demo.hpp"
 #include "app/node.hpp"

@@ -1,12 +1,8 @@
 #pragma once
 
-#include "sluice/app/settings.hpp"
+#include "sluice/cli/cli.hpp"
 
 namespace sluice {
-
-struct ServeOptions {
-  bool demo = false;  ///< Opens a sale at first and hands out tokens to whoever asks.
-};
 
 /// Runs the server until SIGTERM or SIGINT, then drains it. The result is the exit code of the
 /// process. Problems are logged. Call it once, on the main thread, before other threads start.
@@ -16,5 +12,8 @@ int serve(const Settings& settings, const ServeOptions& options);
 /// exit code. Embedded mode does so at each start by itself. Any number of nodes may do this at
 /// once.
 int migrate(const Settings& settings);
+
+/// The program: `run_command` in the world of this process.
+int run(int argc, char** argv);
 
 }  // namespace sluice

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <array>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sluice/settings/settings.hpp"
+
+namespace sluice {
+
+/// What must not be in the settings.
+struct Secrets {
+  std::string identity_key;   ///< For `IdentitySettings::key`.
+  std::string orders_secret;  ///< For `OrderIdSeal`.
+  std::string admin_key;      ///< For `AdminSettings::key`.
+};
+
+enum class Secret { identity, orders, admin };
+
+/// Whether embedded mode makes a secret that it does not find.
+enum class Missing { make, refuse };
+
+/// The variables that hold secrets: SLUICE_IDENTITY_SECRET, SLUICE_ORDERS_SECRET, SLUICE_ADMIN_KEY.
+std::array<std::string_view, 3> secret_variables();
+
+/// One secret: from its variable, else from the file that the settings name, else, in embedded
+/// mode, from `data_dir`/secrets, where `Missing::make` makes it at first (folder 0700, file 0600)
+/// and says so in the log. White space around it does not count. A file that others than its owner
+/// may read or write is used, with a warning in the log. Throws `SettingsError` when it is missing,
+/// too short or cannot be read; the text says what to do.
+std::string load_secret(Secret which, const Settings& settings, const Environment& environment,
+                        Missing missing = Missing::refuse);
+
+/// All of them. Throws `SettingsError` with every problem.
+Secrets load_secrets(const Settings& settings, const Environment& environment,
+                     Missing missing = Missing::make);
+
+/// Where each secret comes from, one line each, without the secrets. Reads and checks what is there
+/// and makes nothing; throws as `load_secrets` does.
+std::vector<std::string> describe_secrets(const Settings& settings, const Environment& environment);
+
+}  // namespace sluice

@@ -1,0 +1,112 @@
+#include <CLI/CLI.hpp>
+#include <cerrno>
+#include <fcntl.h>
+#include <fstream>
+#include <memory>
+#include <ostream>
+#include <system_error>
+#include <unistd.h>
+
+#include "sluice/gate/identity.hpp"
+#include "sluice/settings/secrets.hpp"
+
+#include "cli/parts.hpp"
+
+namespace sluice {
+namespace {
+
+constexpr auto kFooter = R"(Examples:
+  sluice token alice bob
+  sluice token --count 100000 --prefix u --lifetime 2h --output tokens.txt
+For tests and demos: it signs with identity's secret (HS256), as the shop's own login would. One
+token a line, in the order of the users; PREFIX1, PREFIX2, ... with --count.
+Read on: [identity] in config/sluice.toml.)";
+
+constexpr std::size_t kCountMax = 10'000'000;
+constexpr auto kLifetimeMax = std::chrono::hours(24 * 366);
+
+struct TokenOptions {
+  std::vector<std::string> users;
+  std::size_t count = 0;
+  std::string prefix = "u";
+  std::string lifetime = "1h";
+  std::string output;
+};
+
+UserId user_of(const std::string& text) {
+  auto user = UserId::parse(text);
+  if (!user) {
+    throw UsageError(terminal_text(text) + " is no user: 1 to 64 of A-Z a-z 0-9 . _ -");
+  }
+  return std::move(*user);
+}
+
+void write_tokens(const TokenOptions& options, const IdentitySettings& identity, Millis lifetime,
+                  std::ostream& out) {
+  const auto now = system_clock()->now();
+  const auto write = [&](const std::string& user) {
+    out << sign_token(identity, user_of(user), now, lifetime) << '\n';
+  };
+  for (const auto& user : options.users) write(user);
+  for (std::size_t i = 1; i <= options.count && out; ++i) {
+    write(options.prefix + std::to_string(i));
+  }
+}
+
+/// Tokens let their bearer buy: nobody else may read them.
+std::ofstream open_private(const std::string& path) {
+  const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  if (file < 0) {
+    throw std::runtime_error(
+        path + ": cannot be written: " + std::error_code(errno, std::generic_category()).message());
+  }
+  ::close(file);
+  return std::ofstream(path, std::ios::binary | std::ios::app);
+}
+
+int token_command(const Cli& cli, const TokenOptions& options) {
+  if (options.users.empty() && options.count == 0) {
+    throw UsageError("name a user, or give --count; see sluice token --help");
+  }
+  if (options.count > kCountMax) throw UsageError("--count is at most 10000000");
+  // The longest name stands for all.
+  if (options.count > 0) user_of(options.prefix + std::to_string(options.count));
+  const auto lifetime = parse_duration(options.lifetime);
+  if (!lifetime || *lifetime < std::chrono::seconds(1) || *lifetime > kLifetimeMax) {
+    throw UsageError("--lifetime is a time such as 30s, 10m, 2h or 7d, at most 366d");
+  }
+  const auto settings = load_settings(cli).settings;
+  auto identity = settings.identity;
+  if (identity.algorithm != "HS256") {
+    throw UsageError(
+        "identity.algorithm is " + identity.algorithm +
+        ": only the shop's login has the private key; tokens are signed with HS256 alone");
+  }
+  identity.key = load_secret(Secret::identity, settings, cli.world.environment);
+  if (options.output.empty()) {
+    write_tokens(options, identity, *lifetime, cli.world.out);
+    return kExitOk;
+  }
+  auto file = open_private(options.output);
+  write_tokens(options, identity, *lifetime, file);
+  file.close();
+  if (!file) throw std::runtime_error(options.output + ": cannot be written");
+  return kExitOk;
+}
+
+}  // namespace
+
+void add_token_command(CLI::App& app, Cli& cli) {
+  const auto options = std::make_shared<TokenOptions>();
+  auto* command = add_command(app, cli, "token", "Sign tokens of test users.", kFooter,
+                              [&cli, options] { return token_command(cli, *options); });
+  command->add_option("users", options->users, "Who the tokens are for");
+  command->add_option("--count", options->count, "So many more users, at most 10000000");
+  command->add_option("--prefix", options->prefix, "Their names begin with this")
+      ->capture_default_str();
+  command->add_option("--lifetime", options->lifetime, "How long the tokens hold")
+      ->capture_default_str();
+  command->add_option("--output", options->output, "Write to this file instead");
+}
+
+}  // namespace sluice

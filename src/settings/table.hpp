@@ -1,0 +1,41 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "sluice/settings/settings.hpp"
+
+#include "settings/value.hpp"
+
+namespace sluice {
+
+/// One setting: the row of the table that everything else is made from.
+struct Setting {
+  std::string key;        ///< section.name, or a name alone at the top; the unit comes last.
+  Binding binding;        ///< Refers to the `Settings` that the table was made for.
+  std::string meaning;    ///< One or two sentences.
+  bool password = false;  ///< The value may hold one: it is not shown, and not taken from a flag.
+};
+
+/// The table over one `Settings`, in the order of the file.
+std::vector<Setting> settings_table(Settings& settings);
+
+/// Appends the rows of [degrade].
+void add_degrade_settings(std::vector<Setting>& rows, Settings& settings);
+
+/// A sentence about a section; empty for what stands at the top.
+std::string section_meaning(const std::string& section);
+
+/// What comes before the dot; empty at the top.
+std::string section_of(const std::string& key);
+
+/// SLUICE_SECTION_NAME.
+std::string variable_of(const std::string& key);
+
+/// The value as it may be shown: a password in a URL or a map is replaced by "***".
+Value without_password(const Setting& setting);
+
+/// What does not fit together, one sentence each.
+std::vector<std::string> cross_check(const LoadedSettings& loaded, const Environment& environment);
+
+}  // namespace sluice

@@ -1,0 +1,260 @@
+#include "settings/value.hpp"
+
+#include <algorithm>
+#include <boost/asio/ip/address.hpp>
+#include <boost/asio/ip/network_v4.hpp>
+#include <boost/asio/ip/network_v6.hpp>
+#include <charconv>
+#include <cmath>
+
+namespace sluice {
+namespace {
+
+constexpr std::size_t kEntryBytesMax = 1024;
+
+std::string quoted(std::string_view text) {
+  static constexpr char kHex[] = "0123456789abcdef";
+  std::string out = "\"";
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (c == '"' || c == '\\') {
+      out += '\\';
+      out += c;
+    } else if (byte < 0x20 || byte == 0x7f) {
+      out += "\\u00";
+      out += kHex[byte >> 4];
+      out += kHex[byte & 15];
+    } else {
+      out += c;
+    }
+  }
+  return out += '"';
+}
+
+std::string number_text(double value) {
+  char buffer[64];
+  const auto end = std::to_chars(buffer, buffer + sizeof(buffer), value).ptr;
+  std::string text(buffer, end);
+  // TOML tells floats from integers by the point.
+  if (text.find_first_of(".en") == std::string::npos) text += ".0";
+  return text;
+}
+
+std::string_view trimmed(std::string_view text) {
+  const auto first = text.find_first_not_of(" \t");
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(" \t") - first + 1);
+}
+
+TextList split(std::string_view text) {
+  TextList parts;
+  while (!trimmed(text).empty()) {
+    const auto comma = text.find(',');
+    parts.emplace_back(trimmed(text.substr(0, comma)));
+    if (comma == std::string_view::npos) break;
+    text.remove_prefix(comma + 1);
+  }
+  return parts;
+}
+
+std::optional<Value> parse_map(std::string_view text) {
+  TextMap entries;
+  for (const auto& part : split(text)) {
+    const auto equals = part.find('=');
+    if (equals == std::string::npos || equals == 0) return std::nullopt;
+    const bool fresh = entries.emplace(part.substr(0, equals), part.substr(equals + 1)).second;
+    if (!fresh) return std::nullopt;
+  }
+  return entries;
+}
+
+template <class Number>
+std::optional<Value> parse_number(std::string_view text) {
+  Number value{};
+  const auto end = text.data() + text.size();
+  const auto [at, error] = std::from_chars(text.data(), end, value);
+  if (error != std::errc() || at != end) return std::nullopt;
+  return value;
+}
+
+struct ToToml {
+  std::string operator()(bool value) const { return value ? "true" : "false"; }
+  std::string operator()(std::int64_t value) const { return std::to_string(value); }
+  std::string operator()(double value) const { return number_text(value); }
+  std::string operator()(const std::string& value) const { return quoted(value); }
+  std::string operator()(const TextList& value) const {
+    std::string out = "[";
+    for (const auto& entry : value) out += (out.size() > 1 ? ", " : "") + quoted(entry);
+    return out + "]";
+  }
+  std::string operator()(const TextMap& value) const {
+    std::string out = "{";
+    for (const auto& [name, entry] : value) {
+      out += (out.size() > 1 ? ", " : " ") + quoted(name) + " = " + quoted(entry);
+    }
+    return out + (value.empty() ? "}" : " }");
+  }
+};
+
+std::string plain(double value) {
+  auto text = number_text(value);
+  if (text.ends_with(".0")) text.resize(text.size() - 2);
+  return text;
+}
+
+}  // namespace
+
+std::string to_toml(const Value& value) { return std::visit(ToToml{}, value); }
+
+std::optional<Value> parse_value(std::string_view text, const Value& like) {
+  if (std::holds_alternative<bool>(like)) {
+    if (text == "true") return true;
+    if (text == "false") return false;
+    return std::nullopt;
+  }
+  if (std::holds_alternative<std::int64_t>(like)) return parse_number<std::int64_t>(text);
+  if (std::holds_alternative<double>(like)) return parse_number<double>(text);
+  if (std::holds_alternative<TextList>(like)) return split(text);
+  if (std::holds_alternative<TextMap>(like)) return parse_map(text);
+  return std::string(text);
+}
+
+std::string detail::whole_range(std::int64_t min, std::int64_t max) {
+  return "a whole number from " + std::to_string(min) + " to " + std::to_string(max);
+}
+
+Binding flag(bool& member) {
+  Binding binding;
+  binding.get = [&member] {
+    return Value(member);
+  };
+  binding.set = [&member](const Value& value) {
+    const auto* given = std::get_if<bool>(&value);
+    if (given != nullptr) member = *given;
+    return given != nullptr;
+  };
+  binding.range = "true or false";
+  return binding;
+}
+
+Binding number(double& member, double min, double max) {
+  Binding binding;
+  binding.get = [&member] {
+    return Value(member);
+  };
+  binding.set = [&member, min, max](const Value& value) {
+    double given = 0;
+    if (const auto* whole_number = std::get_if<std::int64_t>(&value)) {
+      given = static_cast<double>(*whole_number);
+    } else if (const auto* real = std::get_if<double>(&value)) {
+      given = *real;
+    } else {
+      return false;
+    }
+    if (!std::isfinite(given) || given < min || given > max) return false;
+    member = given;
+    return true;
+  };
+  binding.range = "a number from " + plain(min) + " to " + plain(max);
+  return binding;
+}
+
+Binding millis(Millis& member, std::int64_t min, std::int64_t max) {
+  Binding binding;
+  binding.get = [&member] {
+    return Value(static_cast<std::int64_t>(member.count()));
+  };
+  binding.set = [&member, min, max](const Value& value) {
+    const auto* given = std::get_if<std::int64_t>(&value);
+    if (given == nullptr || *given < min || *given > max) return false;
+    member = Millis(*given);
+    return true;
+  };
+  binding.range = detail::whole_range(min, max);
+  return binding;
+}
+
+Binding text(std::string& member, std::size_t bytes_max, std::string what, TextCheck check) {
+  Binding binding;
+  binding.get = [&member] {
+    return Value(member);
+  };
+  binding.set = [&member, bytes_max, check = std::move(check)](const Value& value) {
+    const auto* given = std::get_if<std::string>(&value);
+    if (given == nullptr || given->size() > bytes_max) return false;
+    if (given->find('\0') != std::string::npos || (check && !check(*given))) return false;
+    member = *given;
+    return true;
+  };
+  binding.range = std::move(what) + ", at most " + std::to_string(bytes_max) + " bytes";
+  return binding;
+}
+
+Binding one_of(std::string& member, std::vector<std::string> names) {
+  Binding binding;
+  for (const auto& name : names) {
+    binding.range += (binding.range.empty() ? "one of " : ", ") + quoted(name);
+  }
+  binding.get = [&member] {
+    return Value(member);
+  };
+  binding.set = [&member, names = std::move(names)](const Value& value) {
+    const auto* given = std::get_if<std::string>(&value);
+    if (given == nullptr || std::ranges::find(names, *given) == names.end()) return false;
+    member = *given;
+    return true;
+  };
+  return binding;
+}
+
+Binding list(TextList& member, std::size_t entries_max, std::string what, TextCheck check) {
+  Binding binding;
+  binding.get = [&member] {
+    return Value(member);
+  };
+  binding.set = [&member, entries_max, check = std::move(check)](const Value& value) {
+    const auto* given = std::get_if<TextList>(&value);
+    if (given == nullptr || given->size() > entries_max) return false;
+    if (!std::ranges::all_of(*given, check)) return false;
+    member = *given;
+    return true;
+  };
+  binding.range = "a list of at most " + std::to_string(entries_max) + " " + std::move(what);
+  return binding;
+}
+
+Binding map(std::vector<std::pair<std::string, std::string>>& member, std::size_t entries_max) {
+  Binding binding;
+  binding.get = [&member] {
+    return Value(TextMap(member.begin(), member.end()));
+  };
+  binding.set = [&member, entries_max](const Value& value) {
+    const auto* given = std::get_if<TextMap>(&value);
+    if (given == nullptr || given->size() > entries_max) return false;
+    const auto fits = [](const auto& entry) {
+      return !entry.first.empty() && entry.first.size() + entry.second.size() <= kEntryBytesMax;
+    };
+    if (!std::ranges::all_of(*given, fits)) return false;
+    member.assign(given->begin(), given->end());
+    return true;
+  };
+  binding.range = "a table of at most " + std::to_string(entries_max) + " texts";
+  return binding;
+}
+
+bool is_address(std::string_view text) {
+  boost::system::error_code error;
+  boost::asio::ip::make_address(text, error);
+  return !error;
+}
+
+bool is_network(std::string_view text) {
+  if (text.find('/') == std::string_view::npos) return is_address(text);
+  boost::system::error_code error;
+  boost::asio::ip::make_network_v4(text, error);
+  if (!error) return true;
+  boost::asio::ip::make_network_v6(text, error);
+  return !error;
+}
+
+}  // namespace sluice

@@ -1,0 +1,193 @@
+#include "sluice/settings/secrets.hpp"
+
+#include <gtest/gtest.h>
+#include <spdlog/sinks/ostream_sink.h>
+#include <thread>
+
+#include "sluice/base/log.hpp"
+
+#include "support/temp_folder.hpp"
+
+namespace sluice {
+namespace {
+
+using test::mode_of;
+using test::read_all;
+using test::TempFolder;
+
+const std::string kLong = "0123456789abcdef0123456789abcdef";
+
+Settings embedded_in(const TempFolder& folder) {
+  Settings settings;
+  settings.data_dir = folder.path("data");
+  return settings;
+}
+
+Settings services() {
+  Settings settings;
+  settings.mode = Mode::services;
+  return settings;
+}
+
+template <class Step>
+std::vector<std::string> problems_of(Step step) {
+  try {
+    step();
+  } catch (const SettingsError& error) {
+    return error.problems();
+  }
+  return {};
+}
+
+/// Sees what is logged while it lives.
+class LogSpy {
+ public:
+  LogSpy() { log().sinks().push_back(sink_); }
+  ~LogSpy() { log().sinks().pop_back(); }
+  std::string text() const { return text_.str(); }
+
+ private:
+  std::ostringstream text_;
+  std::shared_ptr<spdlog::sinks::ostream_sink_mt> sink_ =
+      std::make_shared<spdlog::sinks::ostream_sink_mt>(text_);
+};
+
+TEST(Secrets, EmbeddedModeMakesItsOwnOnceForItsOwnerAlone) {
+  const TempFolder folder;
+  const auto settings = embedded_in(folder);
+  const LogSpy spy;
+  const auto first = load_secrets(settings, {});
+  EXPECT_EQ(first.identity_key.size(), 64U);
+  EXPECT_EQ(first.orders_secret.size(), 64U);
+  EXPECT_EQ(first.admin_key.size(), 64U);
+  EXPECT_NE(first.identity_key, first.orders_secret);
+  EXPECT_NE(first.identity_key, first.admin_key);
+  const auto secrets = settings.data_dir + "/secrets";
+  EXPECT_EQ(mode_of(settings.data_dir), 0700U);
+  EXPECT_EQ(mode_of(secrets), 0700U);
+  for (const char* name : {"identity_secret", "orders_secret", "admin_key"}) {
+    EXPECT_EQ(mode_of(secrets + "/" + name), 0600U) << name;
+    EXPECT_NE(spy.text().find("in " + secrets + "/" + name), std::string::npos) << spy.text();
+  }
+  EXPECT_EQ(spy.text().find(first.admin_key), std::string::npos);
+
+  const auto second = load_secrets(settings, {});
+  EXPECT_EQ(second.identity_key, first.identity_key);
+  EXPECT_EQ(second.orders_secret, first.orders_secret);
+  EXPECT_EQ(second.admin_key, first.admin_key);
+  const auto entries = std::filesystem::directory_iterator(secrets);
+  EXPECT_EQ(std::distance(begin(entries), end(entries)), 3) << "drafts were left";
+}
+
+TEST(Secrets, ThoseWhoMakeThemAtOnceAgree) {
+  const TempFolder folder;
+  const auto settings = embedded_in(folder);
+  std::vector<Secrets> made(4);
+  std::vector<std::thread> threads;
+  for (auto& one : made) {
+    threads.emplace_back([&settings, &one] { one = load_secrets(settings, {}); });
+  }
+  for (auto& thread : threads) thread.join();
+  for (const auto& one : made) EXPECT_EQ(one.orders_secret, made[0].orders_secret);
+}
+
+TEST(Secrets, AClientMakesNone) {
+  const TempFolder folder;
+  const auto settings = embedded_in(folder);
+  const auto path = settings.data_dir + "/secrets/admin_key";
+  EXPECT_EQ(
+      problems_of([&] { load_secret(Secret::admin, settings, {}); }),
+      std::vector<std::string>{path + ": there is no admin key yet; the server makes it at its "
+                                      "first start (or set data_dir, admin.key_file or "
+                                      "SLUICE_ADMIN_KEY)"});
+  EXPECT_FALSE(std::filesystem::exists(settings.data_dir));
+}
+
+TEST(Secrets, VariableBeatsFileAndFileBeatsTheMadeOne) {
+  const TempFolder folder;
+  auto settings = embedded_in(folder);
+  load_secrets(settings, {});
+  settings.orders_secret_file = folder.write("orders", "\n  " + kLong + "file \r\n");
+  EXPECT_EQ(load_secret(Secret::orders, settings, {}), kLong + "file");
+  const Environment environment = {{"SLUICE_ORDERS_SECRET", kLong + "variable"}};
+  EXPECT_EQ(load_secret(Secret::orders, settings, environment), kLong + "variable");
+}
+
+TEST(Secrets, ServicesModeRefusesToStartWithoutThemAndSaysHowToMakeThem) {
+  const auto problems = problems_of([] { load_secrets(services(), {}); });
+  ASSERT_EQ(problems.size(), 3U);
+  EXPECT_EQ(problems[0],
+            "identity.secret_file: services mode needs the identity secret: openssl rand -hex 32 > "
+            "FILE; chmod 600 FILE; then name FILE here, or set SLUICE_IDENTITY_SECRET");
+}
+
+TEST(Secrets, TooShortOnesAreRefusedWithoutShowingThem) {
+  const Environment environment = {{"SLUICE_IDENTITY_SECRET", kLong.substr(1)},
+                                   {"SLUICE_ORDERS_SECRET", ""},
+                                   {"SLUICE_ADMIN_KEY", "fifteen_bytes_x"}};
+  const auto problems = problems_of([&] { load_secrets(services(), environment); });
+  EXPECT_EQ(
+      problems,
+      (std::vector<std::string>{
+          "SLUICE_IDENTITY_SECRET: the identity secret has 31 bytes and needs 32 or more; openssl "
+          "rand -hex 32 makes one",
+          "SLUICE_ORDERS_SECRET: the orders secret has 0 bytes and needs 32 or more; openssl rand "
+          "-hex 32 makes one",
+          "SLUICE_ADMIN_KEY: the admin key has 15 bytes and needs 16 or more; openssl rand -hex "
+          "32 makes one"}));
+}
+
+TEST(Secrets, AKeyThatNoHeaderCanCarryIsRefused) {
+  const Environment environment = {{"SLUICE_ADMIN_KEY", "sixteen bytes\nor more"}};
+  EXPECT_EQ(problems_of([&] { load_secret(Secret::admin, services(), environment); }).size(), 1U);
+}
+
+TEST(Secrets, FilesThatAreMissingOrTooLargeAreRefused) {
+  const TempFolder folder;
+  auto settings = services();
+  settings.admin_key_file = folder.path("none");
+  EXPECT_EQ(problems_of([&] { load_secret(Secret::admin, settings, {}); }),
+            std::vector<std::string>{folder.path("none") +
+                                     ": there is no such file; it should hold the admin key"});
+  settings.admin_key_file = folder.write("big", std::string(20'000, 'x'));
+  EXPECT_EQ(problems_of([&] { load_secret(Secret::admin, settings, {}); }),
+            std::vector<std::string>{folder.path("big") + ": too large for a secret"});
+}
+
+TEST(Secrets, AFileThatOthersMayReadIsUsedWithAWarning) {
+  const TempFolder folder;
+  auto settings = services();
+  settings.admin_key_file = folder.write("key", kLong, 0644);
+  const LogSpy spy;
+  EXPECT_EQ(load_secret(Secret::admin, settings, {}), kLong);
+  EXPECT_NE(spy.text().find("chmod 600 " + settings.admin_key_file), std::string::npos);
+  EXPECT_EQ(spy.text().find(kLong), std::string::npos);
+}
+
+TEST(Secrets, PublicKeysComeFromTheirFile) {
+  const TempFolder folder;
+  auto settings = services();
+  settings.identity.algorithm = "ES256";
+  settings.identity_public_key_file = folder.write("pem", "-----BEGIN PUBLIC KEY-----\nx\n");
+  EXPECT_TRUE(
+      load_secret(Secret::identity, settings, {}).starts_with("-----BEGIN PUBLIC KEY-----"));
+  settings.identity_public_key_file = folder.write("private", "-----BEGIN PRIVATE KEY-----\nx\n");
+  EXPECT_EQ(problems_of([&] { load_secret(Secret::identity, settings, {}); }).size(), 1U);
+}
+
+TEST(Secrets, DescribingThemMakesNothingAndShowsNothing) {
+  const TempFolder folder;
+  const auto settings = embedded_in(folder);
+  const Environment environment = {{"SLUICE_ADMIN_KEY", kLong}};
+  const auto lines = describe_secrets(settings, environment);
+  EXPECT_EQ(lines, (std::vector<std::string>{"identity secret: made at the first start in " +
+                                                 settings.data_dir + "/secrets/identity_secret",
+                                             "orders secret: made at the first start in " +
+                                                 settings.data_dir + "/secrets/orders_secret",
+                                             "admin key: SLUICE_ADMIN_KEY"}));
+  EXPECT_FALSE(std::filesystem::exists(settings.data_dir));
+  EXPECT_EQ(problems_of([] { describe_secrets(services(), {}); }).size(), 3U);
+}
+
+}  // namespace
+}  // namespace sluice
