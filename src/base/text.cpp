@@ -9,8 +9,18 @@
 namespace sluice {
 namespace {
 
-/// Levenshtein, one row at a time.
-std::size_t distance(std::string_view a, std::string_view b) {
+std::string_view last_part(std::string_view key) { return key.substr(key.rfind('.') + 1); }
+
+}  // namespace
+
+std::string_view trimmed(std::string_view text, std::string_view blanks) {
+  const auto first = text.find_first_not_of(blanks);
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(blanks) - first + 1);
+}
+
+// One row of the table at a time.
+std::size_t edit_distance(std::string_view a, std::string_view b) {
   std::vector<std::size_t> row(b.size() + 1);
   std::iota(row.begin(), row.end(), std::size_t{0});
   for (std::size_t i = 0; i < a.size(); ++i) {
@@ -23,17 +33,13 @@ std::size_t distance(std::string_view a, std::string_view b) {
   return row.back();
 }
 
-std::string_view last_part(std::string_view key) { return key.substr(key.rfind('.') + 1); }
-
-}  // namespace
-
 std::string_view nearest(std::string_view text, std::span<const std::string> candidates) {
   std::string_view best;
   std::size_t best_distance = std::numeric_limits<std::size_t>::max();
   for (const auto& candidate : candidates) {
     // A right name in the wrong section costs one more than a perfect match.
-    auto d =
-        std::min(distance(text, candidate), distance(last_part(text), last_part(candidate)) + 1);
+    auto d = std::min(edit_distance(text, candidate),
+                      edit_distance(last_part(text), last_part(candidate)) + 1);
     // So does a name that was cut short.
     if (!text.empty() && candidate.starts_with(text)) d = std::min(d, std::size_t{1});
     if (d < best_distance) {

@@ -11,6 +11,7 @@
 
 #include "sluice/base/hash.hpp"
 #include "sluice/base/log.hpp"
+#include "sluice/base/text.hpp"
 
 namespace sluice {
 namespace {
@@ -41,12 +42,8 @@ const Kind& kind_of(Secret which) { return kKinds[static_cast<std::size_t>(which
 
 std::string reason() { return std::error_code(errno, std::generic_category()).message(); }
 
-std::string trimmed(const std::string& text) {
-  constexpr auto kSpace = " \t\r\n";
-  const auto first = text.find_first_not_of(kSpace);
-  if (first == std::string::npos) return {};
-  return text.substr(first, text.find_last_not_of(kSpace) - first + 1);
-}
+/// A secret as a file or variable holds it, without the line's end.
+std::string secret_of(std::string_view text) { return std::string(trimmed(text, " \t\r\n")); }
 
 void warn_when_open(const std::string& path, std::string_view title) {
   struct stat status {};
@@ -66,7 +63,7 @@ std::string read_secret_file(const std::string& path, std::string_view title) {
   text.resize(static_cast<std::size_t>(in.gcount()));
   if (in.bad() || !in.is_open()) throw SettingsError(path + ": cannot be read");
   if (text.size() > kSecretBytesMax) throw SettingsError(path + ": too large for a secret");
-  return trimmed(text);
+  return secret_of(text);
 }
 
 /// A descriptor of a new file that only its owner may use.
@@ -126,7 +123,7 @@ std::string made_secret(const Kind& kind, const Settings& settings, Missing miss
 std::string secret_text(const Kind& kind, const Settings& settings, const Environment& environment,
                         Missing missing) {
   const auto variable = environment.find(std::string(kind.variable));
-  if (variable != environment.end()) return trimmed(variable->second);
+  if (variable != environment.end()) return secret_of(variable->second);
   const std::string& path = settings.*kind.file;
   if (!path.empty()) {
     warn_when_open(path, kind.title);

@@ -7,6 +7,8 @@
 #include <charconv>
 #include <cmath>
 
+#include "sluice/base/text.hpp"
+
 namespace sluice {
 namespace {
 
@@ -38,12 +40,6 @@ std::string number_text(double value) {
   // TOML tells floats from integers by the point.
   if (text.find_first_of(".en") == std::string::npos) text += ".0";
   return text;
-}
-
-std::string_view trimmed(std::string_view text) {
-  const auto first = text.find_first_not_of(" \t");
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t") - first + 1);
 }
 
 TextList split(std::string_view text) {

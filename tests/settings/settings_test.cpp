@@ -2,8 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include "sluice/base/text.hpp"
-
 #include "settings/table.hpp"
 #include "support/temp_folder.hpp"
 
@@ -365,14 +363,6 @@ TEST(Settings, ThreadCountIsBounded) {
   EXPECT_LE(http_thread_count(settings), 64U);
   settings.http_threads = 3;
   EXPECT_EQ(http_thread_count(settings), 3U);
-}
-
-TEST(Nearest, PrefersTheSmallestDistanceAndForgivesTheSection) {
-  const Lines names = {"mode", "http.port", "http.threads", "admin.address"};
-  EXPECT_EQ(nearest("http.prt", names), "http.port");
-  EXPECT_EQ(nearest("port", names), "http.port");
-  EXPECT_EQ(nearest("server.threads", names), "http.threads");
-  EXPECT_EQ(nearest("x", {}), "");
 }
 
 }  // namespace
