@@ -120,17 +120,7 @@ std::string detail::whole_range(std::int64_t min, std::int64_t max) {
 }
 
 Binding flag(bool& member) {
-  Binding binding;
-  binding.get = [&member] {
-    return Value(member);
-  };
-  binding.set = [&member](const Value& value) {
-    const auto* given = std::get_if<bool>(&value);
-    if (given != nullptr) member = *given;
-    return given != nullptr;
-  };
-  binding.range = "true or false";
-  return binding;
+  return detail::bind<bool>(member, "true or false", [](bool) { return true; });
 }
 
 Binding number(double& member, double min, double max) {
@@ -156,67 +146,35 @@ Binding number(double& member, double min, double max) {
 }
 
 Binding millis(Millis& member, std::int64_t min, std::int64_t max) {
-  Binding binding;
-  binding.get = [&member] {
-    return Value(static_cast<std::int64_t>(member.count()));
-  };
-  binding.set = [&member, min, max](const Value& value) {
-    const auto* given = std::get_if<std::int64_t>(&value);
-    if (given == nullptr || *given < min || *given > max) return false;
-    member = Millis(*given);
-    return true;
-  };
-  binding.range = detail::whole_range(min, max);
-  return binding;
+  return whole(member, min, max);
 }
 
 Binding text(std::string& member, std::size_t bytes_max, std::string what, TextCheck check) {
-  Binding binding;
-  binding.get = [&member] {
-    return Value(member);
+  auto accepts = [bytes_max, check = std::move(check)](const std::string& given) {
+    return given.size() <= bytes_max && given.find('\0') == std::string::npos &&
+           (!check || check(given));
   };
-  binding.set = [&member, bytes_max, check = std::move(check)](const Value& value) {
-    const auto* given = std::get_if<std::string>(&value);
-    if (given == nullptr || given->size() > bytes_max) return false;
-    if (given->find('\0') != std::string::npos || (check && !check(*given))) return false;
-    member = *given;
-    return true;
-  };
-  binding.range = std::move(what) + ", at most " + std::to_string(bytes_max) + " bytes";
-  return binding;
+  return detail::bind<std::string>(
+      member, std::move(what) + ", at most " + std::to_string(bytes_max) + " bytes",
+      std::move(accepts));
 }
 
 Binding one_of(std::string& member, std::vector<std::string> names) {
-  Binding binding;
-  for (const auto& name : names) {
-    binding.range += (binding.range.empty() ? "one of " : ", ") + quoted(name);
-  }
-  binding.get = [&member] {
-    return Value(member);
+  std::string range;
+  for (const auto& name : names) range += (range.empty() ? "one of " : ", ") + quoted(name);
+  auto accepts = [names = std::move(names)](const std::string& given) {
+    return std::ranges::find(names, given) != names.end();
   };
-  binding.set = [&member, names = std::move(names)](const Value& value) {
-    const auto* given = std::get_if<std::string>(&value);
-    if (given == nullptr || std::ranges::find(names, *given) == names.end()) return false;
-    member = *given;
-    return true;
-  };
-  return binding;
+  return detail::bind<std::string>(member, std::move(range), std::move(accepts));
 }
 
 Binding list(TextList& member, std::size_t entries_max, std::string what, TextCheck check) {
-  Binding binding;
-  binding.get = [&member] {
-    return Value(member);
+  auto accepts = [entries_max, check = std::move(check)](const TextList& given) {
+    return given.size() <= entries_max && std::ranges::all_of(given, check);
   };
-  binding.set = [&member, entries_max, check = std::move(check)](const Value& value) {
-    const auto* given = std::get_if<TextList>(&value);
-    if (given == nullptr || given->size() > entries_max) return false;
-    if (!std::ranges::all_of(*given, check)) return false;
-    member = *given;
-    return true;
-  };
-  binding.range = "a list of at most " + std::to_string(entries_max) + " " + std::move(what);
-  return binding;
+  return detail::bind<TextList>(
+      member, "a list of at most " + std::to_string(entries_max) + " " + std::move(what),
+      std::move(accepts));
 }
 
 Binding map(std::vector<std::pair<std::string, std::string>>& member, std::size_t entries_max) {

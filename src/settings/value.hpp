@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -51,24 +52,37 @@ Binding list(TextList& member, std::size_t entries_max, std::string what, TextCh
 Binding map(std::vector<std::pair<std::string, std::string>>& member, std::size_t entries_max);
 
 namespace detail {
-std::string whole_range(std::int64_t min, std::int64_t max);
-}
 
-/// Any integer type that can hold `max`.
-template <class Int>
-Binding whole(Int& member, std::int64_t min, std::int64_t max) {
-  Binding binding;
-  binding.get = [&member] {
-    return Value(static_cast<std::int64_t>(member));
+std::string whole_range(std::int64_t min, std::int64_t max);
+
+/// Binds `member` to values that are a `Held` and that `accepts` finds in range.
+template <class Held, class Member, class Accepts>
+Binding bind(Member& member, std::string range, Accepts accepts) {
+  const auto get = [&member] {
+    if constexpr (std::is_same_v<Member, Millis>) {
+      return Value(static_cast<Held>(member.count()));
+    } else {
+      return Value(static_cast<Held>(member));
+    }
   };
-  binding.set = [&member, min, max](const Value& value) {
-    const auto* given = std::get_if<std::int64_t>(&value);
-    if (given == nullptr || *given < min || *given > max) return false;
-    member = static_cast<Int>(*given);
+  const auto set = [&member, accepts = std::move(accepts)](const Value& value) {
+    const auto* given = std::get_if<Held>(&value);
+    if (given == nullptr || !accepts(*given)) return false;
+    member = static_cast<Member>(*given);
     return true;
   };
-  binding.range = detail::whole_range(min, max);
-  return binding;
+  return {get, set, std::move(range)};
+}
+
+}  // namespace detail
+
+/// Any integer type that can hold `max`, or `Millis`.
+template <class Int>
+Binding whole(Int& member, std::int64_t min, std::int64_t max) {
+  const auto in_range = [min, max](std::int64_t given) {
+    return given >= min && given <= max;
+  };
+  return detail::bind<std::int64_t>(member, detail::whole_range(min, max), in_range);
 }
 
 /// An enumeration by its names, in the order of its values from 0.
