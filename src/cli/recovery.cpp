@@ -207,7 +207,7 @@ std::string mode_text(const Json& report) {
                   {"held", field(report, "held")},
                   {"leads", field(report, "leads")},
                   {"backlogged", field(report, "backlogged")},
-                  {"backlog", field(report, "backlog_messages") + " messages"},
+                  {"backlog", field(report, "lag_messages") + " messages"},
                   {"wait", field(report, "wait_ms") + " ms"},
                   {"admitted per s", field(report, "admitted_per_s")},
                   {"store lanes", field(report, "store_lanes")}});

@@ -63,7 +63,7 @@ std::string flow_json(const ModeReport& report) {
       {"held", state.held ? name(*state.held) : kAutomatic},
       {"leads", report.leads},
       {"backlogged", state.backlogged},
-      {"backlog_messages", state.behind},
+      {"lag_messages", state.behind},
       {"wait_ms", state.wait.count()},
       {"admitted_per_s", state.admitted_per_s ? Json(*state.admitted_per_s) : Json()},
       {"store_lanes", state.store_lanes.size()}};

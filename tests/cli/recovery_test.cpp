@@ -146,7 +146,7 @@ TEST(CliRebuild, ADraftIsRefused) {
 TEST(CliMode, IsShownAndHeld) {
   Shell shell;
   const std::string report =
-      R"({"mode":"bypass","held":"bypass","leads":true,"backlogged":false,"backlog_messages":12,)"
+      R"({"mode":"bypass","held":"bypass","leads":true,"backlogged":false,"lag_messages":12,)"
       R"("wait_ms":30,"admitted_per_s":1500.5,"store_lanes":0})";
   LocalServer server({ok(report), ok(report), ok(report)});
   EXPECT_EQ(shell.run({"mode", "--admin-url", server.url()}), 0) << shell.err.str();

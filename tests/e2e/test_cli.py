@@ -175,10 +175,10 @@ def test_bad_token_requests(arguments, said):
 def test_check_config_says_what_holds_and_whence(folder):
     (folder / "sluice.toml").write_text("[http]\nport = 1234\nthreads = 2\n")
     out, _ = run("check-config", "--config", "sluice.toml", "--data-dir", folder / "data", "--set",
-                 "http.threads=3", folder=folder, SLUICE_GATE_CREDITS=7)
+                 "http.threads=3", folder=folder, SLUICE_GATE_CONCURRENCY_MAX=7)
     for key, value, origin in (("http.port", "1234", "sluice.toml:2"),
                                ("http.threads", "3", "--set"),
-                               ("gate.concurrency_max", "7", "SLUICE_GATE_CREDITS")):
+                               ("gate.concurrency_max", "7", "SLUICE_GATE_CONCURRENCY_MAX")):
         (line,) = [one for one in out.splitlines() if one.startswith(f"{key} = {value} ")]
         assert origin in line
     assert not (folder / "data").exists(), "checking changes nothing"

@@ -110,7 +110,7 @@ SLOW_ROWS = """
 
 
 def test_a_postgres_that_is_slow_makes_buyers_wait_and_loses_nothing(services):
-    server = services().start(SLUICE_DEGRADE_BACKLOG_SLOW_WAIT_MS="500")
+    server = services().start(SLUICE_DEGRADE_LAG_SLOW_WAIT_MS="500")
     sale = server.open_sale(stock=1_000_000)
     services.truth.execute(SLOW_ROWS)
     crowd = Crowd(server, sale)

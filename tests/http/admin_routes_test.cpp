@@ -370,7 +370,7 @@ TEST_F(AdminRoutesTest, BadMovesGetTheirCode) {
 TEST_F(AdminRoutesTest, ModeIsShown) {
   desk_.report.leads = true;
   EXPECT_EQ(nlohmann::json::parse(ask("GET /admin/mode").body), nlohmann::json::parse(R"({
-    "mode": "normal", "held": "auto", "leads": true, "backlogged": false, "backlog_messages": 0,
+    "mode": "normal", "held": "auto", "leads": true, "backlogged": false, "lag_messages": 0,
     "wait_ms": 0, "admitted_per_s": null, "store_lanes": 0})"));
   desk_.report = {OperatingMode::database, {}, false};
   desk_.report.state.store_lanes = {{1, 0}, {1, 1}};
@@ -380,7 +380,7 @@ TEST_F(AdminRoutesTest, ModeIsShown) {
   desk_.report.state.admitted_per_s = 1500.5;
   EXPECT_EQ(nlohmann::json::parse(ask("GET /admin/mode").body), nlohmann::json::parse(R"({
     "mode": "database", "held": "auto", "leads": false, "backlogged": true,
-    "backlog_messages": 12000, "wait_ms": 9500, "admitted_per_s": 1500.5, "store_lanes": 2})"));
+    "lag_messages": 12000, "wait_ms": 9500, "admitted_per_s": 1500.5, "store_lanes": 2})"));
 }
 
 TEST_F(AdminRoutesTest, ModeIsHeldUntilItIsAutomaticAgain) {
