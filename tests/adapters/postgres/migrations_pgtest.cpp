@@ -67,7 +67,9 @@ TEST(PostgresMigrations, lanes_of_an_earlier_program_keep_their_fences_and_may_b
   const auto report = migrate_postgres(database.settings(), soon());
   EXPECT_EQ(report.problem, std::nullopt);
   EXPECT_EQ(report.applied, (std::vector<std::string>{"0003_epochs.sql", "0004_moves.sql"}));
-  auto stores = create_postgres_stores(database.settings());
+  TestDependency dependency("postgres");
+  auto stores =
+      create_postgres_stores(thread_context().get_executor(), database.settings(), dependency);
   const auto lanes = run_awaitable(stores.orders->audit(soon(), 1)).value();
   ASSERT_EQ(lanes.size(), 2u);
   EXPECT_EQ(lanes[0].head, (LaneHead{7, 7, 0, 0}));
