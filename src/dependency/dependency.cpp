@@ -21,7 +21,7 @@ Dependency::Dependency(DependencySettings settings, Breaker* breaker, Clock& clo
 
 std::optional<Errc> Dependency::refuse(Ticks now, Ticks deadline) {
   if (now >= deadline) return Errc::unavailable;
-  if (calls_ >= settings_.calls_max) return Errc::overloaded;
+  if (*calls_ >= settings_.calls_max) return Errc::overloaded;
   if (breaker_ != nullptr && !breaker_->permit(now)) return Errc::unavailable;
   return std::nullopt;
 }

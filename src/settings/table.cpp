@@ -245,6 +245,8 @@ void add_stores(Rows& rows, Settings& s) {
   auto& postgres = s.postgres;
   add_password(rows, "postgres.url", text(postgres.url, kUrlBytesMax, "a URL"),
                "postgresql://[user[:password]@]host[:port]/database; needed in services mode.");
+  add(rows, "postgres.pool_size", whole(postgres.pool_size, 1, 64),
+      "Connections of each thread, opened as they are needed.");
   add(rows, "postgres.connect_timeout_ms", millis(postgres.connect_timeout, 100, kMinute),
       "For one attempt to connect.");
   add(rows, "postgres.statement_timeout_ms", millis(postgres.statement_timeout, 100, kHour),
@@ -265,7 +267,7 @@ void add_fulfilment(Rows& rows, Settings& s) {
   auto& fulfilment = s.fulfilment;
   add(rows, "fulfilment.workers", whole(s.fulfilment_workers, 1, 32),
       "Threads of this node that turn messages into orders, each with its own Postgres "
-      "connection.");
+      "connections.");
   add(rows, "fulfilment.batch_max", whole(fulfilment.batch_max, 1, 4'096),
       "Orders in one transaction.");
   add(rows, "fulfilment.poll_ms", millis(fulfilment.poll, 10, 10'000),

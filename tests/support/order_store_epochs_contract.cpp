@@ -2,6 +2,7 @@
 #include <chrono>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <latch>
 #include <thread>
 
 #include "support/order_store_suite.hpp"
@@ -165,16 +166,18 @@ TEST_P(OrderStoreEpochs, of_all_who_saw_the_same_fence_one_raises_it) {
   constexpr Epoch kRounds = 20;
   const auto lane = create_lane(10);
   for (Epoch i = 0; i < kRounds * kRacers; ++i) next_epoch(lane);
-  std::vector<StoreSet> stores;
-  for (std::size_t i = 0; i < kRacers; ++i) stores.push_back(world_->open());
   for (Epoch round = 0; round < kRounds; ++round) {
     const auto seen = head(lane).fence;
     std::vector<std::string> said(kRacers);
+    std::latch ready(kRacers);
     std::vector<std::thread> threads;
     for (std::size_t i = 0; i < kRacers; ++i) {
       threads.emplace_back([&, i] {
+        const auto stores = world_->open();
         const Fence fence{lane, static_cast<Epoch>(seen + i + 1)};
-        said[i] = error_of(run_awaitable(stores[i].orders->raise_fence(soon(), fence, seen)));
+        EXPECT_EQ(error_of(run_awaitable(stores.orders->head(soon(), lane))), "ok");
+        ready.arrive_and_wait();
+        said[i] = error_of(run_awaitable(stores.orders->raise_fence(soon(), fence, seen)));
       });
     }
     for (auto& thread : threads) thread.join();

@@ -26,7 +26,8 @@ class StoreWorld {
  public:
   virtual ~StoreWorld() = default;
 
-  /// Opens the stores. The set is used by the calling thread alone. Called again after the first
+  /// Opens the stores, on `thread_context()` if they live on an executor. The set is used by the
+  /// calling thread alone. Called again after the first
   /// set was destroyed, and while it lives if `concurrent()`, also from other threads; it must then
   /// reach the same data.
   virtual StoreSet open() = 0;

@@ -4,8 +4,10 @@
 #include <cstddef>
 #include <functional>
 #include <map>
+#include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "sluice/base/failpoint.hpp"
 #include "sluice/base/metrics.hpp"
@@ -58,7 +60,7 @@ class Dependency {
     const auto began = clock_.ticks();
     const auto refused = refuse(began, deadline);
     if (refused) co_return *refused;
-    const UnderWay under_way(*this);
+    const UnderWay under_way(calls_);
     const auto fault = failpoint_before(step);
     if (fault == Fault::error) co_return finish(step, began, Errc::unavailable);
     auto answer = co_await run(step, began, operation);
@@ -70,16 +72,17 @@ class Dependency {
   }
 
  private:
-  /// Counts a call that is under way, to its end.
+  /// Counts a call that is under way, to its end. A call whose executor was stopped is destroyed
+  /// with that, maybe after the dependency.
   class UnderWay {
    public:
-    explicit UnderWay(Dependency& dependency) : dependency_(dependency) { ++dependency_.calls_; }
-    ~UnderWay() { --dependency_.calls_; }
+    explicit UnderWay(std::shared_ptr<std::size_t> calls) : calls_(std::move(calls)) { ++*calls_; }
+    ~UnderWay() { --*calls_; }
     UnderWay(const UnderWay&) = delete;
     UnderWay& operator=(const UnderWay&) = delete;
 
    private:
-    Dependency& dependency_;
+    std::shared_ptr<std::size_t> calls_;
   };
 
   /// An exception is a failure, too, and passes on.
@@ -105,7 +108,7 @@ class Dependency {
   Clock& clock_;
   Metrics& metrics_;
   std::map<std::string_view, Histogram*> seconds_;
-  std::size_t calls_ = 0;
+  std::shared_ptr<std::size_t> calls_ = std::make_shared<std::size_t>(0);
   bool failing_ = false;
 };
 

@@ -11,7 +11,7 @@ constexpr std::size_t kNameMax = 128;
 constexpr Millis kTtlMax = std::chrono::hours(24);
 
 constexpr Statement kAcquire{
-    "acquire_lease",
+    "acquire",
     "INSERT INTO leases AS l (name, holder, term, until)"
     " VALUES ($1::text, $2::text, 1, now() + $3::bigint * interval '1 millisecond')"
     " ON CONFLICT (name) DO UPDATE"
@@ -20,14 +20,14 @@ constexpr Statement kAcquire{
     "  WHERE l.holder IS NULL OR l.holder = excluded.holder OR l.until <= now()"
     " RETURNING term"};
 
-constexpr Statement kTerm{"lease_term", "SELECT term FROM leases WHERE name = $1::text"};
+constexpr Statement kTerm{"lease_term", "SELECT term FROM leases WHERE name = $1::text", "acquire"};
 
 constexpr Statement kRelease{
-    "release_lease", "UPDATE leases SET holder = NULL WHERE name = $1::text AND holder = $2::text"};
+    "release", "UPDATE leases SET holder = NULL WHERE name = $1::text AND holder = $2::text"};
 
-constexpr Statement kWish{"wish", "SELECT value FROM requests WHERE name = $1::text"};
+constexpr Statement kRequested{"requested", "SELECT value FROM requests WHERE name = $1::text"};
 
-constexpr Statement kSetWish{
+constexpr Statement kRequest{
     "request",
     "INSERT INTO requests (name, value) VALUES ($1::text, $2::text)"
     " ON CONFLICT (name) DO UPDATE SET value = excluded.value, set_at = now()"};
@@ -36,77 +36,59 @@ bool valid_name(const std::string& name) { return !name.empty() && name.size() <
 
 class PostgresControlStore final : public ControlStore {
  public:
-  explicit PostgresControlStore(std::shared_ptr<Connection> connection)
-      : connection_(std::move(connection)) {}
+  explicit PostgresControlStore(std::shared_ptr<Client> client) : client_(std::move(client)) {}
 
   Task<Lease> acquire(Ticks deadline, std::string name, std::string holder, Millis ttl) override {
-    co_return acquire_now(deadline, name, holder, ttl);
-  }
-
-  Task<> release(Ticks deadline, std::string name, std::string holder) override {
-    co_return release_now(deadline, name, holder);
-  }
-
-  Task<std::string> requested(Ticks deadline, std::string name) override {
-    co_return requested_now(deadline, name);
-  }
-
-  Task<> request(Ticks deadline, std::string name, std::string value) override {
-    co_return request_now(deadline, name, value);
-  }
-
- private:
-  Result<Lease> acquire_now(Ticks deadline, const std::string& name, const std::string& holder,
-                            Millis ttl) {
-    if (!valid_name(name) || !valid_name(holder)) return Errc::invalid;
-    if (ttl < Millis{1} || ttl > kTtlMax) return Errc::invalid;
+    if (!valid_name(name) || !valid_name(holder)) co_return Errc::invalid;
+    if (ttl < Millis{1} || ttl > kTtlMax) co_return Errc::invalid;
     Params params;
     params.text(name).text(holder).int8(ttl.count());
-    const auto taken = connection_->run(deadline, kAcquire, params);
-    if (taken.has_error()) return taken.error();
-    if (taken->size() == 1) return Lease{static_cast<std::uint64_t>(taken->int8(0, 0)), true};
+    const auto taken = co_await client_->run(deadline, kAcquire, std::move(params));
+    if (taken.has_error()) co_return taken.error();
+    if (taken->size() == 1) co_return Lease{static_cast<std::uint64_t>(taken->int8(0, 0)), true};
 
     Params named;
     named.text(name);
-    const auto other = connection_->run(deadline, kTerm, named);
-    if (other.has_error()) return other.error();
-    if (other->size() == 0) return Errc::stale;
-    return Lease{static_cast<std::uint64_t>(other->int8(0, 0)), false};
+    const auto other = co_await client_->run(deadline, kTerm, std::move(named));
+    if (other.has_error()) co_return other.error();
+    if (other->size() == 0) co_return Errc::stale;
+    co_return Lease{static_cast<std::uint64_t>(other->int8(0, 0)), false};
   }
 
-  Result<void> release_now(Ticks deadline, const std::string& name, const std::string& holder) {
+  Task<> release(Ticks deadline, std::string name, std::string holder) override {
     Params params;
     params.text(name).text(holder);
-    const auto released = connection_->run(deadline, kRelease, params);
-    if (released.has_error()) return released.error();
-    return {};
+    const auto released = co_await client_->run(deadline, kRelease, std::move(params));
+    if (released.has_error()) co_return released.error();
+    co_return Result<void>{};
   }
 
-  Result<std::string> requested_now(Ticks deadline, const std::string& name) {
-    if (!valid_name(name)) return Errc::invalid;
+  Task<std::string> requested(Ticks deadline, std::string name) override {
+    if (!valid_name(name)) co_return Errc::invalid;
     Params params;
     params.text(name);
-    const auto rows = connection_->run(deadline, kWish, params);
-    if (rows.has_error()) return rows.error();
-    return rows->size() == 0 ? std::string() : std::string(rows->text(0, 0));
+    const auto rows = co_await client_->run(deadline, kRequested, std::move(params));
+    if (rows.has_error()) co_return rows.error();
+    co_return rows->size() == 0 ? std::string() : std::string(rows->text(0, 0));
   }
 
-  Result<void> request_now(Ticks deadline, const std::string& name, const std::string& value) {
-    if (!valid_name(name) || value.size() > kNameMax) return Errc::invalid;
+  Task<> request(Ticks deadline, std::string name, std::string value) override {
+    if (!valid_name(name) || value.size() > kNameMax) co_return Errc::invalid;
     Params params;
     params.text(name).text(value);
-    const auto set = connection_->run(deadline, kSetWish, params);
-    if (set.has_error()) return set.error();
-    return {};
+    const auto set = co_await client_->run(deadline, kRequest, std::move(params));
+    if (set.has_error()) co_return set.error();
+    co_return Result<void>{};
   }
 
-  std::shared_ptr<Connection> connection_;
+ private:
+  std::shared_ptr<Client> client_;
 };
 
 }  // namespace
 
-std::unique_ptr<ControlStore> create_control_store(std::shared_ptr<Connection> connection) {
-  return std::make_unique<PostgresControlStore>(std::move(connection));
+std::unique_ptr<ControlStore> create_control_store(std::shared_ptr<Client> client) {
+  return std::make_unique<PostgresControlStore>(std::move(client));
 }
 
 }  // namespace sluice::postgres

@@ -1,17 +1,20 @@
 #include "sluice/adapters/postgres/migrations.hpp"
 
 #include <algorithm>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <exception>
+#include <functional>
 #include <string_view>
 
-#include "adapters/postgres/connection.hpp"
+#include "adapters/postgres/schema.hpp"
 #include "sluice_sql_postgres.hpp"
 
 namespace sluice {
+namespace postgres {
 namespace {
 
-using postgres::Connection;
-using postgres::Params;
-using postgres::Statement;
+namespace asio = boost::asio;
 
 // Any number will do that no other program locks in the same database.
 constexpr Statement kLock{"migration_lock", "SELECT pg_advisory_lock(7235128840194)"};
@@ -32,129 +35,144 @@ constexpr Statement kChecksums{
     "SELECT encode(sha256(convert_to(t.content, 'UTF8')), 'hex')"
     "  FROM unnest($1::text[]) WITH ORDINALITY AS t (content, place) ORDER BY t.place"};
 
-constexpr Statement kRecord{
-    "migration_record",
-    "INSERT INTO schema_migrations (name, checksum) VALUES ($1::text, $2::text)"};
-
-struct Migration {
-  std::string name;
-  std::string sql;
-  std::string checksum;  ///< SHA-256 of the file, as sha256sum prints it.
-};
-
 /// What is wrong, for a person.
 using Problem = std::optional<std::string>;
 
-std::string failed(const Connection& connection, const boost::system::error_code& error,
+std::string failed(const Pool& pool, const boost::system::error_code& error,
                    const std::string& doing) {
-  const auto& why = connection.problem();
+  const auto& why = pool.problem();
   return doing + ": " + (why.empty() ? error.message() : why);
 }
 
-/// This program's migrations in order. The server computes their checksums.
-Problem load(Connection& connection, Ticks deadline, std::vector<Migration>& migrations) {
-  for (const auto name : sluice_sql_postgres::names()) {
-    migrations.push_back({std::string(name), std::string(sluice_sql_postgres::file(name)), ""});
-  }
+/// Lets the server compute the migrations' checksums.
+asio::awaitable<Problem> add_checksums(Pool& pool, Ticks deadline,
+                                       std::vector<Migration>& migrations) {
   Params params;
   params.texts(migrations, [](const Migration& m) { return std::string_view(m.sql); });
-  const auto rows = connection.run(deadline, kChecksums, params);
-  if (rows.has_error()) return failed(connection, rows.error(), "cannot ask the database");
+  const auto rows = co_await pool.run(deadline, kChecksums, params);
+  if (!rows) co_return failed(pool, rows.error(), "cannot ask the database");
   for (std::size_t i = 0; i < migrations.size(); ++i) migrations[i].checksum = rows->text(i, 0);
-  return std::nullopt;
+  co_return std::nullopt;
 }
 
 /// Leaves in `migrations` those that are still to be applied.
-Problem compare(Connection& connection, Ticks deadline, std::vector<Migration>& migrations) {
-  const auto has_table = connection.run(deadline, kHasTable, Params());
-  if (has_table.has_error()) {
-    return failed(connection, has_table.error(), "cannot ask the database");
-  }
-  if (!has_table->boolean(0, 0)) return std::nullopt;
-  const auto rows = connection.run(deadline, kApplied, Params());
-  if (rows.has_error()) return failed(connection, rows.error(), "cannot read schema_migrations");
+asio::awaitable<Problem> compare(Pool& pool, Ticks deadline, std::vector<Migration>& migrations) {
+  auto problem = co_await add_checksums(pool, deadline, migrations);
+  if (problem) co_return problem;
+  const Params none;
+  const auto has_table = co_await pool.run(deadline, kHasTable, none);
+  if (!has_table) co_return failed(pool, has_table.error(), "cannot ask the database");
+  if (!has_table->boolean(0, 0)) co_return std::nullopt;
+  const auto rows = co_await pool.run(deadline, kApplied, none);
+  if (!rows) co_return failed(pool, rows.error(), "cannot read schema_migrations");
   for (std::size_t i = 0; i < rows->size(); ++i) {
     const std::string name(rows->text(i, 0));
-    const auto known = std::find_if(migrations.begin(), migrations.end(),
-                                    [&](const Migration& m) { return m.name == name; });
+    const auto known = std::ranges::find(migrations, name, &Migration::name);
     if (known == migrations.end()) {
-      return "the database has migration " + name +
-             ", which this program does not know: it was migrated by a newer one";
+      co_return "the database has migration " + name +
+          ", which this program does not know: it was migrated by a newer one";
     }
     if (known->checksum != rows->text(i, 1)) {
-      return "migration " + name + " was applied with another text than this program's";
+      co_return "migration " + name + " was applied with another text than this program's";
     }
     migrations.erase(known);
   }
-  return std::nullopt;
+  co_return std::nullopt;
 }
 
-Result<void> apply(Connection& connection, Ticks deadline, const Migration& migration) {
-  return connection.transaction(deadline, [&]() -> Result<void> {
-    const auto changed = connection.script(deadline, migration.sql);
-    if (changed.has_error()) return changed.error();
-    Params params;
-    params.text(migration.name).text(migration.checksum);
-    const auto recorded = connection.run(deadline, kRecord, params);
-    if (recorded.has_error()) return recorded.error();
-    return {};
-  });
+/// The migration and the note that it was applied, in one transaction.
+std::string script_of(const Migration& migration) {
+  return migration.sql + "\n;INSERT INTO schema_migrations (name, checksum) VALUES ('" +
+         migration.name + "', '" + migration.checksum + "')";
 }
 
-/// Migrations may wait for each other and for locks: only the caller's deadline bounds them.
-PostgresSettings patient(PostgresSettings settings) {
-  settings.statement_timeout = Millis{0};
-  settings.lock_timeout = Millis{0};
-  return settings;
+/// Runs `work` to its end on a pool and an executor of its own.
+template <class Report>
+Report run_alone(const PostgresSettings& settings,
+                 const std::function<asio::awaitable<Report>(Pool&)>& work) {
+  asio::io_context context(1);
+  Pool pool(context.get_executor(), settings);
+  Report report;
+  std::exception_ptr failure;
+  const auto finish = [&](std::exception_ptr thrown, Report result) {
+    failure = thrown;
+    report = std::move(result);
+    context.stop();
+  };
+  asio::co_spawn(context, work(pool), finish);
+  context.run();
+  if (failure) std::rethrow_exception(failure);
+  return report;
 }
 
 }  // namespace
 
-MigrationReport migrate_postgres(const PostgresSettings& settings, Ticks deadline) {
+std::vector<Migration> own_migrations() {
+  std::vector<Migration> migrations;
+  for (const auto name : sluice_sql_postgres::names()) {
+    migrations.push_back({std::string(name), std::string(sluice_sql_postgres::file(name))});
+  }
+  return migrations;
+}
+
+asio::awaitable<MigrationReport> migrate(Pool& pool, Ticks deadline,
+                                         std::vector<Migration> migrations) {
   MigrationReport report;
-  report.problem = check_postgres_url(settings.url);
-  if (report.problem) return report;
-
-  Connection connection(patient(settings));
+  const Params none;
   // The lock is the session's: it ends with the connection, whatever happens in between.
-  const auto locked = connection.run(deadline, kLock, Params());
-  if (locked.has_error()) {
-    report.problem = failed(connection, locked.error(), "cannot lock the schema");
-    return report;
+  const auto locked = co_await pool.run(deadline, kLock, none);
+  if (!locked) {
+    report.problem = failed(pool, locked.error(), "cannot lock the schema");
+    co_return report;
   }
-  const auto created = connection.script(deadline, kCreateTable);
-  if (created.has_error()) {
-    report.problem = failed(connection, created.error(), "cannot create schema_migrations");
-    return report;
+  const auto created = co_await pool.script(deadline, kCreateTable);
+  if (!created) {
+    report.problem = failed(pool, created.error(), "cannot create schema_migrations");
+    co_return report;
   }
-  std::vector<Migration> pending;
-  report.problem = load(connection, deadline, pending);
-  if (!report.problem) report.problem = compare(connection, deadline, pending);
-  if (report.problem) return report;
-
-  for (const auto& migration : pending) {
-    const auto applied = apply(connection, deadline, migration);
-    if (applied.has_error()) {
-      report.problem = failed(connection, applied.error(), "migration " + migration.name);
-      return report;
+  report.problem = co_await compare(pool, deadline, migrations);
+  if (report.problem) co_return report;
+  for (const auto& migration : migrations) {
+    auto script = script_of(migration);
+    const auto applied = co_await pool.script(deadline, std::move(script));
+    if (!applied) {
+      report.problem = failed(pool, applied.error(), "migration " + migration.name);
+      co_return report;
     }
     report.applied.push_back(migration.name);
   }
-  return report;
+  co_return report;
+}
+
+asio::awaitable<SchemaReport> check_schema(Pool& pool, Ticks deadline,
+                                           std::vector<Migration> migrations) {
+  SchemaReport report;
+  report.problem = co_await compare(pool, deadline, migrations);
+  if (report.problem) co_return report;
+  for (const auto& migration : migrations) report.missing.push_back(migration.name);
+  co_return report;
+}
+
+}  // namespace postgres
+
+MigrationReport migrate_postgres(const PostgresSettings& settings, Ticks deadline) {
+  auto patient = settings;
+  // Migrations may wait for each other and for locks: only the caller's deadline bounds them.
+  patient.statement_timeout = Millis{0};
+  patient.lock_timeout = Millis{0};
+  const std::function<boost::asio::awaitable<MigrationReport>(postgres::Pool&)> work =
+      [deadline](postgres::Pool& pool) {
+        return postgres::migrate(pool, deadline, postgres::own_migrations());
+      };
+  return postgres::run_alone(patient, work);
 }
 
 SchemaReport check_postgres_schema(const PostgresSettings& settings, Ticks deadline) {
-  SchemaReport report;
-  report.problem = check_postgres_url(settings.url);
-  if (report.problem) return report;
-
-  Connection connection(settings);
-  std::vector<Migration> pending;
-  report.problem = load(connection, deadline, pending);
-  if (!report.problem) report.problem = compare(connection, deadline, pending);
-  if (report.problem) return report;
-  for (const auto& migration : pending) report.missing.push_back(migration.name);
-  return report;
+  const std::function<boost::asio::awaitable<SchemaReport>(postgres::Pool&)> work =
+      [deadline](postgres::Pool& pool) {
+        return postgres::check_schema(pool, deadline, postgres::own_migrations());
+      };
+  return postgres::run_alone(settings, work);
 }
 
 }  // namespace sluice

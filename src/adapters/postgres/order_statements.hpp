@@ -1,6 +1,6 @@
 #pragma once
 
-#include "adapters/postgres/connection.hpp"
+#include "adapters/postgres/link.hpp"
 
 // What the order store and the moves ask the server. The columns stand in the order in which their
 // readers take them.
@@ -15,18 +15,25 @@ inline constexpr Statement kApply{
     "SELECT status, reason FROM sluice_apply($1::uuid[], $2::bigint[], $3::integer[], "
     "$4::integer[], $5::text[], $6::integer[], $7::timestamptz[], $8::text, $9::integer, "
     "$10::bigint, $11::bigint, $12::timestamptz, $13::bigint[], $14::integer[], $15::integer[])"};
+/// The same without messages: with fences alone, and with nothing but the offset.
+inline constexpr Statement kRaise{kApply.name, kApply.sql, "raise"};
+inline constexpr Statement kAdvance{kApply.name, kApply.sql, "progress"};
 
 inline constexpr Statement kFind{
-    "find", "SELECT k.place, " SLUICE_ORDER_COLUMNS
-            "  FROM unnest($1::uuid[], $2::bigint[], $3::text[]) WITH ORDINALITY"
-            "         AS k (order_id, sale_id, user_id, place)"
-            "  JOIN orders o ON o.order_id = k.order_id AND o.sale_id = k.sale_id"
-            "               AND o.user_id = k.user_id"};
+    "find",
+    "SELECT k.place, " SLUICE_ORDER_COLUMNS
+    "  FROM unnest($1::uuid[], $2::bigint[], $3::text[]) WITH ORDINALITY"
+    "         AS k (order_id, sale_id, user_id, place)"
+    "  JOIN orders o ON o.order_id = k.order_id AND o.sale_id = k.sale_id"
+    "               AND o.user_id = k.user_id",
+    "look-up"};
 
 inline constexpr Statement kFindLive{
-    "find_live", "SELECT " SLUICE_ORDER_COLUMNS
-                 "  FROM orders o WHERE o.sale_id = $1::bigint AND o.user_id = $2::text"
-                 "   AND o.status IN ('confirmed', 'paid')"};
+    "find_live",
+    "SELECT " SLUICE_ORDER_COLUMNS
+    "  FROM orders o WHERE o.sale_id = $1::bigint AND o.user_id = $2::text"
+    "   AND o.status IN ('confirmed', 'paid')",
+    "look-up"};
 
 #define SLUICE_HEAD_COLUMNS "k.fence_epoch, k.newest_epoch, k.store_epoch, k.suspect_epoch"
 #define SLUICE_THE_LANE "k.sale_id = $1::bigint AND k.lane = $2::integer"
@@ -55,7 +62,8 @@ inline constexpr Statement kSuspect{"suspect",
 inline constexpr Statement kLane{
     "lane",
     "SELECT k.fence_epoch, k.stock, s.limit_per_order, s.state, s.starts_at, s.ends_at, s.revision"
-    "  FROM product_stock k JOIN sales s USING (sale_id) WHERE " SLUICE_THE_LANE};
+    "  FROM product_stock k JOIN sales s USING (sale_id) WHERE " SLUICE_THE_LANE,
+    "image", Step::Weight::bulk};
 
 inline constexpr Statement kWinners{
     "winners",
@@ -103,7 +111,8 @@ inline constexpr Statement kAudit{
     "              GROUP BY lane) r ON r.lane = k.lane"
     "  LEFT JOIN (SELECT lane, sum(quantity)::bigint AS units FROM outbox"
     "              WHERE sale_id = $1::bigint GROUP BY lane) b ON b.lane = k.lane"
-    " WHERE k.sale_id = $1::bigint ORDER BY k.lane"};
+    " WHERE k.sale_id = $1::bigint ORDER BY k.lane",
+    "audit", Step::Weight::bulk};
 
 inline constexpr Statement kMove{
     "move",

@@ -12,7 +12,6 @@ namespace sluice::postgres {
 namespace {
 
 constexpr std::size_t kUsersMax = 1024;
-constexpr int kCollisionsMax = 5;
 
 Params apply_params(In<OrderMessage> messages, const std::optional<OffsetRange>& range) {
   using M = const OrderMessage&;
@@ -60,192 +59,137 @@ Params lane_params(LaneId lane) {
   return params;
 }
 
+/// The image in the rows of `kLane` and `kWinners`.
+Result<LaneImage> read_image(LaneId id, const Rows& lane, const Rows& winners) {
+  if (lane.size() == 0) return Errc::not_found;
+  const auto window = read_window(lane, 3);
+  if (!window) return Errc::invalid;
+  LaneImage image;
+  image.lane = id;
+  image.epoch = static_cast<Epoch>(lane.int4(0, 0));
+  image.stock = lane.int8(0, 1);
+  image.limit_per_order = static_cast<std::uint32_t>(lane.int4(0, 2));
+  image.window = *window;
+  image.winners.reserve(winners.size());
+  for (std::size_t i = 0; i < winners.size(); ++i) {
+    const auto user = UserId::parse(winners.text(i, 0));
+    const auto status = parse_order_status(winners.text(i, 2));
+    if (!user || !status) return Errc::invalid;
+    const auto quantity = static_cast<std::uint32_t>(winners.int4(i, 3));
+    image.winners.emplace_back(*user, OrderView{winners.uuid(i, 1), *status, quantity});
+  }
+  return image;
+}
+
 class PostgresOrderStore final : public OrderStore {
  public:
-  explicit PostgresOrderStore(std::shared_ptr<Connection> connection)
-      : connection_(std::move(connection)) {}
+  explicit PostgresOrderStore(std::shared_ptr<Client> client) : client_(std::move(client)) {}
 
   Task<std::vector<Outcome>> apply(Ticks deadline, In<OrderMessage> messages,
                                    std::optional<OffsetRange> range) override {
-    co_return apply_now(deadline, messages, range);
-  }
-
-  Task<std::vector<std::optional<Order>>> find(Ticks deadline, In<OrderKey> keys) override {
-    co_return find_now(deadline, keys);
-  }
-
-  Task<std::optional<Order>> find_live(Ticks deadline, SaleId sale, UserId user) override {
-    co_return find_live_now(deadline, sale, user);
-  }
-
-  Task<LaneHead> head(Ticks deadline, LaneId lane) override { co_return head_now(deadline, lane); }
-
-  Task<Epoch> next_epoch(Ticks deadline, LaneId lane, Authority authority) override {
-    co_return next_epoch_now(deadline, lane, authority);
-  }
-
-  Task<> raise_fence(Ticks deadline, Fence fence, std::optional<Epoch> seen) override {
-    co_return raise_fence_now(deadline, fence, seen);
-  }
-
-  Task<> suspect(Ticks deadline, LaneId lane) override { co_return suspect_now(deadline, lane); }
-
-  Task<LaneImage> image(Ticks deadline, LaneId lane) override {
-    co_return image_now(deadline, lane);
-  }
-
-  Task<LaneSnapshot> lane_snapshot(Ticks deadline, LaneId lane, In<UserId> users) override {
-    co_return lane_snapshot_now(deadline, lane, users);
-  }
-
-  Task<std::int64_t> position(Ticks deadline, std::string topic, std::int32_t partition) override {
-    co_return position_now(deadline, topic, partition);
-  }
-
-  Task<LogProgress> progress(Ticks deadline, std::string topic, std::int32_t partitions) override {
-    co_return progress_now(deadline, topic, partitions);
-  }
-
-  Task<std::vector<LaneFigures>> audit(Ticks deadline, SaleId sale) override {
-    co_return audit_now(deadline, sale);
-  }
-
- private:
-  Result<std::vector<Outcome>> apply_now(Ticks deadline, In<OrderMessage> messages,
-                                         const std::optional<OffsetRange>& range) {
-    if (const auto wrong = check_apply(messages, range)) return *wrong;
-    if (messages.empty() && !range) return std::vector<Outcome>();
-    const auto params = apply_params(messages, range);
-    auto rows = connection_->run(deadline, kApply, params);
-    // Two batches with the same orders under different lanes may block each other: one is rolled
-    // back.
-    for (int i = 0; i < kCollisionsMax && rows.has_error() && connection_->collided(); ++i) {
-      rows = connection_->run(deadline, kApply, params);
-    }
-    if (rows.has_error()) return rows.error();
+    if (const auto wrong = check_apply(messages, range)) co_return *wrong;
+    if (messages.empty() && !range) co_return std::vector<Outcome>();
+    const bool raises = range && !range->fences.empty();
+    const auto& statement = !messages.empty() ? kApply : raises ? kRaise : kAdvance;
+    auto params = apply_params(messages, range);
+    const auto rows = co_await client_->run(deadline, statement, std::move(params));
+    if (rows.has_error()) co_return rows.error();
     // The batch is committed: an answer that cannot be read leaves its outcome unknown.
-    if (rows->size() != messages.size()) return Errc::unknown;
+    if (rows->size() != messages.size()) co_return Errc::unknown;
     std::vector<Outcome> outcomes;
     outcomes.reserve(messages.size());
     for (std::size_t i = 0; i < messages.size(); ++i) {
       const auto status = parse_order_status(rows->text(i, 0));
       const auto reason = parse_reject_reason(rows->text(i, 1));
-      if (!status || !reason) return Errc::unknown;
+      if (!status || !reason) co_return Errc::unknown;
       outcomes.push_back(Outcome{messages[i].id, *status, *reason});
     }
-    return outcomes;
+    co_return outcomes;
   }
 
-  Result<std::vector<std::optional<Order>>> find_now(Ticks deadline, In<OrderKey> keys) {
-    if (keys.size() > kMessagesMax) return Errc::overloaded;
+  Task<std::vector<std::optional<Order>>> find(Ticks deadline, In<OrderKey> keys) override {
+    if (keys.size() > kMessagesMax) co_return Errc::overloaded;
     std::vector<std::optional<Order>> orders(keys.size());
-    if (keys.empty()) return orders;
+    if (keys.empty()) co_return orders;
     Params params;
     params.uuids(keys, [](const OrderKey& k) { return k.id; })
         .int8s(keys, [](const OrderKey& k) { return k.sale; })
         .texts(keys, [](const OrderKey& k) { return std::string_view(k.user.text()); });
-    const auto rows = connection_->run(deadline, kFind, params);
-    if (rows.has_error()) return rows.error();
+    const auto rows = co_await client_->run(deadline, kFind, std::move(params));
+    if (rows.has_error()) co_return rows.error();
     for (std::size_t i = 0; i < rows->size(); ++i) {
       auto order = read_order(*rows, i, 1);
-      if (!order) return Errc::invalid;
+      if (!order) co_return Errc::invalid;
       orders.at(static_cast<std::size_t>(rows->int8(i, 0) - 1)) = std::move(order);
     }
-    return orders;
+    co_return orders;
   }
 
-  Result<std::optional<Order>> find_live_now(Ticks deadline, SaleId sale, const UserId& user) {
+  Task<std::optional<Order>> find_live(Ticks deadline, SaleId sale, UserId user) override {
     Params params;
     params.int8(sale).text(user.text());
-    const auto rows = connection_->run(deadline, kFindLive, params);
-    if (rows.has_error()) return rows.error();
-    if (rows->size() == 0) return std::optional<Order>();
+    const auto rows = co_await client_->run(deadline, kFindLive, std::move(params));
+    if (rows.has_error()) co_return rows.error();
+    if (rows->size() == 0) co_return std::optional<Order>();
     auto order = read_order(*rows, 0, 0);
-    if (!order) return Errc::invalid;
-    return order;
+    if (!order) co_return Errc::invalid;
+    co_return order;
   }
 
-  Result<LaneHead> head_now(Ticks deadline, LaneId lane) {
-    const auto rows = connection_->run(deadline, kHead, lane_params(lane));
-    if (rows.has_error()) return rows.error();
-    if (rows->size() == 0) return Errc::not_found;
-    return read_head(*rows, 0, 0);
+  Task<LaneHead> head(Ticks deadline, LaneId lane) override {
+    auto params = lane_params(lane);
+    const auto rows = co_await client_->run(deadline, kHead, std::move(params));
+    if (rows.has_error()) co_return rows.error();
+    if (rows->size() == 0) co_return Errc::not_found;
+    co_return read_head(*rows, 0, 0);
   }
 
-  Result<Epoch> next_epoch_now(Ticks deadline, LaneId lane, Authority authority) {
+  Task<Epoch> next_epoch(Ticks deadline, LaneId lane, Authority authority) override {
     auto params = lane_params(lane);
     params.boolean(authority == Authority::store).int4(to_int4(kEpochMax));
-    const auto rows = connection_->run(deadline, kNextEpoch, params);
-    if (rows.has_error()) return rows.error();
-    if (rows->size() == 1) return static_cast<Epoch>(rows->int4(0, 0));
-    const auto present = head_now(deadline, lane);
-    return present.has_error() ? present.error() : make_error_code(Errc::overloaded);
+    const auto rows = co_await client_->run(deadline, kNextEpoch, std::move(params));
+    if (rows.has_error()) co_return rows.error();
+    if (rows->size() == 1) co_return static_cast<Epoch>(rows->int4(0, 0));
+    const auto present = co_await head(deadline, lane);
+    co_return present.has_error() ? present.error() : make_error_code(Errc::overloaded);
   }
 
-  Result<void> raise_fence_now(Ticks deadline, const Fence& fence, std::optional<Epoch> seen) {
+  Task<> raise_fence(Ticks deadline, Fence fence, std::optional<Epoch> seen) override {
     auto params = lane_params(fence.lane);
     params.int4(to_int4(fence.epoch)).int4(seen ? to_int4(*seen) : -1);
-    const auto rows = connection_->run(deadline, kRaiseFence, params);
-    if (rows.has_error()) return rows.error();
-    if (seen && rows->size() == 0) return Errc::stale;
-    return {};
+    const auto rows = co_await client_->run(deadline, kRaiseFence, std::move(params));
+    if (rows.has_error()) co_return rows.error();
+    if (seen && rows->size() == 0) co_return Errc::stale;
+    co_return Result<void>{};
   }
 
-  Result<void> suspect_now(Ticks deadline, LaneId lane) {
-    const auto rows = connection_->run(deadline, kSuspect, lane_params(lane));
-    if (rows.has_error()) return rows.error();
-    if (rows->size() == 0) return Errc::not_found;
-    return {};
+  Task<> suspect(Ticks deadline, LaneId lane) override {
+    auto params = lane_params(lane);
+    const auto rows = co_await client_->run(deadline, kSuspect, std::move(params));
+    if (rows.has_error()) co_return rows.error();
+    if (rows->size() == 0) co_return Errc::not_found;
+    co_return Result<void>{};
   }
 
-  Result<LaneImage> image_now(Ticks deadline, LaneId lane) {
-    LaneImage image;
-    image.lane = lane;
-    const auto read = connection_->snapshot(deadline, [&] {
-      auto step = read_lane(deadline, image);
-      if (step.has_value()) step = read_winners(deadline, image);
-      return step;
-    });
-    if (read.has_error()) return read.error();
-    return image;
+  Task<LaneImage> image(Ticks deadline, LaneId lane) override {
+    const auto params = lane_params(lane);
+    std::vector<Query> queries(2);
+    queries[0] = Query{&kLane, &params};
+    queries[1] = Query{&kWinners, &params};
+    const auto read = co_await client_->snapshot(deadline, std::move(queries));
+    if (read.has_error()) co_return read.error();
+    co_return read_image(lane, read->at(0), read->at(1));
   }
 
-  Result<void> read_lane(Ticks deadline, LaneImage& image) {
-    const auto rows = connection_->run(deadline, kLane, lane_params(image.lane));
-    if (rows.has_error()) return rows.error();
-    if (rows->size() == 0) return Errc::not_found;
-    const auto window = read_window(*rows, 3);
-    if (!window) return Errc::invalid;
-    image.epoch = static_cast<Epoch>(rows->int4(0, 0));
-    image.stock = rows->int8(0, 1);
-    image.limit_per_order = static_cast<std::uint32_t>(rows->int4(0, 2));
-    image.window = *window;
-    return {};
-  }
-
-  Result<void> read_winners(Ticks deadline, LaneImage& image) {
-    const auto rows = connection_->run(deadline, kWinners, lane_params(image.lane));
-    if (rows.has_error()) return rows.error();
-    image.winners.reserve(rows->size());
-    for (std::size_t i = 0; i < rows->size(); ++i) {
-      const auto user = UserId::parse(rows->text(i, 0));
-      const auto status = parse_order_status(rows->text(i, 2));
-      if (!user || !status) return Errc::invalid;
-      const auto quantity = static_cast<std::uint32_t>(rows->int4(i, 3));
-      image.winners.emplace_back(*user, OrderView{rows->uuid(i, 1), *status, quantity});
-    }
-    return {};
-  }
-
-  Result<LaneSnapshot> lane_snapshot_now(Ticks deadline, LaneId lane, In<UserId> users) {
-    if (users.size() > kUsersMax) return Errc::overloaded;
+  Task<LaneSnapshot> lane_snapshot(Ticks deadline, LaneId lane, In<UserId> users) override {
+    if (users.size() > kUsersMax) co_return Errc::overloaded;
     auto params = lane_params(lane);
     params.texts(users, [](const UserId& u) { return std::string_view(u.text()); });
-    const auto rows = connection_->run(deadline, kStanding, params);
-    if (rows.has_error()) return rows.error();
-    if (rows->size() == 0) return Errc::not_found;
+    const auto rows = co_await client_->run(deadline, kStanding, std::move(params));
+    if (rows.has_error()) co_return rows.error();
+    if (rows->size() == 0) co_return Errc::not_found;
     const auto window = read_window(*rows, 5);
-    if (!window) return Errc::invalid;
+    if (!window) co_return Errc::invalid;
     LaneSnapshot lane_snapshot;
     lane_snapshot.head = read_head(*rows, 0, 0);
     lane_snapshot.stock = rows->int8(0, 4);
@@ -256,39 +200,37 @@ class PostgresOrderStore final : public OrderStore {
     for (std::size_t i = 0; i < users.size(); ++i) {
       if (rows->null(i, 10)) continue;
       const auto status = parse_order_status(rows->text(i, 11));
-      if (!status) return Errc::invalid;
+      if (!status) co_return Errc::invalid;
       const auto quantity = static_cast<std::uint32_t>(rows->int4(i, 12));
       lane_snapshot.orders[i] = OrderView{rows->uuid(i, 10), *status, quantity};
     }
-    return lane_snapshot;
+    co_return lane_snapshot;
   }
 
-  Result<std::int64_t> position_now(Ticks deadline, const std::string& topic,
-                                    std::int32_t partition) {
+  Task<std::int64_t> position(Ticks deadline, std::string topic, std::int32_t partition) override {
     Params params;
     params.text(topic).int4(partition);
-    const auto rows = connection_->run(deadline, kPosition, params);
-    if (rows.has_error()) return rows.error();
-    return rows->size() == 0 ? std::int64_t{0} : rows->int8(0, 0);
+    const auto rows = co_await client_->run(deadline, kPosition, std::move(params));
+    if (rows.has_error()) co_return rows.error();
+    co_return rows->size() == 0 ? std::int64_t{0} : rows->int8(0, 0);
   }
 
-  Result<LogProgress> progress_now(Ticks deadline, const std::string& topic,
-                                   std::int32_t partitions) {
+  Task<LogProgress> progress(Ticks deadline, std::string topic, std::int32_t partitions) override {
     Params params;
     params.text(topic).int4(partitions);
-    const auto rows = connection_->run(deadline, kProgress, params);
-    if (rows.has_error()) return rows.error();
+    const auto rows = co_await client_->run(deadline, kProgress, std::move(params));
+    if (rows.has_error()) co_return rows.error();
     LogProgress progress;
     progress.applied = rows->int8(0, 0);
     if (partitions > 0 && rows->int8(0, 1) == partitions) progress.through = rows->time(0, 2);
-    return progress;
+    co_return progress;
   }
 
-  Result<std::vector<LaneFigures>> audit_now(Ticks deadline, SaleId sale) {
+  Task<std::vector<LaneFigures>> audit(Ticks deadline, SaleId sale) override {
     Params params;
     params.int8(sale);
-    const auto rows = connection_->run(deadline, kAudit, params);
-    if (rows.has_error()) return rows.error();
+    const auto rows = co_await client_->run(deadline, kAudit, std::move(params));
+    if (rows.has_error()) co_return rows.error();
     std::vector<LaneFigures> lanes(rows->size());
     for (std::size_t i = 0; i < lanes.size(); ++i) {
       auto& lane = lanes[i];
@@ -302,16 +244,17 @@ class PostgresOrderStore final : public OrderStore {
       lane.rejected_duplicate = rows->int8(i, 10);
       lane.returning = rows->int8(i, 11);
     }
-    return lanes;
+    co_return lanes;
   }
 
-  std::shared_ptr<Connection> connection_;
+ private:
+  std::shared_ptr<Client> client_;
 };
 
 }  // namespace
 
-std::unique_ptr<OrderStore> create_order_store(std::shared_ptr<Connection> connection) {
-  return std::make_unique<PostgresOrderStore>(std::move(connection));
+std::unique_ptr<OrderStore> create_order_store(std::shared_ptr<Client> client) {
+  return std::make_unique<PostgresOrderStore>(std::move(client));
 }
 
 }  // namespace sluice::postgres

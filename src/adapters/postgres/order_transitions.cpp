@@ -15,35 +15,13 @@ std::int64_t at_most(std::size_t max) {
 
 class PostgresOrderTransitions final : public OrderTransitions {
  public:
-  explicit PostgresOrderTransitions(std::shared_ptr<Connection> connection)
-      : connection_(std::move(connection)) {}
+  explicit PostgresOrderTransitions(std::shared_ptr<Client> client) : client_(std::move(client)) {}
 
   Task<std::vector<std::optional<Order>>> move(Ticks deadline,
                                                In<Transition> transitions) override {
-    co_return move_now(deadline, transitions);
-  }
-
-  Task<std::vector<OrderKey>> due(Ticks deadline, std::size_t max) override {
-    co_return due_now(deadline, max);
-  }
-
-  Task<std::vector<LaneId>> returning(Ticks deadline, std::size_t max) override {
-    co_return returning_now(deadline, max);
-  }
-
-  Task<std::vector<Settlement>> outbox(Ticks deadline, LaneId lane, std::size_t max) override {
-    co_return outbox_now(deadline, lane, max);
-  }
-
-  Task<> relayed(Ticks deadline, Fence taken, In<OrderId> orders) override {
-    co_return relayed_now(deadline, taken, orders);
-  }
-
- private:
-  Result<std::vector<std::optional<Order>>> move_now(Ticks deadline, In<Transition> transitions) {
-    if (transitions.size() > kMovesMax) return Errc::overloaded;
+    if (transitions.size() > kMovesMax) co_return Errc::overloaded;
     std::vector<std::optional<Order>> orders(transitions.size());
-    if (transitions.empty()) return orders;
+    if (transitions.empty()) co_return orders;
     using T = const Transition&;
     Params params;
     params.uuids(transitions, [](T t) { return t.order.id; })
@@ -51,78 +29,79 @@ class PostgresOrderTransitions final : public OrderTransitions {
         .int4s(transitions, [](T t) { return to_int4(t.order.id.lane()); })
         .texts(transitions, [](T t) { return std::string_view(t.order.user.text()); })
         .texts(transitions, [](T t) { return name(after(t.move)); });
-    const auto rows = connection_->run(deadline, kMove, params);
-    if (rows.has_error()) return rows.error();
+    const auto rows = co_await client_->run(deadline, kMove, std::move(params));
+    if (rows.has_error()) co_return rows.error();
     for (std::size_t i = 0; i < rows->size(); ++i) {
       auto order = read_order(*rows, i, 1);
       // Committed: an answer that cannot be read leaves it unknown.
-      if (!order) return Errc::unknown;
+      if (!order) co_return Errc::unknown;
       orders.at(static_cast<std::size_t>(rows->int8(i, 0) - 1)) = std::move(order);
     }
-    return orders;
+    co_return orders;
   }
 
-  Result<std::vector<OrderKey>> due_now(Ticks deadline, std::size_t max) {
+  Task<std::vector<OrderKey>> due(Ticks deadline, std::size_t max) override {
     Params params;
     params.int8(at_most(max));
-    const auto rows = connection_->run(deadline, kDue, params);
-    if (rows.has_error()) return rows.error();
+    const auto rows = co_await client_->run(deadline, kDue, std::move(params));
+    if (rows.has_error()) co_return rows.error();
     std::vector<OrderKey> keys;
     keys.reserve(rows->size());
     for (std::size_t i = 0; i < rows->size(); ++i) {
       auto user = UserId::parse(rows->text(i, 2));
-      if (!user) return Errc::invalid;
+      if (!user) co_return Errc::invalid;
       keys.push_back(OrderKey{rows->uuid(i, 0), rows->int8(i, 1), *std::move(user)});
     }
-    return keys;
+    co_return keys;
   }
 
-  Result<std::vector<LaneId>> returning_now(Ticks deadline, std::size_t max) {
+  Task<std::vector<LaneId>> returning(Ticks deadline, std::size_t max) override {
     Params params;
     params.int8(at_most(max));
-    const auto rows = connection_->run(deadline, kReturning, params);
-    if (rows.has_error()) return rows.error();
+    const auto rows = co_await client_->run(deadline, kReturning, std::move(params));
+    if (rows.has_error()) co_return rows.error();
     std::vector<LaneId> lanes;
     lanes.reserve(rows->size());
     for (std::size_t i = 0; i < rows->size(); ++i) {
       lanes.push_back({rows->int8(i, 0), static_cast<std::uint32_t>(rows->int4(i, 1))});
     }
-    return lanes;
+    co_return lanes;
   }
 
-  Result<std::vector<Settlement>> outbox_now(Ticks deadline, LaneId lane, std::size_t max) {
+  Task<std::vector<Settlement>> outbox(Ticks deadline, LaneId lane, std::size_t max) override {
     Params params;
     params.int8(lane.sale).int4(to_int4(lane.index)).int8(at_most(max));
-    const auto rows = connection_->run(deadline, kOutbox, params);
-    if (rows.has_error()) return rows.error();
+    const auto rows = co_await client_->run(deadline, kOutbox, std::move(params));
+    if (rows.has_error()) co_return rows.error();
     std::vector<Settlement> returns;
     returns.reserve(rows->size());
     for (std::size_t i = 0; i < rows->size(); ++i) {
       auto user = UserId::parse(rows->text(i, 1));
-      if (!user) return Errc::invalid;
+      if (!user) co_return Errc::invalid;
       const auto quantity = static_cast<std::uint32_t>(rows->int4(i, 2));
       returns.push_back({rows->uuid(i, 0), *std::move(user), quantity, SettleAction::give_back});
     }
-    return returns;
+    co_return returns;
   }
 
-  Result<void> relayed_now(Ticks deadline, const Fence& taken, In<OrderId> orders) {
-    if (orders.size() > kMovesMax) return Errc::overloaded;
+  Task<> relayed(Ticks deadline, Fence taken, In<OrderId> orders) override {
+    if (orders.size() > kMovesMax) co_return Errc::overloaded;
     Params params;
     params.int8(taken.lane.sale).int4(to_int4(taken.lane.index)).int4(to_int4(taken.epoch));
     params.uuids(orders, [](const OrderId& id) { return id; });
-    const auto rows = connection_->run(deadline, kRelayed, params);
-    if (rows.has_error()) return rows.error();
-    return {};
+    const auto rows = co_await client_->run(deadline, kRelayed, std::move(params));
+    if (rows.has_error()) co_return rows.error();
+    co_return Result<void>{};
   }
 
-  std::shared_ptr<Connection> connection_;
+ private:
+  std::shared_ptr<Client> client_;
 };
 
 }  // namespace
 
-std::unique_ptr<OrderTransitions> create_order_transitions(std::shared_ptr<Connection> connection) {
-  return std::make_unique<PostgresOrderTransitions>(std::move(connection));
+std::unique_ptr<OrderTransitions> create_order_transitions(std::shared_ptr<Client> client) {
+  return std::make_unique<PostgresOrderTransitions>(std::move(client));
 }
 
 }  // namespace sluice::postgres

@@ -15,7 +15,7 @@ constexpr std::size_t kListMax = 10'000;
   "s.limit_per_order, s.lanes, s.starts_at, s.ends_at, s.state, s.revision, s.pay_within_ms"
 
 constexpr Statement kCreate{
-    "create_sale",
+    "create",
     "WITH s AS ("
     "  INSERT INTO sales (title, description, unit_price_minor, currency, stock,"
     "                     limit_per_order, lanes, starts_at, ends_at, pay_within_ms)"
@@ -28,13 +28,13 @@ constexpr Statement kCreate{
     "    FROM s, unnest($10::integer[], $11::bigint[]) AS l (lane, stock))"
     " SELECT " SLUICE_SALE_COLUMNS " FROM s"};
 
-constexpr Statement kList{"list_sales", "SELECT " SLUICE_SALE_COLUMNS
-                                        " FROM sales s ORDER BY s.sale_id DESC LIMIT $1::bigint"};
+constexpr Statement kList{
+    "list", "SELECT " SLUICE_SALE_COLUMNS " FROM sales s ORDER BY s.sale_id DESC LIMIT $1::bigint"};
 
 constexpr Statement kGet{
-    "get_sale", "SELECT " SLUICE_SALE_COLUMNS " FROM sales s WHERE s.sale_id = $1::bigint"};
+    "get", "SELECT " SLUICE_SALE_COLUMNS " FROM sales s WHERE s.sale_id = $1::bigint"};
 
-constexpr Statement kSetState{"set_sale_state",
+constexpr Statement kSetState{"set_state",
                               "UPDATE sales s SET state = $2::text::sale_state,"
                               " revision = revision + (state <> $2::text::sale_state)::integer"
                               " WHERE s.sale_id = $1::bigint AND s.state::text = ANY ($3::text[])"
@@ -77,81 +77,65 @@ Params create_params(const SaleDraft& draft) {
 
 class PostgresSaleStore final : public SaleStore {
  public:
-  explicit PostgresSaleStore(std::shared_ptr<Connection> connection)
-      : connection_(std::move(connection)) {}
+  explicit PostgresSaleStore(std::shared_ptr<Client> client) : client_(std::move(client)) {}
 
   Task<Sale> create(Ticks deadline, SaleDraft draft) override {
-    co_return create_now(deadline, draft);
+    // Before anything is sized by the number of lanes.
+    if (check(draft)) co_return Errc::invalid;
+    auto params = create_params(draft);
+    const auto rows = co_await client_->run(deadline, kCreate, std::move(params));
+    if (rows.has_error()) co_return rows.error();
+    co_return read_sale(*rows, 0);
   }
 
   Task<std::vector<Sale>> list(Ticks deadline, std::size_t max) override {
-    co_return list_now(deadline, max);
-  }
-
-  Task<std::optional<Sale>> get(Ticks deadline, SaleId sale) override {
-    co_return get_now(deadline, sale);
-  }
-
-  Task<Sale> set_state(Ticks deadline, SaleId sale, SaleState state) override {
-    co_return set_state_now(deadline, sale, state);
-  }
-
- private:
-  Result<Sale> create_now(Ticks deadline, const SaleDraft& draft) {
-    // Before anything is sized by the number of lanes.
-    if (check(draft)) return Errc::invalid;
-    const auto rows = connection_->run(deadline, kCreate, create_params(draft));
-    if (rows.has_error()) return rows.error();
-    return read_sale(*rows, 0);
-  }
-
-  Result<std::vector<Sale>> list_now(Ticks deadline, std::size_t max) {
     Params params;
     params.int8(static_cast<std::int64_t>(std::min(max, kListMax)));
-    const auto rows = connection_->run(deadline, kList, params);
-    if (rows.has_error()) return rows.error();
+    const auto rows = co_await client_->run(deadline, kList, std::move(params));
+    if (rows.has_error()) co_return rows.error();
     std::vector<Sale> sales;
     for (std::size_t i = 0; i < rows->size(); ++i) {
       auto sale = read_sale(*rows, i);
-      if (sale.has_error()) return sale.error();
+      if (sale.has_error()) co_return sale.error();
       sales.push_back(std::move(*sale));
     }
-    return sales;
+    co_return sales;
   }
 
-  Result<std::optional<Sale>> get_now(Ticks deadline, SaleId sale) {
+  Task<std::optional<Sale>> get(Ticks deadline, SaleId sale) override {
     Params params;
     params.int8(sale);
-    const auto rows = connection_->run(deadline, kGet, params);
-    if (rows.has_error()) return rows.error();
-    if (rows->size() == 0) return std::optional<Sale>();
+    const auto rows = co_await client_->run(deadline, kGet, std::move(params));
+    if (rows.has_error()) co_return rows.error();
+    if (rows->size() == 0) co_return std::optional<Sale>();
     auto found = read_sale(*rows, 0);
-    if (found.has_error()) return found.error();
-    return std::optional<Sale>(std::move(*found));
+    if (found.has_error()) co_return found.error();
+    co_return std::optional<Sale>(std::move(*found));
   }
 
-  Result<Sale> set_state_now(Ticks deadline, SaleId sale, SaleState state) {
+  Task<Sale> set_state(Ticks deadline, SaleId sale, SaleState state) override {
     std::vector<SaleState> from;
     for (const auto s : {SaleState::draft, SaleState::open, SaleState::paused, SaleState::closed}) {
       if (s == state || may_become(s, state)) from.push_back(s);
     }
     Params params;
     params.int8(sale).text(name(state)).texts(from, [](SaleState s) { return name(s); });
-    const auto rows = connection_->run(deadline, kSetState, params);
-    if (rows.has_error()) return rows.error();
-    if (rows->size() == 1) return read_sale(*rows, 0);
-    const auto present = get_now(deadline, sale);
-    if (present.has_error()) return present.error();
-    return *present ? Errc::stale : Errc::not_found;
+    const auto rows = co_await client_->run(deadline, kSetState, std::move(params));
+    if (rows.has_error()) co_return rows.error();
+    if (rows->size() == 1) co_return read_sale(*rows, 0);
+    const auto present = co_await get(deadline, sale);
+    if (present.has_error()) co_return present.error();
+    co_return *present ? Errc::stale : Errc::not_found;
   }
 
-  std::shared_ptr<Connection> connection_;
+ private:
+  std::shared_ptr<Client> client_;
 };
 
 }  // namespace
 
-std::unique_ptr<SaleStore> create_sale_store(std::shared_ptr<Connection> connection) {
-  return std::make_unique<PostgresSaleStore>(std::move(connection));
+std::unique_ptr<SaleStore> create_sale_store(std::shared_ptr<Client> client) {
+  return std::make_unique<PostgresSaleStore>(std::move(client));
 }
 
 }  // namespace sluice::postgres

@@ -3,20 +3,44 @@
 #include <libpq-fe.h>
 #include <utility>
 
+#include "adapters/postgres/schema.hpp"
 #include "adapters/postgres/store_parts.hpp"
 
 namespace sluice {
 namespace {
 
+constexpr Step kPing{"ping"};
+constexpr postgres::Statement kAlive{"ping", "SELECT 1"};
+
 class PostgresHealth final : public StoreHealth {
  public:
-  explicit PostgresHealth(std::shared_ptr<postgres::Connection> connection)
-      : connection_(std::move(connection)) {}
+  explicit PostgresHealth(std::shared_ptr<postgres::Client> client) : client_(std::move(client)) {}
 
-  Task<> ping(Ticks deadline) override { co_return connection_->script(deadline, ""); }
+  Task<> ping(Ticks deadline) override {
+    const Dependency::Operation<void> ask = [this, deadline] {
+      return look(deadline);
+    };
+    co_return co_await client_->dependency().call(kPing, deadline, ask);
+  }
 
  private:
-  std::shared_ptr<postgres::Connection> connection_;
+  Task<> look(Ticks deadline) {
+    const postgres::Params none;
+    const auto answer = co_await client_->pool().run(deadline, kAlive, none);
+    if (!answer) co_return answer.error();
+    // Another schema does not appear while a node runs; one good look is enough.
+    if (!schema_checked_) {
+      auto migrations = postgres::own_migrations();
+      const auto schema =
+          co_await postgres::check_schema(client_->pool(), deadline, std::move(migrations));
+      schema_checked_ = schema.usable();
+      if (!schema_checked_) co_return Errc::not_found;
+    }
+    co_return Result<void>{};
+  }
+
+  std::shared_ptr<postgres::Client> client_;
+  bool schema_checked_ = false;
 };
 
 }  // namespace
@@ -37,14 +61,16 @@ std::optional<std::string> check_postgres_url(const std::string& url) {
   return "not a PostgreSQL URL: " + problem;
 }
 
-PostgresStores create_postgres_stores(PostgresSettings settings) {
-  auto connection = std::make_shared<postgres::Connection>(std::move(settings));
+PostgresStores create_postgres_stores(boost::asio::any_io_executor executor,
+                                      PostgresSettings settings, Dependency& dependency) {
+  auto client =
+      std::make_shared<postgres::Client>(std::move(executor), std::move(settings), dependency);
   PostgresStores stores;
-  stores.orders = postgres::create_order_store(connection);
-  stores.moves = postgres::create_order_transitions(connection);
-  stores.sales = postgres::create_sale_store(connection);
-  stores.control = postgres::create_control_store(connection);
-  stores.health = std::make_unique<PostgresHealth>(connection);
+  stores.orders = postgres::create_order_store(client);
+  stores.moves = postgres::create_order_transitions(client);
+  stores.sales = postgres::create_sale_store(client);
+  stores.control = postgres::create_control_store(client);
+  stores.health = std::make_unique<PostgresHealth>(client);
   return stores;
 }
 

@@ -15,48 +15,45 @@ struct pg_result;
 
 namespace sluice::postgres {
 
+/// Appends a value in the server's binary format.
+void append(std::string& out, std::int32_t value);
+void append(std::string& out, std::int64_t value);
+void append(std::string& out, std::string_view value);
+void append(std::string& out, const OrderId& value);
+void append(std::string& out, TimePoint value);
+
 /// The parameters of one statement in the server's binary format, in the order they are added.
 /// Their types must be the statement's: it says so with casts.
 class Params {
  public:
   Params& null();
   Params& boolean(bool value);
-  Params& int4(std::int32_t value);
-  Params& int8(std::int64_t value);
-  Params& text(std::string_view value);
-  Params& uuid(const OrderId& value);
-  Params& time(TimePoint value);  ///< Times beyond the years 1 … 9999 become the nearest of these.
+  Params& int4(std::int32_t value) { return add(value); }
+  Params& int8(std::int64_t value) { return add(value); }
+  Params& text(std::string_view value) { return add(value); }
+  /// Times beyond the years 1 … 9999 become the nearest of these.
+  Params& time(TimePoint value) { return add(value); }
 
   /// Arrays of what `get` makes of each item.
   template <class Items, class Get>
   Params& int4s(const Items& items, Get get) {
-    std::string out = array_head(kInt4, items.size());
-    for (const auto& item : items) element(out, int4_bytes(get(item)));
-    return add(std::move(out));
+    return array<std::int32_t>(23, items, get);
   }
   template <class Items, class Get>
   Params& int8s(const Items& items, Get get) {
-    std::string out = array_head(kInt8, items.size());
-    for (const auto& item : items) element(out, int8_bytes(get(item)));
-    return add(std::move(out));
+    return array<std::int64_t>(20, items, get);
   }
   template <class Items, class Get>
   Params& texts(const Items& items, Get get) {
-    std::string out = array_head(kText, items.size());
-    for (const auto& item : items) element(out, get(item));
-    return add(std::move(out));
+    return array<std::string_view>(25, items, get);
   }
   template <class Items, class Get>
   Params& uuids(const Items& items, Get get) {
-    std::string out = array_head(kUuid, items.size());
-    for (const auto& item : items) element(out, uuid_bytes(get(item)));
-    return add(std::move(out));
+    return array<OrderId>(2950, items, get);
   }
   template <class Items, class Get>
   Params& times(const Items& items, Get get) {
-    std::string out = array_head(kTimestamptz, items.size());
-    for (const auto& item : items) element(out, time_bytes(get(item)));
-    return add(std::move(out));
+    return array<TimePoint>(1184, items, get);
   }
 
   /// As libpq takes them; valid until the next change.
@@ -68,20 +65,26 @@ class Params {
   Raw raw() const;
 
  private:
-  // Object ids of pg_type, fixed for ever.
-  static constexpr std::int32_t kInt8 = 20;
-  static constexpr std::int32_t kInt4 = 23;
-  static constexpr std::int32_t kText = 25;
-  static constexpr std::int32_t kTimestamptz = 1184;
-  static constexpr std::int32_t kUuid = 2950;
+  template <class T>
+  Params& add(const T& value) {
+    append(values_.emplace_back(std::in_place).value(), value);
+    return *this;
+  }
 
-  static std::string int4_bytes(std::int32_t value);
-  static std::string int8_bytes(std::int64_t value);
-  static std::string uuid_bytes(const OrderId& value);
-  static std::string time_bytes(TimePoint value);
-  static std::string array_head(std::int32_t element_type, std::size_t size);
-  static void element(std::string& out, std::string_view bytes);
-  Params& add(std::string bytes);
+  /// `type` is the element's object id in pg_type, fixed for ever.
+  template <class T, class Items, class Get>
+  Params& array(std::int32_t type, const Items& items, Get get) {
+    std::string& out = begin_array(type, items.size());
+    for (const auto& item : items) {
+      const auto begin = out.size();
+      append(out, std::int32_t{0});
+      append(out, T(get(item)));
+      write_length(out, begin);
+    }
+    return *this;
+  }
+  std::string& begin_array(std::int32_t type, std::size_t size);
+  static void write_length(std::string& out, std::size_t begin);
 
   std::vector<std::optional<std::string>> values_;
 };
@@ -92,6 +95,9 @@ class Rows {
  public:
   Rows() = default;
   explicit Rows(pg_result* result);
+
+  /// The result that libpq gave; null when there is none.
+  const pg_result* get() const { return result_.get(); }
 
   std::size_t size() const;
   bool null(std::size_t row, int column) const;
@@ -107,8 +113,8 @@ class Rows {
     void operator()(pg_result* result) const;
   };
 
-  std::string_view bytes(std::size_t row, int column) const;
-  std::string_view bytes(std::size_t row, int column, std::size_t size) const;
+  /// The bytes of a value; of exactly `size` when that is given.
+  std::string_view bytes(std::size_t row, int column, std::size_t size = std::string::npos) const;
 
   std::unique_ptr<pg_result, Free> result_;
 };

@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "adapters/postgres/postgres_world.hpp"
+#include "adapters/postgres/schema.hpp"
 #include "sluice_sql_postgres.hpp"
 #include "support/run_awaitable.hpp"
 #include "support/store_values.hpp"
@@ -12,6 +13,7 @@
 namespace sluice::test {
 namespace {
 
+using postgres::Migration;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
@@ -44,35 +46,50 @@ TEST(PostgresMigrations, two_programs_at_once_apply_each_migration_once) {
   EXPECT_EQ(ours.applied.size() + theirs.applied.size(), all_migrations().size());
 }
 
-/// Applies one migration as `migrate_postgres` of an earlier program did.
-void apply_by_hand(const PostgresDatabase& database, const std::string& name) {
-  const std::string text(sluice_sql_postgres::file(name));
-  database.run(text);
-  database.run(
-      "CREATE TABLE IF NOT EXISTS schema_migrations (name text PRIMARY KEY, checksum text NOT NULL,"
-      " applied_at timestamptz NOT NULL DEFAULT now());"
-      "INSERT INTO schema_migrations SELECT '" +
-      name + "', encode(sha256(convert_to($text$" + text + "$text$, 'UTF8')), 'hex')");
+/// The migrations of three programs, each of which knows those of the ones before.
+std::vector<Migration> migrations_of(std::size_t program) {
+  std::vector<Migration> all{{"0001_first.sql", "CREATE TABLE things (name text)"},
+                             {"0002_second.sql",
+                              "ALTER TABLE things ADD COLUMN size integer NOT NULL DEFAULT 3;"
+                              "UPDATE things SET size = 2 * size"},
+                             {"0003_third.sql", "UPDATE things SET size = size + 1"}};
+  all.resize(program);
+  return all;
 }
 
-TEST(PostgresMigrations, lanes_of_an_earlier_program_keep_their_fences_and_may_be_rebuilt) {
+MigrationReport migrate_to(const PostgresDatabase& database, std::vector<Migration> migrations) {
+  postgres::Pool pool(thread_context().get_executor(), database.settings());
+  return run_awaitable(postgres::migrate(pool, soon(), std::move(migrations)));
+}
+
+TEST(PostgresMigrations, what_an_earlier_program_left_is_brought_up_to_date_in_order) {
   PostgresDatabase database;
-  apply_by_hand(database, "0001_schema.sql");
-  apply_by_hand(database, "0002_functions.sql");
-  database.run(
-      "INSERT INTO sales (title, description, unit_price_minor, currency, stock, limit_per_order,"
-      "                   lanes, starts_at, ends_at)"
-      " VALUES ('Lamp', '', 1, 'EUR', 10, 4, 2, now(), now() + interval '1 hour');"
-      "INSERT INTO product_stock VALUES (1, 0, 5, 5, 7), (1, 1, 5, 5, 0)");
-  const auto report = migrate_postgres(database.settings(), soon());
+  EXPECT_EQ(migrate_to(database, migrations_of(1)).problem, std::nullopt);
+  database.run("INSERT INTO things VALUES ('lamp')");
+  const std::vector<std::string> later{"0002_second.sql", "0003_third.sql"};
+  postgres::Pool pool(thread_context().get_executor(), database.settings());
+  const auto schema = run_awaitable(postgres::check_schema(pool, soon(), migrations_of(3)));
+  EXPECT_EQ(schema.problem, std::nullopt);
+  EXPECT_EQ(schema.missing, later);
+  const auto report = migrate_to(database, migrations_of(3));
   EXPECT_EQ(report.problem, std::nullopt);
-  EXPECT_EQ(report.applied, (std::vector<std::string>{"0003_epochs.sql", "0004_moves.sql"}));
-  auto stores = create_postgres_stores(database.settings());
-  const auto lanes = run_awaitable(stores.orders->audit(soon(), 1)).value();
-  ASSERT_EQ(lanes.size(), 2u);
-  EXPECT_EQ(lanes[0].head, (LaneHead{7, 7, 0, 0}));
-  EXPECT_EQ(lanes[1].head, LaneHead{});
-  EXPECT_EQ(renew(*stores.orders, LaneId{1, 0}).epoch, 8u);
+  EXPECT_EQ(report.applied, later);
+  PostgresSession session(database.settings());
+  EXPECT_EQ(session.run("SELECT size FROM things").value().int4(0, 0), 7);
+  EXPECT_THAT(migrate_to(database, migrations_of(2)).problem.value_or(""),
+              HasSubstr("0003_third.sql, which this program does not know"));
+}
+
+TEST(PostgresMigrations, those_before_one_that_fails_are_kept_and_it_leaves_nothing) {
+  PostgresDatabase database;
+  auto migrations = migrations_of(3);
+  migrations[1].sql += "; SELECT 1/0";
+  const auto failed = migrate_to(database, migrations);
+  EXPECT_THAT(failed.problem.value_or(""), HasSubstr("migration 0002_second.sql: division"));
+  EXPECT_EQ(failed.applied, std::vector<std::string>{"0001_first.sql"});
+  const auto report = migrate_to(database, migrations_of(3));
+  EXPECT_EQ(report.problem, std::nullopt);
+  EXPECT_EQ(report.applied.size(), 2u);
 }
 
 TEST(PostgresMigrations, a_changed_migration_is_refused) {

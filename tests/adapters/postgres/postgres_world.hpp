@@ -3,16 +3,20 @@
 #include <algorithm>
 #include <cstdlib>
 #include <gtest/gtest.h>
+#include <list>
 #include <memory>
+#include <mutex>
 #include <stdexcept>
 #include <string>
 
 #include "sluice/adapters/postgres/migrations.hpp"
 #include "sluice/base/hash.hpp"
 
-#include "adapters/postgres/connection.hpp"
+#include "adapters/postgres/pool.hpp"
+#include "support/run_awaitable.hpp"
 #include "support/store_values.hpp"
 #include "support/store_world.hpp"
+#include "support/test_dependency.hpp"
 
 namespace sluice::test {
 
@@ -35,12 +39,33 @@ inline PostgresSettings postgres_settings(const std::string& url) {
   return settings;
 }
 
+/// A pool on a context of its own, whose calls block the thread.
+class PostgresSession {
+ public:
+  explicit PostgresSession(const PostgresSettings& settings)
+      : pool_(context_.get_executor(), settings) {}
+
+  Result<void> script(const std::string& sql, Ticks deadline = soon()) {
+    return run_on(context_, pool_.script(deadline, sql));
+  }
+
+  Result<postgres::Rows> run(const std::string& sql) {
+    const postgres::Params none;
+    const postgres::Statement statement{sql.c_str(), sql.c_str()};
+    return run_on(context_, pool_.run(soon(), statement, none));
+  }
+
+  const std::string& problem() const { return pool_.problem(); }
+
+ private:
+  boost::asio::io_context context_;
+  postgres::Pool pool_;
+};
+
 /// Runs a script on a connection of its own and throws when it fails.
 inline void run_sql(const std::string& url, const std::string& sql) {
-  postgres::Connection connection(postgres_settings(url));
-  if (connection.script(soon(), sql).has_error()) {
-    throw std::runtime_error(sql + ": " + connection.problem());
-  }
+  PostgresSession session(postgres_settings(url));
+  if (session.script(sql).has_error()) throw std::runtime_error(sql + ": " + session.problem());
 }
 
 /// A database of a test's own, empty at first, dropped at the end.
@@ -77,9 +102,16 @@ class PostgresWorld final : public StoreWorld {
   }
 
   StoreSet open() override {
-    auto stores = create_postgres_stores(database_.settings());
+    auto stores = create(database_.settings());
     return {std::move(stores.orders), std::move(stores.moves), std::move(stores.sales),
             std::move(stores.control)};
+  }
+
+  /// The stores on the calling thread's context.
+  PostgresStores create(const PostgresSettings& settings) {
+    const std::scoped_lock lock(mutex_);
+    auto& dependency = dependencies_.emplace_back("postgres");
+    return create_postgres_stores(thread_context().get_executor(), settings, dependency);
   }
 
   bool concurrent() const override { return true; }
@@ -88,6 +120,8 @@ class PostgresWorld final : public StoreWorld {
 
  private:
   PostgresDatabase database_;
+  std::mutex mutex_;
+  std::list<TestDependency> dependencies_;  ///< One for each set.
 };
 
 }  // namespace sluice::test

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <boost/asio/any_io_executor.hpp>
+#include <cstddef>
 #include <memory>
 #include <optional>
 #include <string>
@@ -7,6 +9,7 @@
 #include "sluice/base/result.hpp"
 #include "sluice/base/time.hpp"
 #include "sluice/catalog/sale_store.hpp"
+#include "sluice/dependency/dependency.hpp"
 #include "sluice/orders/order_store.hpp"
 #include "sluice/orders/order_transitions.hpp"
 #include "sluice/recovery/control_store.hpp"
@@ -18,6 +21,7 @@ struct PostgresSettings {
   /// A host name is resolved by the system's blocking resolver: give an address where that matters.
   std::string url;
   Millis connect_timeout{2000};
+  std::size_t pool_size = 2;  ///< Connections of one set of stores; 1 or more.
   /// The server gives a statement up after this long, also when its caller is gone.
   Millis statement_timeout{30'000};
   /// The server gives up waiting for a row's lock after this long.
@@ -32,19 +36,20 @@ struct PostgresSettings {
 /// Empty when `url` can be used, else what is wrong with it. The text holds no secret.
 std::optional<std::string> check_postgres_url(const std::string& url);
 
-/// Whether the database answers.
+/// Whether the database can be used.
 class StoreHealth {
  public:
   virtual ~StoreHealth() = default;
 
   /// Connects if necessary and asks for an answer. `Errc::unavailable` or `Errc::unknown` without
-  /// one.
+  /// one; `Errc::not_found` when the schema is not this program's.
   virtual Task<> ping(Ticks deadline) = 0;
 };
 
-/// The stores on one connection, which opens at the first call and again after it was lost. They
-/// belong to one thread together: calls block it until their deadline at most, and while the server
-/// cannot be reached they fail at once until the next attempt is due.
+/// The stores on one pool of connections, which open as calls need them and again after they were
+/// lost. They belong to one executor together and outlive their calls; nothing blocks. Calls end by
+/// their deadline, and while the server cannot be reached they fail at once until the next attempt
+/// is due.
 struct PostgresStores {
   std::unique_ptr<OrderStore> orders;
   std::unique_ptr<OrderTransitions> moves;
@@ -53,6 +58,8 @@ struct PostgresStores {
   std::unique_ptr<StoreHealth> health;
 };
 
-PostgresStores create_postgres_stores(PostgresSettings settings);
+/// `dependency` belongs to the same executor and outlives the stores.
+PostgresStores create_postgres_stores(boost::asio::any_io_executor executor,
+                                      PostgresSettings settings, Dependency& dependency);
 
 }  // namespace sluice
