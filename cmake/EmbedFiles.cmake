@@ -1,4 +1,5 @@
-# Writes OUT.hpp and OUT.cpp that hold FILES as string views in NAMESPACE (see SluiceEmbed.cmake).
+# Writes OUT.hpp and OUT.cpp that hold the FILES of FOLDER as string views in NAMESPACE (see
+# SluiceEmbed.cmake).
 get_filename_component(stem "${OUT}" NAME)
 file(WRITE "${OUT}.hpp" "#pragma once
 #include <span>
@@ -37,6 +38,8 @@ endif()
 
 file(WRITE "${OUT}.cpp" "#include \"${stem}.hpp\"
 
+#include \"sluice/base/mutation.hpp\"
+
 namespace ${NAMESPACE} {
 namespace {
 
@@ -53,7 +56,7 @@ std::span<const std::string_view> names() { return {kNames, ${index}}; }
 std::string_view file(std::string_view name) {
   const auto known = names();
   for (std::size_t i = 0; i != known.size(); ++i) {
-    if (known[i] == name) return kFiles[i];
+    if (known[i] == name) return sluice::mutated(\"${FOLDER}\", kFiles[i]);
   }
   return {};
 }

@@ -11,8 +11,8 @@ function(sluice_embed room folder namespace)
   set(out "${CMAKE_BINARY_DIR}/embedded/${namespace}")
   add_custom_command(
     OUTPUT "${out}.hpp" "${out}.cpp"
-    COMMAND "${CMAKE_COMMAND}" -DOUT=${out} -DNAMESPACE=${namespace} "-DFILES=${files}"
-            -P "${CMAKE_SOURCE_DIR}/cmake/EmbedFiles.cmake"
+    COMMAND "${CMAKE_COMMAND}" -DOUT=${out} -DNAMESPACE=${namespace} -DFOLDER=${folder}
+            "-DFILES=${files}" -P "${CMAKE_SOURCE_DIR}/cmake/EmbedFiles.cmake"
     DEPENDS ${files} "${CMAKE_SOURCE_DIR}/cmake/EmbedFiles.cmake"
     COMMENT "Embedding ${folder}"
     VERBATIM)

@@ -1,4 +1,4 @@
-"""The deliberate mistakes in the protocol: each must be caught by whom the table names."""
+"""The deliberate mistakes in protocol, scripts and SQL: who the table names must catch each."""
 
 import os
 import re
@@ -12,6 +12,7 @@ from .report import Report
 from .simulator import FOUND_A_BREACH, simulate
 
 TABLE = ROOT / "tests" / "simulation" / "mutants.txt"
+SCRIPTS = ROOT / "tests" / "mutations" / "scripts.txt"
 SOURCES = (ROOT / "src", ROOT / "tests" / "simulation")
 TEST_SECONDS_MAX = 600
 
@@ -35,6 +36,34 @@ def read_table(text):
         assert bool(tests) == (program != "simulation"), line
         table.append(Mutant(name, program, tests, what))
     return table
+
+
+class Replacement(NamedTuple):
+    """What a test build runs instead of `old`, a part of a line in a file of `folder`."""
+
+    folder: str
+    old: str
+    new: str
+
+
+def read_scripts(text):
+    """The mutants in scripts and SQL, each with its replacement."""
+    lines = [line for line in text.splitlines() if line and not line.startswith("#")]
+    table = []
+    for head, old, new in zip(lines[::3], lines[1::3], lines[2::3], strict=True):
+        name, folder, catcher, what = head.split(" | ")
+        assert old.startswith("- ") and new.startswith("+ ") and old[2:] != new[2:], head
+        (mutant,) = read_table(f"{name} | {catcher} | {what}")
+        table.append((mutant, Replacement(folder, old[2:], new[2:])))
+    return table
+
+
+def misplaced(scripts):
+    """Replacements of what is written nowhere."""
+    return [f"{mutant.name}: no file of {place.folder} has {place.old!r}"
+            for mutant, place in scripts
+            if not any(place.old in path.read_text(encoding="utf-8")
+                       for path in (ROOT / place.folder).iterdir())]
 
 
 def mutants(*sources):
@@ -96,7 +125,9 @@ class Judge:
 def run(choices):
     report = Report("mutations", choices.seed, count=choices.count)
     table = read_table(TABLE.read_text(encoding="utf-8"))
-    report.breach("table", differences(table, mutants(*SOURCES)))
+    scripts = read_scripts(SCRIPTS.read_text(encoding="utf-8"))
+    report.breach("table", differences(table, mutants(*SOURCES)) + misplaced(scripts))
+    table += [mutant for mutant, _ in scripts]
     judge = Judge(choices)
     outcomes = Counter()
     for mutant in table:

@@ -10,7 +10,8 @@ from .__main__ import CAMPAIGNS, parse
 from .crowd import PAY_WITHIN_MS, Plan, half_to_be_paid, longest_silence
 from .ledger import Answer, Ledger
 from .modes import CAUSES, orders_a_second, planned
-from .mutations import Mutant, SOURCES, TABLE, differences, mutants, read_table
+from .mutations import (Mutant, Replacement, SCRIPTS, SOURCES, TABLE, differences, misplaced, mutants,
+                        read_scripts, read_table)
 from .report import Report
 from .snapshot import LaneRow, Logged, _take
 
@@ -109,6 +110,23 @@ def test_table_of_mutants():
 
 def test_every_mutant_has_its_place_in_the_table():
     assert not differences(read_table(TABLE.read_text(encoding="utf-8")), mutants(*SOURCES))
+
+
+def test_table_of_mutants_in_scripts():
+    scripts = read_scripts("# a remark\n\na | lua | x_test Some.* | wrong\n-  if x\n+  if y\n")
+    assert scripts == [(Mutant("a", "x_test", "Some.*", "wrong"), Replacement("lua", " if x", " if y"))]
+    assert len(misplaced(scripts)) == 1
+    with pytest.raises(ValueError):
+        read_scripts("a | lua | x_test Some.* | wrong\n- x\n")
+    with pytest.raises(AssertionError):
+        read_scripts("a | lua | x_test Some.* | wrong\n- x\n+ x\n")
+
+
+def test_every_mutant_in_scripts_replaces_what_is_there():
+    scripts = read_scripts(SCRIPTS.read_text(encoding="utf-8"))
+    names = [mutant.name for mutant, _ in scripts]
+    assert not misplaced(scripts) and len(set(names)) == len(names) >= 15
+    assert not set(names) & set(mutants(*SOURCES))
 
 
 @pytest.mark.parametrize("name", CAMPAIGNS)

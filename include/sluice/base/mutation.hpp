@@ -24,9 +24,15 @@ void set_mutant(std::string name);
 /// Whether somebody asked for the chosen mistake: a misspelt one never is.
 bool mutant_reached();
 
+/// A script or SQL text of `folder` as the program runs it: with the chosen mistake when
+/// tests/mutations/scripts.txt has it for that folder, else `text` itself. What it answers lives
+/// at least as long as `text`. From any thread.
+std::string_view mutated(std::string_view folder, std::string_view text);
+
 #else
 
 constexpr bool mutant(std::string_view) { return false; }
+constexpr std::string_view mutated(std::string_view, std::string_view text) { return text; }
 
 #endif
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "sluice/base/log.hpp"
+#include "sluice/base/mutation.hpp"
 
 namespace sluice::sqlite {
 namespace {
@@ -84,6 +85,7 @@ void Database::failed(const Failure& failure) {
 
 Statement::Statement(Database& database, std::string_view sql) : database_(database) {
   sqlite3_stmt* handle = nullptr;
+  sql = mutated("src/adapters/sqlite", sql);
   const int code = sqlite3_prepare_v3(database.raw(), sql.data(), static_cast<int>(sql.size()),
                                       SQLITE_PREPARE_PERSISTENT, &handle, nullptr);
   handle_.reset(handle);
