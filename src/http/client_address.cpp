@@ -68,11 +68,7 @@ ip::address forwarded_client(std::string_view fields, const ip::address& peer,
                              const AddressBlocks& trusted) {
   std::vector<std::string_view> hops;
   for_each_field(fields, "x-forwarded-for", [&hops](std::string_view value) {
-    while (!value.empty()) {
-      const auto comma = std::min(value.find(','), value.size());
-      hops.push_back(trimmed(value.substr(0, comma)));
-      value.remove_prefix(std::min(comma + 1, value.size()));
-    }
+    while (!value.empty()) hops.push_back(take_element(value));
   });
   auto client = peer;
   for (auto hop = hops.rbegin(); hop != hops.rend(); ++hop) {

@@ -52,12 +52,10 @@ std::unordered_map<std::string_view, File> all_files() {
 
 bool names_etag(std::string_view if_none_match, std::string_view etag) {
   while (!if_none_match.empty()) {
-    const auto comma = std::min(if_none_match.find(','), if_none_match.size());
-    auto tag = trimmed(if_none_match.substr(0, comma));
+    auto tag = take_element(if_none_match);
     if (tag == "*") return true;
     if (tag.starts_with("W/")) tag.remove_prefix(2);
     if (tag == etag) return true;
-    if_none_match.remove_prefix(std::min(comma + 1, if_none_match.size()));
   }
   return false;
 }
