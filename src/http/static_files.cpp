@@ -6,6 +6,7 @@
 
 #include "sluice/base/hash.hpp"
 
+#include "http/routes.hpp"
 #include "sluice_web.hpp"
 
 namespace sluice::http {
@@ -66,9 +67,7 @@ Answer static_file(const Request& request) {
   const auto found = files.find(path.empty() ? std::string_view("index.html") : path);
   if (found == files.end()) return refused(Code::not_found);
   const auto& file = found->second;
-  if (request.method != Method::get && request.method != Method::head) {
-    return method_not_allowed("GET, HEAD");
-  }
+  if (!answers(Method::get, request.method)) return method_not_allowed("GET, HEAD");
   Answer answer;
   answer.headers = fmt::format("ETag: {}\r\n{}", file.etag, kFileHeaders);
   if (names_etag(request.if_none_match, file.etag)) {
