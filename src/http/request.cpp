@@ -102,8 +102,7 @@ class RequestReader::HeaderParser final : public parsing::basic_parser<true> {
     const auto question = target.find('?');
     request_.method = known.value_or(Method::get);
     request_.path = view(target.substr(0, question));
-    request_.has_query = question != target.npos;
-    if (request_.has_query) request_.query = view(target.substr(question + 1));
+    if (question != target.npos) request_.query = view(target.substr(question + 1));
     http_1_0_ = version == 10;
     static constexpr auto kPath = urls::pchars + '/';
     static constexpr auto kQuery = kPath + '?';

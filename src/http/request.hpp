@@ -24,7 +24,6 @@ enum class Persistence : std::uint8_t {
 struct Request {
   Method method = Method::get;
   Persistence persistence = Persistence::keep;
-  bool has_query = false;
   bool has_body = false;   ///< A body of at least one byte.
   std::string_view path;   ///< As sent, beginning with '/'; percent-encoding is valid.
   std::string_view query;  ///< What follows '?'.
