@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <boost/asio/any_io_executor.hpp>
 #include <memory>
 #include <string>
@@ -9,29 +10,6 @@
 #include "http/routes.hpp"
 
 namespace sluice::http {
-
-/// Where a path of the admin listener leads.
-struct AdminTarget {
-  enum class Kind : std::uint8_t {
-    none,
-    health,
-    ready,
-    metrics,
-    mode,
-    sales,
-    sale,
-    move,
-    audit,
-    rebuild,
-    order_move,
-  };
-  Kind kind = Kind::none;
-  std::string_view sale;
-  SaleState state = SaleState::draft;  ///< With `move`: where to.
-  std::string_view order;              ///< With `order_move`.
-  Move order_move = Move::pay;         ///< The same.
-};
-AdminTarget match_admin(std::string_view path);
 
 /// The routes of operators.
 class AdminRoutes final : public Routes {
@@ -44,19 +22,28 @@ class AdminRoutes final : public Routes {
  private:
   using Awaited = boost::asio::awaitable<Answer>;
 
-  Answer metrics(const Request& request) const;
-  Reply operate(const Request& request, const AdminTarget& target);
-  Reply operate_on_sale(const Request& request, const AdminTarget& target, SaleId sale);
-  Reply create(const Request& request);
-  Reply rebuild(const Request& request, SaleId sale);
-  Reply move_order(const Request& request, const AdminTarget& target, SaleId sale);
-  Reply hold(const Request& request);
+  Reply health(const Request& request, const Target& target);
+  Reply readiness(const Request& request, const Target& target);
+  Reply metrics(const Request& request, const Target& target);
+  Reply flow(const Request& request, const Target& target);
+  Reply hold(const Request& request, const Target& target);
+  Reply list(const Request& request, const Target& target);
+  Reply create(const Request& request, const Target& target);
+  Reply show(const Request& request, const Target& target);
+  Reply audit(const Request& request, const Target& target);
+  Reply rebuild(const Request& request, const Target& target);
+  template <SaleState state>
+  Reply set_state(const Request& request, const Target& target);
+  template <Move move>
+  Reply move_order(const Request& request, const Target& target);
 
-  /// Does `work` where the desk lives, and answers what `show` makes of its result.
+  /// Does `work` where the desk lives, and answers what `shown` makes of its result.
   template <class T, class Show>
-  Reply answer_with(boost::asio::awaitable<Operated<T>> work, Show show);
+  Reply answer_with(boost::asio::awaitable<Operated<T>> work, Show shown);
   template <class T, class Show>
-  Awaited work_at_the_desk(boost::asio::awaitable<Operated<T>> work, Show show);
+  Awaited work_at_the_desk(boost::asio::awaitable<Operated<T>> work, Show shown);
+
+  static const std::array<Route<AdminRoutes>, 15> kRoutes;
 
   AdminSettings settings_;
   AdminPorts ports_;

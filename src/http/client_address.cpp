@@ -16,21 +16,16 @@ ip::address_v6 as_v6(const ip::address& address) {
 }
 
 ip::network_v6 parse_block(const std::string& text) {
+  const bool is_address = text.find('/') == std::string::npos;
   boost::system::error_code ec;
-  const auto slash = text.find('/');
-  const auto address = ip::make_address(text.substr(0, slash), ec);
-  if (ec) throw std::invalid_argument("not an address or CIDR block: " + text);
-  const int bits_max = address.is_v4() ? 32 : 128;
-  int bits = bits_max;
-  if (slash != std::string::npos) {
-    const auto digits = text.substr(slash + 1);
-    const bool valid = !digits.empty() && digits.size() <= 3 &&
-                       digits.find_first_not_of("0123456789") == std::string::npos;
-    bits = valid ? std::stoi(digits) : bits_max + 1;
-    if (bits > bits_max) throw std::invalid_argument("not an address or CIDR block: " + text);
+  const auto v4 = ip::make_network_v4(is_address ? text + "/32" : text, ec);
+  if (!ec) {
+    const auto prefix = static_cast<unsigned short>(96 + v4.prefix_length());
+    return ip::make_network_v6(as_v6(v4.address()), prefix).canonical();
   }
-  const auto prefix = static_cast<unsigned short>(bits + 128 - bits_max);
-  return ip::make_network_v6(as_v6(address), prefix).canonical();
+  const auto v6 = ip::make_network_v6(is_address ? text + "/128" : text, ec);
+  if (ec) throw std::invalid_argument("not an address or CIDR block: " + text);
+  return v6.canonical();
 }
 
 /// The address in one element of X-Forwarded-For; some proxies add a port or brackets.
@@ -68,11 +63,7 @@ ip::address forwarded_client(std::string_view fields, const ip::address& peer,
                              const AddressBlocks& trusted) {
   std::vector<std::string_view> hops;
   for_each_field(fields, "x-forwarded-for", [&hops](std::string_view value) {
-    while (!value.empty()) {
-      const auto comma = std::min(value.find(','), value.size());
-      hops.push_back(trimmed(value.substr(0, comma)));
-      value.remove_prefix(std::min(comma + 1, value.size()));
-    }
+    while (!value.empty()) hops.push_back(take_element(value));
   });
   auto client = peer;
   for (auto hop = hops.rbegin(); hop != hops.rend(); ++hop) {

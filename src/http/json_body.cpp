@@ -7,6 +7,8 @@
 
 #include "sluice/base/log.hpp"
 
+#include "http/text.hpp"
+
 namespace sluice::http {
 namespace {
 
@@ -109,22 +111,15 @@ Answer unknown_member(std::string_view name, const std::vector<std::string_view>
 }
 
 bool is_json(std::string_view content_type) {
-  auto end = std::min(content_type.find(';'), content_type.size());
-  if (!equals_ignoring_case(trimmed(content_type.substr(0, end)), kJson)) return false;
-  content_type.remove_prefix(end);
+  if (!equals_ignoring_case(take_element(content_type, ';'), kJson)) return false;
   while (!content_type.empty()) {
-    content_type.remove_prefix(1);
-    end = std::min(content_type.find(';'), content_type.size());
-    const auto parameter = trimmed(content_type.substr(0, end));
+    const auto parameter = take_element(content_type, ';');
     const auto equals = std::min(parameter.find('='), parameter.size());
-    if (equals_ignoring_case(parameter.substr(0, equals), "charset")) {
-      const auto charset = parameter.substr(equals);
-      if (!equals_ignoring_case(charset, "=utf-8") &&
-          !equals_ignoring_case(charset, "=\"utf-8\"")) {
-        return false;
-      }
+    const auto value = parameter.substr(equals);
+    if (equals_ignoring_case(parameter.substr(0, equals), "charset") &&
+        !equals_ignoring_case(value, "=utf-8") && !equals_ignoring_case(value, "=\"utf-8\"")) {
+      return false;
     }
-    content_type.remove_prefix(end);
   }
   return true;
 }

@@ -28,4 +28,12 @@ Answer unknown_member(std::string_view name, const std::vector<std::string_view>
 /// "application/json", with no charset but utf-8.
 bool is_json(std::string_view content_type);
 
+/// What `parse` makes of a request's body; `unsupported_media_type` when it is not said to be JSON.
+template <class T>
+std::variant<T, Answer> read_json(const Request& request,
+                                  std::variant<T, Answer> (*parse)(std::string_view)) {
+  if (!is_json(request.content_type)) return refused(Code::unsupported_media_type);
+  return parse(request.body);
+}
+
 }  // namespace sluice::http

@@ -3,21 +3,10 @@
 #include <nlohmann/json.hpp>
 
 namespace sluice::http {
-namespace {
 
-bool reads(const Request& request) {
-  return request.method == Method::get || request.method == Method::head;
-}
+Answer health() { return json_answer(200, R"({"status":"ok"})"); }
 
-}  // namespace
-
-Answer health(const Request& request) {
-  if (!reads(request)) return method_not_allowed("GET, HEAD");
-  return json_answer(200, R"({"status":"ok"})");
-}
-
-Answer readiness(const Request& request, const ReadyState& state, bool with_problems) {
-  if (!reads(request)) return method_not_allowed("GET, HEAD");
+Answer readiness(const ReadyState& state, bool with_problems) {
   using Json = nlohmann::ordered_json;
   Json checks = Json::array();
   for (const auto& check : state.checks) {

@@ -3,14 +3,13 @@
 #include "sluice/base/readiness.hpp"
 
 #include "http/answer.hpp"
-#include "http/request.hpp"
 
 namespace sluice::http {
 
 /// `/healthz`: 200 while the process answers at all.
-Answer health(const Request& request);
+Answer health();
 
 /// `/readyz`: 200 or 503 with the checks. `with_problems`: for operators, with what is wrong.
-Answer readiness(const Request& request, const ReadyState& state, bool with_problems);
+Answer readiness(const ReadyState& state, bool with_problems);
 
 }  // namespace sluice::http

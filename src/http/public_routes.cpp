@@ -16,13 +16,7 @@
 namespace sluice::http {
 namespace {
 
-using Kind = PublicTarget::Kind;
-
 constexpr std::string_view kSales = "/v1/sales";
-
-bool reads(const Request& request) {
-  return request.method == Method::get || request.method == Method::head;
-}
 
 /// A node that has not read the sales yet must not deny one: somebody may hold an order in it.
 Answer no_sale(const SaleSnapshot& snapshot) {
@@ -31,13 +25,10 @@ Answer no_sale(const SaleSnapshot& snapshot) {
   return refused(Refusal{Code::not_ready, kRetryAfter});
 }
 
-bool has_parameters(const Request& request) { return !request.query.empty(); }
-
 /// The quantity that a body asks for; without a body or the member it is 1.
 std::variant<std::uint32_t, Answer> parse_quantity(const Request& request, std::uint32_t limit) {
   if (!request.has_body) return 1U;
-  if (!is_json(request.content_type)) return refused(Code::unsupported_media_type);
-  auto parsed = parse_json_object(request.body);
+  auto parsed = read_json(request, parse_json_object);
   if (auto* answer = std::get_if<Answer>(&parsed)) return std::move(*answer);
   std::uint32_t quantity = 1;
   for (const auto& [name, value] : std::get<JsonMembers>(parsed)) {
@@ -53,8 +44,7 @@ std::variant<std::uint32_t, Answer> parse_quantity(const Request& request, std::
 /// A body may be an object without members. Empty when it is; else the refusal.
 std::optional<Answer> refuse_members(const Request& request) {
   if (!request.has_body) return std::nullopt;
-  if (!is_json(request.content_type)) return refused(Code::unsupported_media_type);
-  auto parsed = parse_json_object(request.body);
+  auto parsed = read_json(request, parse_json_object);
   if (auto* answer = std::get_if<Answer>(&parsed)) return std::move(*answer);
   const auto& members = std::get<JsonMembers>(parsed);
   if (members.empty()) return std::nullopt;
@@ -85,72 +75,38 @@ Millis poll_after(const PurchaseAnswer& bought, const PublicSettings& settings) 
 
 }  // namespace
 
-PublicTarget match_public(std::string_view path) {
-  PublicTarget target;
-  if (path == "/healthz") {
-    target.kind = Kind::health;
-  } else if (path == "/readyz") {
-    target.kind = Kind::ready;
-  } else if (path == "/demo/token") {
-    target.kind = Kind::demo;
-  } else if (path == kSales) {
-    target.kind = Kind::sales;
-  } else if (path.starts_with("/v1/sales/")) {
-    path.remove_prefix(kSales.size() + 1);
-    const auto slash = std::min(path.find('/'), path.size());
-    target.sale = path.substr(0, slash);
-    path.remove_prefix(slash);
-    constexpr std::string_view kOrders = "/orders/";
-    if (path.empty()) {
-      target.kind = Kind::sale;
-    } else if (path == "/orders") {
-      target.kind = Kind::orders;
-    } else if (path == "/orders/mine") {
-      target.kind = Kind::mine;
-    } else if (path.starts_with(kOrders)) {
-      path.remove_prefix(kOrders.size());
-      const auto end = std::min(path.find('/'), path.size());
-      target.order = path.substr(0, end);
-      path.remove_prefix(end);
-      if (path.empty()) target.kind = Kind::order;
-      if (path == "/cancel") target.kind = Kind::cancel;
-    }
-  }
-  return target;
-}
+// What the crowd asks for stands first.
+constexpr std::array<Route<PublicRoutes>, 9> PublicRoutes::kRoutes = {{
+    {Method::post, "/v1/sales/{sale}/orders", RouteClass::purchase, &PublicRoutes::purchase},
+    {Method::get, "/v1/sales/{sale}/orders/mine", RouteClass::order, &PublicRoutes::mine, true},
+    {Method::get, "/v1/sales/{sale}/orders/{order}", RouteClass::order, &PublicRoutes::order, true},
+    {Method::post, "/v1/sales/{sale}/orders/{order}/cancel", RouteClass::order,
+     &PublicRoutes::cancel},
+    {Method::get, "/v1/sales/{sale}", RouteClass::sales, &PublicRoutes::one_sale},
+    {Method::get, kSales, RouteClass::sales, &PublicRoutes::all_sales},
+    {Method::post, "/demo/token", RouteClass::demo, &PublicRoutes::demo_token},
+    {Method::get, "/healthz", RouteClass::probe, &PublicRoutes::health, true},
+    {Method::get, "/readyz", RouteClass::probe, &PublicRoutes::readiness, true},
+}};
 
 Reply PublicRoutes::route(const Request& request, std::string_view ip) {
-  const auto target = match_public(request.path);
+  const Match<PublicRoutes> match(kRoutes, request);
   // Whoever watches this server must not be kept out by the crowd.
-  if (target.kind == Kind::health) return answer_now(RouteClass::probe, health(request));
-  if (target.kind == Kind::ready) {
-    return answer_now(RouteClass::probe, readiness(request, ports_.api.readiness(), false));
+  if (!match || match.counted_as() != RouteClass::probe) {
+    if (const auto refusal = ports_.api.admit(ip)) return refused(*refusal);
   }
-  if (const auto refusal = ports_.api.admit(ip)) {
-    return answer_now(RouteClass::none, refused(*refusal));
-  }
-  switch (target.kind) {
-    case Kind::orders:
-      return purchase(request, target);
-    case Kind::order:
-    case Kind::mine:
-      return order(request, target);
-    case Kind::cancel:
-      return cancel(request, target);
-    case Kind::sale:
-      return answer_now(RouteClass::sales, one_sale(request, target));
-    case Kind::sales:
-      return answer_now(RouteClass::sales, all_sales(request));
-    case Kind::demo:
-      return answer_now(RouteClass::demo, demo_token(request));
-    default:
-      return answer_now(RouteClass::file, static_file(request));
-  }
+  const bool is_off = match && match.counted_as() == RouteClass::demo && !ports_.demo_token;
+  if (!match || is_off) return counted_as(RouteClass::file, static_file(request));
+  return match.answer(*this);
 }
 
-Answer PublicRoutes::all_sales(const Request& request) {
-  if (!reads(request)) return method_not_allowed("GET, HEAD");
-  if (has_parameters(request)) return refused(Code::invalid_parameter);
+Reply PublicRoutes::health(const Request&, const Target&) { return http::health(); }
+
+Reply PublicRoutes::readiness(const Request&, const Target&) {
+  return http::readiness(ports_.api.readiness(), false);
+}
+
+Reply PublicRoutes::all_sales(const Request&, const Target&) {
   const auto snapshot = ports_.api.sales();
   if (!snapshot->loaded) return no_sale(*snapshot);
   std::vector<const Sale*> sales;
@@ -160,86 +116,69 @@ Answer PublicRoutes::all_sales(const Request& request) {
   return answer;
 }
 
-Answer PublicRoutes::one_sale(const Request& request, const PublicTarget& target) {
-  if (!reads(request)) return method_not_allowed("GET, HEAD");
-  if (has_parameters(request)) return refused(Code::invalid_parameter);
+Reply PublicRoutes::one_sale(const Request&, const Target& target) {
   const auto snapshot = ports_.api.sales();
-  const auto id = parse_sale_id(target.sale);
-  const auto* sale = id ? snapshot->find(*id) : nullptr;
+  const auto* sale = target.sale ? snapshot->find(*target.sale) : nullptr;
   if (sale == nullptr) return no_sale(*snapshot);
   auto answer = json_answer(200, public_sale(*sale, ports_.clock.now()));
   answer.headers = "Cache-Control: public, max-age=1\r\n";
   return answer;
 }
 
-Answer PublicRoutes::demo_token(const Request& request) {
-  if (!ports_.demo_token) return refused(Code::not_found);
-  if (request.method != Method::post) return method_not_allowed("POST");
-  if (has_parameters(request)) return refused(Code::invalid_parameter);
-  if (!is_json(request.content_type)) return refused(Code::unsupported_media_type);
-  auto parsed = parse_user(request.body);
+Reply PublicRoutes::demo_token(const Request& request, const Target&) {
+  auto parsed = read_json(request, parse_user);
   if (auto* answer = std::get_if<Answer>(&parsed)) return std::move(*answer);
   const auto token = ports_.demo_token(std::get<UserId>(parsed));
   return json_answer(200, fmt::format(R"({{"token":"{}"}})", token));
 }
 
 std::variant<PublicRoutes::Asked, Answer> PublicRoutes::identify(const Request& request,
-                                                                 const PublicTarget& target) {
+                                                                 const Target& target) {
   auto user = ports_.api.identify(bearer_token(request.authorization));
   if (!user) return refused(user.error());
   if (const auto refusal = ports_.api.admit_user(*user)) return refused(*refusal);
   Asked asked;
   asked.sales = ports_.api.sales();
-  const auto id = parse_sale_id(target.sale);
-  asked.sale = id ? asked.sales->find(*id) : nullptr;
+  asked.sale = target.sale ? asked.sales->find(*target.sale) : nullptr;
   if (asked.sale == nullptr) return no_sale(*asked.sales);
   asked.user = std::move(*user);
   return asked;
 }
 
-Reply PublicRoutes::purchase(const Request& request, const PublicTarget& target) {
-  constexpr auto kRoute = RouteClass::purchase;
-  if (request.method != Method::post) return answer_now(kRoute, method_not_allowed("POST"));
-  if (has_parameters(request)) return answer_now(kRoute, refused(Code::invalid_parameter));
+Reply PublicRoutes::purchase(const Request& request, const Target& target) {
   auto asked = identify(request, target);
-  if (auto* answer = std::get_if<Answer>(&asked)) return answer_now(kRoute, std::move(*answer));
+  if (auto* answer = std::get_if<Answer>(&asked)) return std::move(*answer);
   auto& who = std::get<Asked>(asked);
   auto quantity = parse_quantity(request, who.sale->terms.limit_per_order);
-  if (auto* answer = std::get_if<Answer>(&quantity)) return answer_now(kRoute, std::move(*answer));
-  return answer_later(kRoute, buy(std::move(who), std::get<std::uint32_t>(quantity)));
+  if (auto* answer = std::get_if<Answer>(&quantity)) return std::move(*answer);
+  return buy(std::move(who), std::get<std::uint32_t>(quantity));
 }
 
-Reply PublicRoutes::order(const Request& request, const PublicTarget& target) {
-  constexpr auto kRoute = RouteClass::order;
-  if (!reads(request)) return answer_now(kRoute, method_not_allowed("GET, HEAD"));
+Reply PublicRoutes::mine(const Request& request, const Target& target) {
   auto asked = identify(request, target);
-  if (auto* answer = std::get_if<Answer>(&asked)) return answer_now(kRoute, std::move(*answer));
-  auto& who = std::get<Asked>(asked);
-  if (target.kind == Kind::mine) {
-    if (has_parameters(request)) return answer_now(kRoute, refused(Code::invalid_parameter));
-    return answer_later(kRoute, look_up_mine(std::move(who)));
-  }
-  const auto id = OrderId::parse(target.order);
-  if (!id) return answer_now(kRoute, refused(Code::unknown_order));
+  if (auto* answer = std::get_if<Answer>(&asked)) return std::move(*answer);
+  if (!request.query.empty()) return refused(Code::invalid_parameter);
+  return look_up_mine(std::move(std::get<Asked>(asked)));
+}
+
+Reply PublicRoutes::order(const Request& request, const Target& target) {
+  auto asked = identify(request, target);
+  if (auto* answer = std::get_if<Answer>(&asked)) return std::move(*answer);
+  if (!target.order) return refused(Code::unknown_order);
   const auto patience = parse_wait(request.query, settings_.wait_max);
   if (!patience) {
-    return answer_now(kRoute, refused(Code::invalid_parameter,
-                                      fmt::format("the one parameter is wait, 0 to {} ms",
-                                                  settings_.wait_max.count())));
+    return refused(Code::invalid_parameter, fmt::format("the one parameter is wait, 0 to {} ms",
+                                                        settings_.wait_max.count()));
   }
-  return answer_later(kRoute, look_up(std::move(who), *id, *patience));
+  return look_up(std::move(std::get<Asked>(asked)), *target.order, *patience);
 }
 
-Reply PublicRoutes::cancel(const Request& request, const PublicTarget& target) {
-  constexpr auto kRoute = RouteClass::order;
-  if (request.method != Method::post) return answer_now(kRoute, method_not_allowed("POST"));
-  if (has_parameters(request)) return answer_now(kRoute, refused(Code::invalid_parameter));
+Reply PublicRoutes::cancel(const Request& request, const Target& target) {
   auto asked = identify(request, target);
-  if (auto* answer = std::get_if<Answer>(&asked)) return answer_now(kRoute, std::move(*answer));
-  if (auto refusal = refuse_members(request)) return answer_now(kRoute, std::move(*refusal));
-  const auto id = OrderId::parse(target.order);
-  if (!id) return answer_now(kRoute, refused(Code::unknown_order));
-  return answer_later(kRoute, call_off(std::move(std::get<Asked>(asked)), *id));
+  if (auto* answer = std::get_if<Answer>(&asked)) return std::move(*answer);
+  if (auto refusal = refuse_members(request)) return std::move(*refusal);
+  if (!target.order) return refused(Code::unknown_order);
+  return call_off(std::move(std::get<Asked>(asked)), *target.order);
 }
 
 PublicRoutes::Awaited PublicRoutes::buy(Asked asked, std::uint32_t quantity) {

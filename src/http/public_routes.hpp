@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <memory>
 #include <variant>
 
@@ -8,26 +9,6 @@
 #include "http/routes.hpp"
 
 namespace sluice::http {
-
-/// Where a path of the public listener leads.
-struct PublicTarget {
-  enum class Kind : std::uint8_t {
-    sales,
-    sale,
-    orders,
-    mine,
-    order,
-    cancel,
-    health,
-    ready,
-    demo,
-    file,
-  };
-  Kind kind = Kind::file;
-  std::string_view sale;
-  std::string_view order;
-};
-PublicTarget match_public(std::string_view path);
 
 /// The public routes: gate, strict parameters and bodies, use cases, answers.
 class PublicRoutes final : public Routes {
@@ -54,19 +35,24 @@ class PublicRoutes final : public Routes {
     const Sale* sale = nullptr;
   };
 
-  Answer all_sales(const Request& request);
-  Answer one_sale(const Request& request, const PublicTarget& target);
-  Answer demo_token(const Request& request);
-  Reply purchase(const Request& request, const PublicTarget& target);
-  Reply order(const Request& request, const PublicTarget& target);
-  Reply cancel(const Request& request, const PublicTarget& target);
-  std::variant<Asked, Answer> identify(const Request& request, const PublicTarget& target);
+  Reply health(const Request& request, const Target& target);
+  Reply readiness(const Request& request, const Target& target);
+  Reply all_sales(const Request& request, const Target& target);
+  Reply one_sale(const Request& request, const Target& target);
+  Reply demo_token(const Request& request, const Target& target);
+  Reply purchase(const Request& request, const Target& target);
+  Reply order(const Request& request, const Target& target);
+  Reply mine(const Request& request, const Target& target);
+  Reply cancel(const Request& request, const Target& target);
+  std::variant<Asked, Answer> identify(const Request& request, const Target& target);
 
   Awaited buy(Asked asked, std::uint32_t quantity);
   Awaited look_up(Asked asked, OrderId id, Millis patience);
   Awaited look_up_mine(Asked asked);
   Awaited call_off(Asked asked, OrderId id);
   Answer order_answer(const Sale& sale, const LookUp& found) const;
+
+  static const std::array<Route<PublicRoutes>, 9> kRoutes;
 
   PublicSettings settings_;
   Ports ports_;

@@ -3,7 +3,6 @@
 #include <stdexcept>
 #include <utility>
 
-
 #include "http/listening_server.hpp"
 #include "http/public_routes.hpp"
 

@@ -6,9 +6,12 @@
 
 #include "sluice/base/problem.hpp"
 
+#include "http/text.hpp"
+
 namespace sluice::http {
 
 enum class Method : std::uint8_t { get, head, post, put, patch, delete_, options, trace, query };
+std::string_view name(Method method) noexcept;
 
 /// What happens to the connection after the answer.
 enum class Persistence : std::uint8_t {
@@ -21,7 +24,6 @@ enum class Persistence : std::uint8_t {
 struct Request {
   Method method = Method::get;
   Persistence persistence = Persistence::keep;
-  bool has_query = false;
   bool has_body = false;   ///< A body of at least one byte.
   std::string_view path;   ///< As sent, beginning with '/'; percent-encoding is valid.
   std::string_view query;  ///< What follows '?'.
@@ -43,8 +45,9 @@ struct ParseLimits {
   std::size_t fields_max = 64;
 };
 
-/// Reads requests strictly: one reading of the bytes is possible, or they are refused. Pure; it
-/// holds no bytes. docs/protocol.md lists what is refused.
+/// Reads requests strictly: one reading of the bytes is possible, or they are refused. Beast's
+/// parser reads the header; what it would let pass and docs/protocol.md ("Requests") does not is
+/// refused here. Pure; it holds no bytes.
 class RequestReader {
  public:
   enum class Step : std::uint8_t { need_header, need_body, ready, refused };
@@ -71,18 +74,14 @@ class RequestReader {
   void next() { *this = RequestReader(limits_); }
 
  private:
-  Step refuse(Code code) {
+  class HeaderParser;
+
+  bool refuse(Code code) {
     refusal_ = code;
-    return Step::refused;
+    return false;
   }
   bool find_header_end(std::string_view bytes);
   bool parse_header(std::string_view header);
-  bool parse_request_line(std::string_view line);
-  bool parse_field(std::string_view line);
-  bool take_field(std::string_view name, std::string_view value);
-  bool take_content_length(std::string_view value);
-  bool take_connection(std::string_view value);
-  bool finish();
 
   ParseLimits limits_;
   Request request_;
@@ -90,21 +89,9 @@ class RequestReader {
   std::size_t scanned_ = 0;      ///< Where the first line that is not complete begins.
   std::size_t header_size_ = 0;  ///< 0 until the header is complete.
   std::size_t content_length_ = 0;
-  std::size_t field_count_ = 0;
-  bool http_1_0_ = false;
-  bool has_host_ = false;
-  bool has_content_length_ = false;
-  bool says_close_ = false;
-  bool says_keep_alive_ = false;
   bool wants_continue_ = false;
   bool may_have_moved_ = false;  ///< The views of `request_` may be stale.
 };
-
-/// ASCII only; `lower` must be lower case.
-bool equals_ignoring_case(std::string_view text, std::string_view lower);
-
-/// `text` without spaces and tabs at its ends.
-std::string_view trimmed(std::string_view text);
 
 template <class Visit>
 void for_each_field(std::string_view fields, std::string_view name, Visit visit) {

@@ -26,6 +26,32 @@ std::string_view name(RouteClass route) noexcept {
   return "none";
 }
 
+Reply counted_as(RouteClass route, Reply reply) {
+  reply.route = route;
+  return reply;
+}
+
+bool fits(std::string_view path, std::string_view pattern, Target& target) {
+  const auto end = [](std::string_view text) {
+    return std::min(text.find('/', 1), text.size());
+  };
+  target = Target();
+  while (!pattern.empty() && !path.empty()) {
+    const auto wanted = pattern.substr(0, end(pattern));
+    const auto given = path.substr(0, end(path));
+    if (wanted == "/{sale}") {
+      target.sale = parse_sale_id(given.substr(1));
+    } else if (wanted == "/{order}") {
+      target.order = OrderId::parse(given.substr(1));
+    } else if (wanted != given) {
+      return false;
+    }
+    pattern.remove_prefix(wanted.size());
+    path.remove_prefix(given.size());
+  }
+  return path.empty() && pattern.empty();
+}
+
 std::string_view bearer_token(std::string_view authorization) {
   constexpr std::string_view kScheme = "bearer ";
   if (!equals_ignoring_case(authorization.substr(0, kScheme.size()), kScheme)) return {};

@@ -130,7 +130,7 @@ Reply Session::route(const Request& request) {
     return listener_->routes->route(request, limit_key(client));
   } catch (const std::exception& e) {
     log().error("a request failed: {}", e.what());
-    return answer_now(RouteClass::none, refused(Code::internal_error));
+    return refused(Code::internal_error);
   }
 }
 

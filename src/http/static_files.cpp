@@ -6,6 +6,7 @@
 
 #include "sluice/base/hash.hpp"
 
+#include "http/routes.hpp"
 #include "sluice_web.hpp"
 
 namespace sluice::http {
@@ -52,12 +53,10 @@ std::unordered_map<std::string_view, File> all_files() {
 
 bool names_etag(std::string_view if_none_match, std::string_view etag) {
   while (!if_none_match.empty()) {
-    const auto comma = std::min(if_none_match.find(','), if_none_match.size());
-    auto tag = trimmed(if_none_match.substr(0, comma));
+    auto tag = take_element(if_none_match);
     if (tag == "*") return true;
     if (tag.starts_with("W/")) tag.remove_prefix(2);
     if (tag == etag) return true;
-    if_none_match.remove_prefix(std::min(comma + 1, if_none_match.size()));
   }
   return false;
 }
@@ -68,9 +67,7 @@ Answer static_file(const Request& request) {
   const auto found = files.find(path.empty() ? std::string_view("index.html") : path);
   if (found == files.end()) return refused(Code::not_found);
   const auto& file = found->second;
-  if (request.method != Method::get && request.method != Method::head) {
-    return method_not_allowed("GET, HEAD");
-  }
+  if (!answers(Method::get, request.method)) return method_not_allowed("GET, HEAD");
   Answer answer;
   answer.headers = fmt::format("ETag: {}\r\n{}", file.etag, kFileHeaders);
   if (names_etag(request.if_none_match, file.etag)) {

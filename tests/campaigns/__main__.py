@@ -15,6 +15,7 @@ CAMPAIGNS = {
     "modes": ("modes", 10, 500, "switches"),
     "disk": ("disk", 50, 1000, "kills"),
     "simulator": ("simulator", 5000, 100_000, "seeds"),
+    "fuzz": ("fuzz", 1, 30, "minutes for each fuzzer"),
     "mutations": ("mutations", 20_000, 200_000, "seeds at most for each mutant"),
 }
 
@@ -26,7 +27,8 @@ def parse(arguments):
                          for name, (_, ci, long, what) in CAMPAIGNS.items()))
     parser.add_argument("campaign", choices=CAMPAIGNS)
     parser.add_argument("--long", action="store_true", help="the long form, by hand")
-    parser.add_argument("--count", type=int, help="how many, instead of the form's number")
+    parser.add_argument("--count", "--minutes", type=int, dest="count",
+                        help="how many, instead of the form's number")
     parser.add_argument("--seed", type=int, help="repeats the choices of an earlier run")
     parser.add_argument("--seconds", type=float,
                         help="of load for each fault or in each mode, on average")
@@ -72,8 +74,9 @@ def main(arguments):
     if name in ("chaos", "modes"):
         from . import chaos, modes
         return on_services({"chaos": chaos, "modes": modes}[name], choices)
-    from . import disk, mutations, simulator
-    runs = {"disk": disk.run, "simulator": simulator.run, "mutations": mutations.run}
+    from . import disk, fuzz, mutations, simulator
+    runs = {"disk": disk.run, "fuzz": fuzz.run, "mutations": mutations.run,
+            "simulator": simulator.run}
     return runs[name](choices)
 
 
