@@ -28,7 +28,10 @@ constexpr Step kFence{"fence"};
 constexpr std::size_t kPublishMax = 1'024;
 constexpr int kServeMs = 10;  // How late a deadline may be noticed.
 constexpr Millis kLookEvery{1'000};
+constexpr Millis kLookSoon{100};  // While the topic is not fit for use.
 constexpr int kLookMs = 900;
+constexpr int kStatisticsMs = 250;
+constexpr std::string_view kHasId = R"("idemp_state": "Assigned")";
 constexpr int kEndMs = 500;
 constexpr Millis kPurgeFor{1'000};
 constexpr int kPurgeAll = RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT;
@@ -65,6 +68,7 @@ class Producer final : public KafkaProducer, public std::enable_shared_from_this
 
  private:
   static void on_report(rd_kafka_t*, const rd_kafka_message_t* message, void* self);
+  static int on_statistics(rd_kafka_t* client, char* json, std::size_t bytes, void* self);
 
   Result<std::shared_ptr<Connection>> connect();
   std::shared_ptr<Connection> connection();
@@ -88,7 +92,8 @@ class Producer final : public KafkaProducer, public std::enable_shared_from_this
   std::atomic<std::uint64_t> outstanding_{0};
   std::atomic<std::uint64_t> acknowledged_{0};
   std::atomic<std::uint64_t> failed_{0};
-  std::atomic<std::int64_t> log_end_{-1};                         // -1: not known.
+  std::atomic<std::int64_t> log_end_{-1};  // -1: not known.
+  std::atomic<bool> has_id_{false};  // Without its producer id the client keeps all messages back.
   std::atomic<int> health_{static_cast<int>(Errc::unavailable)};  // 0: good, else an Errc.
 
   std::mutex close_mutex_;
@@ -106,6 +111,8 @@ Result<std::shared_ptr<Connection>> Producer::connect() {
   config.set_producer(settings_);
   rd_kafka_conf_set_opaque(config.get(), this);
   rd_kafka_conf_set_dr_msg_cb(config.get(), &Producer::on_report);
+  rd_kafka_conf_set_stats_cb(config.get(), &Producer::on_statistics);
+  config.set("statistics.interval.ms", kStatisticsMs);
   auto client = config.start(RD_KAFKA_PRODUCER);
   if (!client) return client.error();
   auto made = std::make_shared<Connection>();
@@ -169,6 +176,14 @@ void Producer::on_report(rd_kafka_t*, const rd_kafka_message_t* message, void* o
   self.in_flight_.report(*static_cast<InFlight::Slot*>(message->_private), fate);
 }
 
+// librdkafka tells only in its statistics whether the brokers gave the client a producer id.
+int Producer::on_statistics(rd_kafka_t* client, char* json, std::size_t bytes, void* opaque) {
+  auto& self = *static_cast<Producer*>(opaque);
+  if (self.has_id_ || client != self.connection_->client.get()) return 0;
+  self.has_id_ = std::string_view(json, bytes).find(kHasId) != std::string_view::npos;
+  return 0;
+}
+
 void Producer::deliver() {
   while (!stopping_.load(std::memory_order_acquire)) {
     rd_kafka_poll(connection_->client.get(), kServeMs);
@@ -191,6 +206,7 @@ void Producer::replace_broken() {
   auto fresh = connect();
   if (!fresh) return;
   rd_kafka_purge(broken, kPurgeAll | RD_KAFKA_PURGE_F_NON_BLOCKING);
+  has_id_ = false;
   std::lock_guard lock(connection_mutex_);
   retired_.push_back(std::exchange(connection_, std::move(*fresh)));
 }
@@ -228,7 +244,8 @@ void Producer::look_after() {
                 settings_.topic, found ? "ready" : found.error().message());
     }
     lock.lock();
-    stop_changed_.wait_for(lock, kLookEvery, [this] { return stopping_.load(); });
+    stop_changed_.wait_for(lock, found ? kLookEvery : kLookSoon,
+                           [this] { return stopping_.load(); });
   }
 }
 
@@ -243,6 +260,10 @@ Result<void> Producer::look() {
   if (topic.err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART) return Errc::not_found;
   if (topic.err != RD_KAFKA_RESP_ERR_NO_ERROR) return Errc::unavailable;
   if (topic.partition_cnt != settings_.partitions) return Errc::invalid;
+  for (int i = 0; i < topic.partition_cnt; ++i) {
+    if (topic.partitions[i].leader < 0) return Errc::unavailable;
+  }
+  if (!has_id_) return Errc::unavailable;
   return {};
 }
 

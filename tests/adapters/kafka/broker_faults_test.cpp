@@ -3,6 +3,8 @@
 #include <initializer_list>
 #include <librdkafka/rdkafka.h>
 #include <librdkafka/rdkafka_mock.h>
+#include <thread>
+#include <vector>
 
 #include "sluice/adapters/kafka/producer.hpp"
 
@@ -18,6 +20,7 @@ using Answer = Result<std::vector<Receipt>>;
 using Kind = Receipt::Kind;
 
 constexpr std::int16_t kProduceRequest = 0;
+constexpr std::int16_t kInitProducerIdRequest = 22;
 
 /// librdkafka's own brokers inside this process, which fail as they are told.
 class FaultyBrokers {
@@ -36,6 +39,13 @@ class FaultyBrokers {
   void fail_next(rd_kafka_resp_err_t error) {
     rd_kafka_mock_push_request_errors(cluster_.get(), kProduceRequest, 1, error);
   }
+
+  void refuse_ids() {
+    std::vector<rd_kafka_resp_err_t> errors(1'000, RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS);
+    rd_kafka_mock_push_request_errors_array(cluster_.get(), kInitProducerIdRequest, errors.size(),
+                                            errors.data());
+  }
+  void give_ids() { rd_kafka_mock_clear_request_errors(cluster_.get(), kInitProducerIdRequest); }
 
   void answer_after(Millis delay) {
     rd_kafka_mock_broker_set_rtt(cluster_.get(), 1, static_cast<int>(delay.count()));
@@ -93,6 +103,22 @@ TEST(BrokerFaults, an_answer_after_the_deadline_is_counted_and_changes_nothing) 
   }
   EXPECT_EQ(producer->figures().outstanding, 0U);
   EXPECT_EQ(producer->figures().failed, 0U);
+}
+
+TEST(BrokerFaults, a_producer_without_its_id_says_that_it_is_not_fit_for_use) {
+  FaultyBrokers brokers;
+  brokers.refuse_ids();
+  const auto producer = create_kafka_producer(brokers.settings()).value();
+  // The brokers tell about the topic meanwhile, so only the id is missing.
+  publish_two(*producer, Millis{1'500});
+  EXPECT_FALSE(producer->ping().has_value());
+  brokers.give_ids();
+  const auto until = steady_clock::now() + Millis{10'000};
+  while (!producer->ping() && steady_clock::now() < until) {
+    std::this_thread::sleep_for(Millis{10});
+  }
+  ASSERT_TRUE(producer->ping().has_value());
+  expect_all(publish_two(*producer), Kind::queued);
 }
 
 TEST(BrokerFaults, after_a_fatal_one_the_producer_is_replaced) {

@@ -37,8 +37,9 @@ class KafkaProducer {
   /// lanes. Publishes and fences are calls of `dependency`, which outlives the queue.
   virtual std::unique_ptr<OrderQueue> create_queue(Dependency& dependency) = 0;
 
-  /// What the last look at the brokers found, without I/O: good, `Errc::unavailable` when they did
-  /// not answer (also before the first look ended), `Errc::not_found` without the topic,
+  /// What the last look at the brokers found, without I/O: good when a publish would be sent at
+  /// once, `Errc::unavailable` when they did not answer (also before the first look ended), a
+  /// partition has no leader or the producer has no id yet, `Errc::not_found` without the topic,
   /// `Errc::invalid` when it has another partition count than the settings.
   virtual Result<void> ping() const = 0;
 
