@@ -18,7 +18,6 @@
 #include "sluice/recovery/lane_reconciler.hpp"
 #include "sluice/recovery/return_reconciler.hpp"
 
-#include "app/faulty_ports.hpp"
 #include "app/routes.hpp"
 
 namespace sluice {
@@ -41,12 +40,6 @@ std::unique_ptr<Backend> create_backend(const Settings& settings, std::shared_pt
   return create(settings, std::move(clock), guards, metrics);
 }
 
-template <class Ports>
-Ports with_failpoints(Ports ports) {
-  add_failpoints(ports);
-  return ports;
-}
-
 asio::awaitable<void> sweep(OrderWatch& watch, Clock& clock) {
   for (;;) {
     watch.sweep(clock.ticks());
@@ -62,7 +55,7 @@ struct Node::Http {
   Http(Node& node, unsigned index, std::uint16_t port,
        const std::function<std::string(const UserId&)>& demo_token)
       : worker("http-" + std::to_string(index)),
-        ports(with_failpoints(node.backend_->http_ports(worker.executor()))),
+        ports(node.backend_->http_ports(worker.executor())),
         front(node.ip_buckets_, node.user_buckets_, Identity(node.settings_.identity), *random),
         routing(ports, node.guards_, *node.clock_),
         watch(node.settings_.long_polls_max / node.settings_.http_threads + 1),
@@ -105,7 +98,7 @@ struct Node::Http {
 struct Node::FulfilmentThread {
   FulfilmentThread(Node& node, unsigned index)
       : worker("fulfil-" + std::to_string(index)),
-        ports(with_failpoints(node.backend_->fulfilment_ports(worker.executor()))),
+        ports(node.backend_->fulfilment_ports(worker.executor())),
         fulfilment(node.settings_.fulfilment, {*ports.feed, *ports.store, *ports.inventory,
                                                *ports.results, *node.clock_, node.metrics_}) {}
 
@@ -120,7 +113,7 @@ struct Node::FulfilmentThread {
 struct Node::ControlThread {
   explicit ControlThread(Node& node)
       : worker("control"),
-        ports(with_failpoints(node.backend_->control_ports(worker.executor()))),
+        ports(node.backend_->control_ports(worker.executor())),
         lanes(node.settings_.recovery, node.backend_->log(),
               {*ports.inventory, *ports.queue, *ports.orders, *ports.results, *node.clock_,
                node.metrics_}),

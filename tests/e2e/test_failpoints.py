@@ -112,7 +112,7 @@ def test_a_purchase_that_goes_wrong(services, step, way):
     check_rest(services, server, sale, ["alice", "bob"])
 
 
-@pytest.mark.parametrize("step,way", faults(["http.direct.publish"], QUICK_WAYS))
+@pytest.mark.parametrize("step,way", faults(["http.store.apply"], QUICK_WAYS))
 def test_a_bypass_that_goes_wrong(services, step, way):
     server, sale = open_and_arm(services, f"{step}={way}")
     held = server.admin("POST", "/admin/mode", json={"mode": "bypass"})
@@ -140,8 +140,8 @@ def test_a_rebuild_that_goes_wrong(services, step, way):
 
 
 # Of the leader: what it hands to the inventory after a cancellation, and before that the expiry.
-RELAY = ["control.moves.outbox", "control.inventory.settle", "control.moves.relayed"]
-EXPIRY = ["control.moves.due", "control.moves.move"]
+RELAY = ["control.store.outbox", "control.inventory.settle", "control.store.relayed"]
+EXPIRY = ["control.store.due", "control.store.move"]
 
 
 def buy_and_arm(services, failpoint):
@@ -170,7 +170,7 @@ def check_returned(services, server, sale, order, status):
     check_all(services, server, sale, **{status: 1, "paid": 1})
 
 
-@pytest.mark.parametrize("step,way", faults(["http.moves.move", *RELAY], QUICK_WAYS))
+@pytest.mark.parametrize("step,way", faults(["http.store.move", *RELAY], QUICK_WAYS))
 def test_a_cancellation_that_goes_wrong(services, step, way):
     # Where the node that took the cancellation does not settle it, all depends on the relay.
     alone = ",http.inventory.settle=error" if step.startswith("control") else ""

@@ -1,5 +1,6 @@
 #include <utility>
 
+#include "sluice/base/failpoint.hpp"
 #include "sluice/orders/apply_check.hpp"
 
 #include "adapters/sqlite/apply.hpp"
@@ -40,10 +41,14 @@ class OrderStoreImpl final : public OrderStore {
 
   Task<std::vector<Outcome>> apply(Ticks deadline, In<OrderMessage> messages,
                                    std::optional<OffsetRange> range) override {
+    // The one step of embedded mode at which dying in the middle shows.
+    failpoint("sqlite.apply");
     const auto work = [&] {
       return apply_.run(messages, range);
     };
-    co_return database_->answer(deadline, work);
+    auto outcomes = database_->answer(deadline, work);
+    failpoint("sqlite.apply.done");
+    co_return outcomes;
   }
 
   Task<std::vector<std::optional<Order>>> find(Ticks deadline, In<OrderKey> keys) override {
