@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "sluice/base/problem.hpp"
+#include "sluice/base/text.hpp"
 
 #include "http/text.hpp"
 

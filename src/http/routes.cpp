@@ -1,5 +1,7 @@
 #include "http/routes.hpp"
 
+#include "sluice/base/text.hpp"
+
 namespace sluice::http {
 
 std::string_view name(RouteClass route) noexcept {

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "sluice/base/text.hpp"
+
 namespace sluice::http {
 
 bool equals_ignoring_case(std::string_view text, std::string_view lower) {
@@ -9,12 +11,6 @@ bool equals_ignoring_case(std::string_view text, std::string_view lower) {
     return (a >= 'A' && a <= 'Z' ? a + ('a' - 'A') : a) == b;
   };
   return std::equal(text.begin(), text.end(), lower.begin(), lower.end(), same);
-}
-
-std::string_view trimmed(std::string_view text) {
-  constexpr std::string_view kBlanks = " \t";
-  text.remove_prefix(std::min(text.find_first_not_of(kBlanks), text.size()));
-  return text.substr(0, text.find_last_not_of(kBlanks) + 1);
 }
 
 std::string_view take_element(std::string_view& list, char separator) {

@@ -6,6 +6,7 @@
 #include <cstdlib>
 
 /// libFuzzer's entry: one input. Returns 0; a crash or an abort is the finding.
+// NOLINTNEXTLINE(readability-identifier-naming): the name that libFuzzer calls.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size);
 
 namespace sluice::test {
