@@ -1,3 +1,5 @@
+#include <algorithm>
+#include <atomic>
 #include <memory>
 #include <stdexcept>
 #include <utility>
@@ -16,6 +18,8 @@ namespace {
 
 namespace asio = boost::asio;
 
+constexpr Millis kLookAgain{10};
+
 class ServicesBackend final : public Backend {
  public:
   ServicesBackend(const Settings& settings, std::shared_ptr<Clock> clock, Guards& guards,
@@ -28,6 +32,7 @@ class ServicesBackend final : public Backend {
 
   HttpPorts http_ports(asio::any_io_executor executor) override {
     auto redis = connect_redis(executor, settings_.redis);
+    connections_.push_back(was_up(redis));
     HttpPorts ports;
     auto& inventory = add(ports.dependencies, "redis", "http.inventory", &guards_.inventory);
     auto& queue = add(ports.dependencies, "kafka", "http.queue", &guards_.queue);
@@ -68,7 +73,7 @@ class ServicesBackend final : public Backend {
          [health](Ticks deadline) -> Task<> { return health->ping(deadline); },
          "start Postgres where postgres.url points, and run `sluice migrate` once"},
         {ServiceProbe::Role::inventory,
-         [redis](Ticks deadline) -> Task<> { return ping(redis, deadline); },
+         [this, redis](Ticks deadline) -> Task<> { return ping_inventory(redis, deadline); },
          "start Redis where redis.url points, with maxmemory-policy noeviction"},
         {ServiceProbe::Role::queue,
          [producer = producer_](Ticks) -> Task<> { return ping_queue(producer); },
@@ -111,6 +116,20 @@ class ServicesBackend final : public Backend {
     return *all.back();
   }
 
+  /// A node is not ready before each HTTP thread has reached Redis: the first purchase after that
+  /// must not meet a connection that is still being made.
+  Task<> ping_inventory(RedisConnection redis, Ticks deadline) {
+    const auto answer = co_await ping(std::move(redis), deadline);
+    const auto up = [](const auto& connection) {
+      return connection->load();
+    };
+    while (answer && !std::ranges::all_of(connections_, up)) {
+      if (clock_->ticks() >= deadline) co_return Errc::unavailable;
+      co_await clock_->sleep_until(clock_->ticks() + kLookAgain);
+    }
+    co_return answer;
+  }
+
   static Task<> ping_queue(std::shared_ptr<KafkaProducer> producer) { co_return producer->ping(); }
 
   Settings settings_;
@@ -118,6 +137,8 @@ class ServicesBackend final : public Backend {
   Guards& guards_;
   Metrics& metrics_;
   std::shared_ptr<KafkaProducer> producer_;
+  /// Whether each HTTP thread's connection to Redis was ever up. Complete before any thread starts.
+  std::vector<std::shared_ptr<const std::atomic<bool>>> connections_;
 };
 
 }  // namespace

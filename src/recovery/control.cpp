@@ -44,7 +44,8 @@ asio::awaitable<void> Control::run() {
 asio::awaitable<void> Control::round() {
   auto checks = co_await services_.ask_all();
   busy_ = services_.down() > 0;
-  if (!services_.up(Role::queue)) ports_.flow.queue_failed();
+  if (!began_) began_ = ports_.clock.ticks();
+  if (!services_.up(Role::queue) && !starting()) ports_.flow.queue_failed();
   authority_.seen(ports_.clock.ticks(), services_.up(Role::inventory));
   if (services_.up(Role::store)) {
     auto sales = co_await look_after_sales();
@@ -256,6 +257,10 @@ asio::awaitable<void> Control::audit_one() {
   audits_.audited(*due, ports_.clock.ticks(), cost, checked && *checked == Auditor::Look::again);
 }
 
+bool Control::starting() const {
+  return !was_ready_ && ports_.clock.ticks() - *began_ < settings_.database_after;
+}
+
 void Control::tolerate(std::vector<ReadyCheck>& checks) const {
   // Two of the three services are enough to sell, once a sale was seen to sell. A lane that is
   // rebuilt meanwhile is sold by no node, so it does not make this one unready.
@@ -263,6 +268,7 @@ void Control::tolerate(std::vector<ReadyCheck>& checks) const {
       services_.has(Role::store) && services_.has(Role::inventory) && services_.has(Role::queue);
   const bool sold = was_ready_ || some_sell_ || checks.back().problem.empty();
   if (!sold || (!three && services_.down() > 0) || services_.down() > 1) return;
+  if (services_.down() > 0 && starting()) return;
   for (auto& check : checks) check.tolerated = !check.problem.empty();
 }
 

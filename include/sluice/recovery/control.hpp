@@ -87,6 +87,9 @@ class Control {
   Task<> keep_sale(const Sale& sale);
   Task<> keep_lane(LaneId lane, const Sale& sale, bool& settled);
   boost::asio::awaitable<void> audit_one();
+  /// A node that was just started waits a moment for all of its services: their clients need it to
+  /// be fit for use, and until then a purchase would not go the normal way.
+  bool starting() const;
   void tolerate(std::vector<ReadyCheck>& checks) const;
   void publish(std::vector<ReadyCheck> checks);
   Millis pause() const { return busy_ ? settings_.busy_tick : settings_.tick; }
@@ -109,7 +112,8 @@ class Control {
   bool busy_ = false;  ///< A service is away or a rebuild under way: the next round comes soon.
   bool leading_ = false;
   bool was_ready_ = false;
-  bool some_sell_ = false;  ///< In this round, all lanes of at least one sale.
+  std::optional<Ticks> began_;  ///< The first round.
+  bool some_sell_ = false;      ///< In this round, all lanes of at least one sale.
   bool draining_ = false;
   std::atomic<bool> stopped_{false};
 };

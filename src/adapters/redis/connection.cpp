@@ -66,6 +66,7 @@ struct Connection::State : std::enable_shared_from_this<State> {
   std::unique_ptr<Random> random;
   std::shared_ptr<Link> link;
   bool serves = false;
+  std::shared_ptr<std::atomic<bool>> was_up = std::make_shared<std::atomic<bool>>(false);
   bool stopped = false;
   std::vector<std::shared_ptr<Waiter>> until_ready;
   std::string last_trouble;
@@ -97,6 +98,7 @@ asio::awaitable<void> Connection::State::run(std::shared_ptr<State> self) {
 void Connection::State::on_connected() {
   if (stopped) return;
   serves = true;
+  *was_up = true;
   if (!last_trouble.empty()) log().info("redis {}:{} serves", endpoint.host, endpoint.port);
   last_trouble.clear();
   for (const auto& waiter : std::exchange(until_ready, {})) waiter->finish(Reply{});
@@ -164,11 +166,18 @@ Task<> Connection::ready(Ticks deadline) {
 const asio::any_io_executor& Connection::executor() const noexcept { return state_->executor; }
 
 const RedisSettings& Connection::settings() const noexcept { return state_->settings; }
+std::shared_ptr<const std::atomic<bool>> Connection::was_up() const noexcept {
+  return state_->was_up;
+}
 
 }  // namespace redis
 
 RedisConnection connect_redis(asio::any_io_executor executor, RedisSettings settings) {
   return std::make_shared<redis::Connection>(std::move(executor), std::move(settings));
+}
+
+std::shared_ptr<const std::atomic<bool>> was_up(const RedisConnection& connection) {
+  return connection->was_up();
 }
 
 Task<> ping(RedisConnection connection, Ticks deadline) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <boost/asio/any_io_executor.hpp>
 #include <functional>
 #include <memory>
@@ -40,6 +41,10 @@ class Connection {
 
   const boost::asio::any_io_executor& executor() const noexcept;
   const RedisSettings& settings() const noexcept;
+
+  /// Becomes true when the connection serves for the first time, and stays so. Any thread may read
+  /// it, also after the connection's end.
+  std::shared_ptr<const std::atomic<bool>> was_up() const noexcept;
 
  private:
   struct State;

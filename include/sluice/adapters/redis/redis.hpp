@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <boost/asio/any_io_executor.hpp>
 #include <cstddef>
 #include <memory>
@@ -44,6 +45,10 @@ using RedisConnection = std::shared_ptr<redis::Connection>;
 /// executor's thread or when that no longer runs, and before the executor's io_context is
 /// destroyed. Throws std::invalid_argument when the URL is bad.
 RedisConnection connect_redis(boost::asio::any_io_executor executor, RedisSettings settings);
+
+/// Becomes true when the connection serves for the first time, and stays so. Any thread may read
+/// it, also after the connection's end.
+std::shared_ptr<const std::atomic<bool>> was_up(const RedisConnection& connection);
 
 /// Waits until the connection serves and Redis answers a PING. `Errc::unavailable` when there is no
 /// connection by `deadline`, `Errc::unknown` when the answer does not come by then.
