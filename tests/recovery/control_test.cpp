@@ -205,6 +205,20 @@ TEST_F(ControlTest, ANodeThatStartsWithoutTheInventoryIsReadyWhenTheStoreSells) 
   EXPECT_EQ(flow_->mode(), OperatingMode::database);
 }
 
+TEST_F(ControlTest, ANodeThatWasJustStartedGivesItsServicesAMoment) {
+  add_sale(SaleState::open);
+  on_queue_ping_.fail_always(Errc::unavailable);
+  round();
+  EXPECT_FALSE(readiness_.get()->ready()) << "its client of the log may only need a moment";
+  clock_.advance(settings_.database_after - Millis{1});
+  for (int i = 0; i < 50; ++i) round();
+  EXPECT_FALSE(readiness_.get()->ready());
+  EXPECT_EQ(breaker_.state(clock_.ticks()), Breaker::State::closed) << "nothing failed yet";
+  clock_.advance(Millis{1});
+  round();
+  EXPECT_TRUE(readiness_.get()->ready()) << "two of three are enough to sell";
+}
+
 TEST_F(ControlTest, TheStoreSellsWhenTheInventoryIsGoneAndUntilItIsBack) {
   const auto sale = add_sale(SaleState::open, 2);
   round();
