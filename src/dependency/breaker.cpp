@@ -63,6 +63,14 @@ Breaker::State Breaker::state(Ticks now) {
   return state_;
 }
 
+void Breaker::reset(Ticks now) {
+  std::lock_guard lock(mutex_);
+  forget_calls();
+  // The next opening is as long as a first one.
+  open_for_ = settings_.open_for / 2;
+  if (state_.load() != State::closed) become(State::closed, now);
+}
+
 void Breaker::hold(std::optional<State> state) {
   hold_.store(state ? static_cast<int>(*state) : kNotHeld);
 }

@@ -45,7 +45,12 @@ asio::awaitable<void> Control::round() {
   auto checks = co_await services_.ask_all();
   busy_ = services_.down() > 0;
   if (!began_) began_ = ports_.clock.ticks();
-  if (!services_.up(Role::queue) && !starting()) ports_.flow.queue_failed();
+  if (!services_.up(Role::queue)) {
+    ports_.flow.queue_failed();
+  } else if (starting()) {
+    // What failed until now was only the beginning of its client.
+    ports_.flow.queue_started();
+  }
   authority_.seen(ports_.clock.ticks(), services_.up(Role::inventory));
   if (services_.up(Role::store)) {
     auto sales = co_await look_after_sales();

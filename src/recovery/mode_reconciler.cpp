@@ -93,6 +93,8 @@ void ModeReconciler::measure_direct(bool direct_sells) {
 
 void ModeReconciler::queue_failed() { ports_.queue.record(ports_.clock.ticks(), false, Millis{0}); }
 
+void ModeReconciler::queue_started() { ports_.queue.reset(ports_.clock.ticks()); }
+
 OperatingMode ModeReconciler::mode() const {
   if (!state_.store_lanes.empty()) return OperatingMode::database;
   const bool closed = ports_.queue.state(ports_.clock.ticks()) == Breaker::State::closed;

@@ -57,6 +57,18 @@ TEST_F(BreakerTest, StaysClosedBelowTheLeastNumberOfCalls) {
   EXPECT_FALSE(breaker_.permit(now_));
 }
 
+TEST_F(BreakerTest, AResetForgetsWhatHappened) {
+  open();
+  breaker_.reset(now_);
+  EXPECT_EQ(state(), State::closed);
+  calls(9, false);
+  EXPECT_EQ(state(), State::closed) << "the earlier ones do not count";
+  calls(1, false);
+  EXPECT_EQ(state(), State::open);
+  now_ += settings().open_for;
+  EXPECT_EQ(state(), State::half_open) << "as after a first opening";
+}
+
 TEST_F(BreakerTest, OpensAtTheShareOfFailuresAndNotBelow) {
   calls(11, true);
   calls(10, false);

@@ -213,10 +213,21 @@ TEST_F(ControlTest, ANodeThatWasJustStartedGivesItsServicesAMoment) {
   clock_.advance(settings_.database_after - Millis{1});
   for (int i = 0; i < 50; ++i) round();
   EXPECT_FALSE(readiness_.get()->ready());
-  EXPECT_EQ(breaker_.state(clock_.ticks()), Breaker::State::closed) << "nothing failed yet";
   clock_.advance(Millis{1});
   round();
   EXPECT_TRUE(readiness_.get()->ready()) << "two of three are enough to sell";
+}
+
+TEST_F(ControlTest, ALogThatIsThereInThatMomentIsNotBypassed) {
+  add_sale(SaleState::open);
+  on_queue_ping_.fail_always(Errc::unavailable);
+  for (int i = 0; i < 50; ++i) round();
+  EXPECT_EQ(breaker_.state(clock_.ticks()), Breaker::State::open);
+  on_queue_ping_.work_again();
+  round();
+  EXPECT_TRUE(readiness_.get()->ready());
+  EXPECT_EQ(breaker_.state(clock_.ticks()), Breaker::State::closed);
+  EXPECT_EQ(control_->mode().mode, OperatingMode::normal);
 }
 
 TEST_F(ControlTest, TheStoreSellsWhenTheInventoryIsGoneAndUntilItIsBack) {

@@ -51,6 +51,9 @@ class Breaker {
   /// state began says nothing about it and is ignored.
   void record(Ticks now, bool ok, Millis took);
 
+  /// Closes it and forgets all that happened. What is under way says nothing any more.
+  void reset(Ticks now);
+
   /// The state at `now`. Half-open, somebody has to make calls, or it stays so.
   State state(Ticks now);
 

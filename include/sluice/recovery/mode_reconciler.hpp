@@ -53,6 +53,9 @@ class ModeReconciler {
   /// The log did not answer a question about its health.
   void queue_failed();
 
+  /// The log is fit for use for the first time: what failed before does not count.
+  void queue_started();
+
   /// The log time through which the log is applied, as of the last answer of the store; empty when
   /// not known.
   std::optional<TimePoint> applied_through() const { return applied_through_; }
