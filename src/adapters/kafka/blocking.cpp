@@ -5,6 +5,7 @@
 #include <boost/asio/thread_pool.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <librdkafka/rdkafka.h>
+#include <mutex>
 #include <pthread.h>
 #include <utility>
 
@@ -14,6 +15,8 @@
 namespace sluice::kafka {
 
 struct Blocking::Thread {
+  /// Held by the thread while it answers.
+  std::mutex answering;
   boost::asio::thread_pool pool{1};
 };
 
@@ -23,11 +26,14 @@ namespace {
 template <class T>
 struct HandOver {
   boost::asio::thread_pool* pool;
+  std::mutex* answering;
   std::function<T()> work;
 
   void operator()(Completion<T> done) {
-    auto job = [work = std::move(work), done = std::move(done)]() mutable {
-      done(work());
+    auto job = [answering = answering, work = std::move(work), done = std::move(done)]() mutable {
+      auto answer = work();
+      std::lock_guard lock(*answering);
+      done(std::move(answer));
     };
     boost::asio::post(*pool, std::move(job));
   }
@@ -48,8 +54,11 @@ void Blocking::stop() { thread_->pool.join(); }
 
 template <class T>
 boost::asio::awaitable<T> Blocking::run(std::function<T()> work) {
-  HandOver<T> hand_over{&thread_->pool, std::move(work)};
-  co_return co_await suspend<T>(std::move(hand_over));
+  HandOver<T> hand_over{&thread_->pool, &thread_->answering, std::move(work)};
+  auto answer = co_await suspend<T>(std::move(hand_over));
+  // The thread has let go of the caller's executor, which may be destroyed next.
+  std::lock_guard done(thread_->answering);
+  co_return answer;
 }
 
 template boost::asio::awaitable<bool> Blocking::run(std::function<bool()>);
