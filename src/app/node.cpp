@@ -18,7 +18,7 @@
 #include "sluice/recovery/lane_reconciler.hpp"
 #include "sluice/recovery/return_reconciler.hpp"
 
-#include "app/routes.hpp"
+#include "app/routing.hpp"
 
 namespace sluice {
 namespace {

@@ -54,7 +54,7 @@ asio::awaitable<void> Fulfilment::run() {
   const asio::any_io_executor executor = co_await asio::this_coro::executor;
   while (!stopped_) {
     co_await step();
-    // A feed that blocks never suspends, and the inventory's connection lives on this loop.
+    // A feed with much to deliver need not suspend, and others live on this loop, too.
     co_await asio::post(executor, asio::use_awaitable);
   }
 }

@@ -8,20 +8,15 @@ namespace {
 constexpr Millis kWaitMin{1000};
 constexpr Millis kWaitMax{60'000};
 
-class SaleWindowStage final : public AdmissionStage {
- public:
-  std::optional<Refusal> admit(Admission& admission) override {
+}  // namespace
+
+AdmissionStage create_sale_window_stage() {
+  return [](Admission& admission) -> std::optional<Refusal> {
     const auto& sale = admission.sale;
     if (phase(sale, admission.now) != WindowPhase::not_started) return std::nullopt;
     const auto left = std::clamp(sale.terms.starts_at - admission.now, kWaitMin, kWaitMax);
     return Refusal{Code::sale_not_started, left};
-  }
-};
-
-}  // namespace
-
-std::unique_ptr<AdmissionStage> create_sale_window_stage() {
-  return std::make_unique<SaleWindowStage>();
+  };
 }
 
 Code window_code(WindowPhase phase) noexcept {

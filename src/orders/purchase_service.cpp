@@ -80,10 +80,10 @@ PurchaseService::PurchaseService(asio::any_io_executor executor, PurchaseSetting
 
 asio::awaitable<PurchaseAnswer> PurchaseService::buy(const Sale& sale, UserId user,
                                                      std::uint32_t quantity) {
-  Admission admission{sale, user, quantity, ports_.clock.now(), ports_.clock.ticks()};
+  const LaneId lane{sale.id, lane_of(user, sale.terms.lanes)};
+  Admission admission{sale, user, lane, quantity, ports_.clock.now(), ports_.clock.ticks()};
   if (const auto refusal = admission_.admit(admission)) co_return refused(*refusal);
 
-  const LaneId lane{sale.id, lane_of(user, sale.terms.lanes)};
   const auto reserved = co_await reserver_.reserve(lane, user, quantity);
   if (!reserved) co_return refuse_unreserved(reserved.error());
 

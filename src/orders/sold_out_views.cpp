@@ -12,35 +12,12 @@ namespace {
 constexpr Millis kUpkeepEvery{50};
 constexpr Millis kSoldOutForNowWait{2000};
 
-class SoldOutStage final : public AdmissionStage {
- public:
-  SoldOutStage(const SoldOutViews& views, Random& random) : views_(views), random_(random) {}
-
-  std::optional<Refusal> admit(Admission& admission) override {
-    const auto& sale = admission.sale;
-    const LaneId lane{sale.id, lane_of(admission.user, sale.terms.lanes)};
-    switch (views_.ask(lane, admission.user)) {
-      case SoldOutView::Answer::ask_the_lane:
-        break;
-      case SoldOutView::Answer::sold_out_for_now:
-        return sold_out(true, random_);
-      case SoldOutView::Answer::sold_out:
-        return sold_out(may_expire(sale), random_);
-    }
-    return std::nullopt;
-  }
-
- private:
-  const SoldOutViews& views_;
-  Random& random_;
-};
-
 }  // namespace
 
-SoldOutView::Answer SoldOutViews::ask(LaneId lane, const UserId& user) const {
+SoldOutView::Answer SoldOutViews::ask(LaneId lane, const UserId& user, Ticks now) const {
   const auto known = lanes_.find(lane);
   if (known == lanes_.end()) return SoldOutView::Answer::ask_the_lane;
-  return known->second->view.ask(user, clock_.ticks());
+  return known->second->view.ask(user, now);
 }
 
 void SoldOutViews::said_sold_out(LaneId id, Epoch epoch, const ReserveReply& reply) {
@@ -74,8 +51,18 @@ boost::asio::awaitable<void> SoldOutViews::look_after(LaneId id, Lane& lane) {
   if (winners) lane.view.winners(call.epoch, std::move(*winners), clock_.ticks());
 }
 
-std::unique_ptr<AdmissionStage> create_sold_out_stage(const SoldOutViews& views, Random& random) {
-  return std::make_unique<SoldOutStage>(views, random);
+AdmissionStage create_sold_out_stage(const SoldOutViews& views, Random& random) {
+  return [&views, &random](Admission& admission) -> std::optional<Refusal> {
+    switch (views.ask(admission.lane, admission.user, admission.ticks)) {
+      case SoldOutView::Answer::ask_the_lane:
+        break;
+      case SoldOutView::Answer::sold_out_for_now:
+        return sold_out(true, random);
+      case SoldOutView::Answer::sold_out:
+        return sold_out(may_expire(admission.sale), random);
+    }
+    return std::nullopt;
+  };
 }
 
 Refusal sold_out(bool may_return, Random& random) {

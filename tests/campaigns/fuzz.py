@@ -1,4 +1,4 @@
-"""The fuzzers of tests/fuzz: built by clang, each run for some minutes on inputs that it mutates."""
+"""The fuzzers of tests/fuzz: built by clang, each run for minutes on inputs that it mutates."""
 
 import re
 import subprocess

@@ -10,7 +10,8 @@ from .__main__ import CAMPAIGNS, parse
 from .crowd import PAY_WITHIN_MS, Plan, half_to_be_paid, longest_silence
 from .ledger import Answer, Ledger
 from .modes import CAUSES, orders_a_second, planned
-from .mutations import (Mutant, Replacement, SCRIPTS, SOURCES, TABLE, differences, misplaced, mutants,
+from .mutations import (Mutant, Replacement, SCRIPTS, SOURCES, TABLE, differences, misplaced,
+                        mutants,
                         read_scripts, read_table)
 from .report import Report
 from .snapshot import LaneRow, Logged, _take
@@ -114,7 +115,8 @@ def test_every_mutant_has_its_place_in_the_table():
 
 def test_table_of_mutants_in_scripts():
     scripts = read_scripts("# a remark\n\na | lua | x_test Some.* | wrong\n-  if x\n+  if y\n")
-    assert scripts == [(Mutant("a", "x_test", "Some.*", "wrong"), Replacement("lua", " if x", " if y"))]
+    mutant = Mutant("a", "x_test", "Some.*", "wrong")
+    assert scripts == [(mutant, Replacement("lua", " if x", " if y"))]
     assert len(misplaced(scripts)) == 1
     with pytest.raises(ValueError):
         read_scripts("a | lua | x_test Some.* | wrong\n- x\n")

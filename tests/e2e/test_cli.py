@@ -237,7 +237,8 @@ def test_wrong_variables_are_refused_with_a_hint(folder, name, value, said):
 
 
 def test_every_mistake_is_told_at_once(folder):
-    (folder / "sluice.toml").write_text("[http]\nprot = 1\n[gate]\nconcurency_max = 1\n[redis]\nurl = 5\n")
+    (folder / "sluice.toml").write_text(
+        "[http]\nprot = 1\n[gate]\nconcurency_max = 1\n[redis]\nurl = 5\n")
     _, err = run("check-config", "--config", folder / "sluice.toml", code=2, folder=folder)
     assert all(name in err for name in ("http.port", "gate.concurrency_max", "redis.url"))
 

@@ -104,13 +104,13 @@ class AdmissionChainTest : public testing::Test {
 
   /// What the window alone says.
   std::optional<Refusal> window(TimePoint now) {
-    Admission admission{sale_, user_, 1, now, kStart};
-    return create_sale_window_stage()->admit(admission);
+    Admission admission{sale_, user_, {sale_.id, 0}, 1, now, kStart};
+    return create_sale_window_stage()(admission);
   }
 
   /// An admission that passed, with its permit, or its refusal.
   std::variant<ConcurrencyLimit::Permit, Refusal> admit(Ticks now) {
-    Admission admission{sale_, user_, 1, sale_.terms.starts_at, now};
+    Admission admission{sale_, user_, {sale_.id, 0}, 1, sale_.terms.starts_at, now};
     if (const auto refusal = chain_.admit(admission)) return *refusal;
     return std::move(admission.permit);
   }

@@ -1,47 +1,16 @@
 #include <gtest/gtest.h>
-#include <memory>
-#include <optional>
 #include <string>
 
-#include "sluice/orders/purchase_service.hpp"
-
-#include "support/event_loop.hpp"
-#include "support/fake_clock.hpp"
-#include "support/fake_inventory.hpp"
-#include "support/fake_queue.hpp"
-#include "support/fake_router.hpp"
-#include "support/fake_store.hpp"
-#include "support/fake_transitions.hpp"
-#include "support/store_values.hpp"
+#include "orders/purchase_fixture.hpp"
 
 namespace sluice {
 namespace {
 
 using Kind = PurchaseAnswer::Kind;
 
-const LaneId kLane{7, 0};
-
-/// Purchases and look-ups on one projection, one log and one store, which applies nothing itself.
-class BuyTest : public testing::Test {
+class BuyTest : public test::PurchaseFixture {
  protected:
-  BuyTest() {
-    sale_.id = kLane.sale;
-    sale_.terms = test::draft_of(100);
-    sale_.terms.starts_at = test::FakeClock::kStart - std::chrono::hours(1);
-    sale_.terms.ends_at = test::FakeClock::kStart + std::chrono::hours(1);
-    sale_.state = SaleState::open;
-    store_.lanes[kLane].stock = 100;
-    inventory_.open_lane(kLane, 100);
-    OrderService::Ports order_ports{router_, store_, moves_, clock_, seal_, watch_};
-    orders_.emplace(loop_.executor(), LookupSettings{}, order_ports);
-    PurchaseService::Ports ports{
-        router_, *orders_, {buckets_, limiter_, concurrency_}, clock_, *random_, seal_, metrics_};
-    purchases_.emplace(loop_.executor(), PurchaseSettings{}, ports);
-  }
-
-  PurchaseAnswer buy(std::uint64_t user, std::uint32_t quantity = 1) {
-    return loop_.finish(purchases_->buy(sale_, test::user_of(user), quantity));
-  }
+  BuyTest() { inventory_.open_lane(kLane, 100); }
 
   /// "existing confirmed 2", or the code of a refusal.
   static std::string said(const PurchaseAnswer& answer) {
@@ -64,24 +33,6 @@ class BuyTest : public testing::Test {
   }
 
   std::size_t look_ups() const { return store_.on_find.calls() + store_.on_head.calls(); }
-
-  ConcurrencyLimit concurrency_{100};
-  test::EventLoop loop_;
-  test::FakeClock clock_;
-  test::FakeInventory inventory_{clock_};
-  test::FakeQueue queue_;
-  test::FakeRouter router_{inventory_, queue_};
-  test::FakeOrderStore store_;
-  test::FakeOrderTransitions moves_{store_, clock_};
-  Metrics metrics_;
-  std::unique_ptr<Random> random_ = seeded_random(5);
-  OrderIdSeal seal_{"a secret for tests"};
-  OrderWatch watch_{2};
-  TokenBuckets buckets_{BucketSettings{}};
-  RateLimiter limiter_;
-  Sale sale_;
-  std::optional<OrderService> orders_;
-  std::optional<PurchaseService> purchases_;
 };
 
 TEST_F(BuyTest, ANewOrderAndARefusalCostNoLookUp) {

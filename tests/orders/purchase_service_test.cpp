@@ -1,62 +1,20 @@
 #include "sluice/orders/purchase_service.hpp"
 
 #include <gtest/gtest.h>
-#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "support/event_loop.hpp"
-#include "support/fake_clock.hpp"
-#include "support/fake_inventory.hpp"
-#include "support/fake_queue.hpp"
-#include "support/fake_router.hpp"
-#include "support/fake_store.hpp"
-#include "support/fake_transitions.hpp"
-#include "support/store_values.hpp"
+#include "orders/purchase_fixture.hpp"
 
 namespace sluice {
 namespace {
 
 using Kind = PurchaseAnswer::Kind;
 
-const LaneId kLane{7, 0};
-
-BucketSettings unlimited() { return {}; }
-
-class PurchaseTest : public testing::Test {
+class PurchaseTest : public test::PurchaseFixture {
  protected:
-  PurchaseTest() {
-    sale_.id = kLane.sale;
-    sale_.terms = test::draft_of(100);
-    sale_.terms.starts_at = test::FakeClock::kStart - std::chrono::hours(1);
-    sale_.terms.ends_at = test::FakeClock::kStart + std::chrono::hours(1);
-    sale_.state = SaleState::open;
-    store_.lanes[kLane].stock = 100;
-    make();
-  }
-
-  ~PurchaseTest() override { EXPECT_EQ(concurrency_.taken(), 0) << "a credit was not given back"; }
-
-  void make() {
-    desk_.reset();
-    orders_.reset();
-    OrderService::Ports order_ports{router_, store_, moves_, clock_, seal_, watch_};
-    orders_.emplace(loop_.executor(), LookupSettings{}, order_ports);
-    PurchaseService::Ports ports{
-        router_, *orders_, {buckets_, limiter_, concurrency_}, clock_, *random_, seal_, metrics_};
-    desk_.emplace(loop_.executor(), settings_, ports);
-  }
-
-  test::Running<PurchaseAnswer> start(std::uint64_t user, std::uint32_t quantity = 1) {
-    return loop_.start(desk_->buy(sale_, test::user_of(user), quantity));
-  }
-
-  PurchaseAnswer buy(std::uint64_t user, std::uint32_t quantity = 1) {
-    auto running = start(user, quantity);
-    loop_.turn();
-    return running.value();
-  }
+  ~PurchaseTest() override { EXPECT_EQ(concurrency_.taken(), 0) << "a permit was not given back"; }
 
   /// The code of a refusal, or what else the answer is.
   static std::string said(const PurchaseAnswer& answer) {
@@ -75,7 +33,7 @@ class PurchaseTest : public testing::Test {
 
   /// One round of upkeep, for views of "sold out".
   void look_after() {
-    if (!upkeep_) upkeep_ = loop_.start(desk_->upkeep());
+    if (!upkeep_) upkeep_ = loop_.start(purchases_->upkeep());
     clock_.advance(Millis{50});
     loop_.turn();
   }
@@ -93,26 +51,6 @@ class PurchaseTest : public testing::Test {
     };
   }
 
-  ConcurrencyLimit concurrency_{100};
-  test::EventLoop loop_;
-  test::FakeClock clock_;
-  test::FakeInventory inventory_{clock_};
-  test::FakeQueue queue_;
-  test::FakeInventory other_{clock_};
-  test::FakeQueue direct_;
-  test::FakeRouter router_{inventory_, queue_, other_, direct_};
-  test::FakeOrderStore store_;
-  test::FakeOrderTransitions moves_{store_, clock_};
-  OrderWatch watch_{2};
-  Metrics metrics_;
-  std::unique_ptr<Random> random_ = seeded_random(5);
-  OrderIdSeal seal_{"a secret for tests"};
-  TokenBuckets buckets_{unlimited()};
-  RateLimiter limiter_;
-  PurchaseSettings settings_;
-  Sale sale_;
-  std::optional<OrderService> orders_;
-  std::optional<PurchaseService> desk_;
   std::optional<test::Running<bool>> upkeep_;
 };
 
@@ -549,7 +487,7 @@ TEST_F(SoldOutPurchaseTest, AReturnedUnitIsSoldAgain) {
 }
 
 TEST_F(SoldOutPurchaseTest, StopEndsTheUpkeep) {
-  desk_->stop();
+  purchases_->stop();
   clock_.advance(Millis{50});
   loop_.turn();
   EXPECT_TRUE(upkeep_->done());

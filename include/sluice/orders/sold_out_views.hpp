@@ -20,7 +20,7 @@ class SoldOutViews {
       : settings_(settings), router_(router), clock_(clock) {}
 
   /// What the view of the lane says to that user.
-  SoldOutView::Answer ask(LaneId lane, const UserId& user) const;
+  SoldOutView::Answer ask(LaneId lane, const UserId& user, Ticks now) const;
 
   /// The lane said so under that epoch.
   void said_sold_out(LaneId lane, Epoch epoch, const ReserveReply& reply);
@@ -46,8 +46,8 @@ class SoldOutViews {
   std::atomic<bool> stopped_{false};
 };
 
-/// Refuses whom the view of the lane lets nothing hope: no I/O at all.
-std::unique_ptr<AdmissionStage> create_sold_out_stage(const SoldOutViews& views, Random& random);
+/// Refuses buyers of a lane whose view says that it is sold out, without any I/O.
+AdmissionStage create_sold_out_stage(const SoldOutViews& views, Random& random);
 
 /// A sale without units: final, or not while some may return.
 Refusal sold_out(bool may_return, Random& random);

@@ -1,4 +1,4 @@
-#include "app/routes.hpp"
+#include "app/routing.hpp"
 
 #include "sluice/orders/failover_queue.hpp"
 
