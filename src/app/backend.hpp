@@ -28,6 +28,12 @@ namespace sluice {
 /// The ways out of one thread; its ports refer to them.
 using Dependencies = std::vector<std::unique_ptr<Dependency>>;
 
+inline Dependency& add_dependency(Dependencies& all, DependencySettings settings, Clock& clock,
+                                  Metrics& metrics, Breaker* breaker = nullptr) {
+  return *all.emplace_back(
+      std::make_unique<Dependency>(std::move(settings), breaker, clock, metrics));
+}
+
 /// What one HTTP thread needs, on that thread's executor.
 struct HttpPorts {
   Dependencies dependencies;

@@ -3,79 +3,67 @@
 #include <utility>
 
 #include "sluice/adapters/direct/queue.hpp"
-#include "sluice/adapters/direct/remote.hpp"
 #include "sluice/adapters/memory/memory.hpp"
 #include "sluice/adapters/sqlite/stores.hpp"
 
 #include "app/backend.hpp"
-#include "app/worker.hpp"
 
 namespace sluice {
 namespace {
 
 namespace asio = boost::asio;
 
-/// The store answers as long as its thread does.
-Task<> ping_store(asio::any_io_executor store, Ticks) {
-  co_await asio::co_spawn(
-      store,
-      []() -> asio::awaitable<void> {
-        co_return;
-      }(),
-      asio::use_awaitable);
-  co_return boost::system::in_place_value;
-}
+/// Transactions of one thread that wait at the database, which joins those of all threads.
+constexpr DirectQueueSettings kJoinedBelow{8};
 
 /// Makes the data folder if it is missing, for its owner alone.
-SqliteStores open_stores(const Settings& settings, std::shared_ptr<Clock> clock) {
+std::shared_ptr<SqliteDatabase> open_database(const Settings& settings,
+                                              std::shared_ptr<Clock> clock) {
   namespace fs = std::filesystem;
   if (fs::create_directories(settings.data_dir)) {
     fs::permissions(settings.data_dir, fs::perms::owner_all);
   }
-  return create_sqlite_stores(settings.sqlite, std::move(clock));
+  return open_sqlite(settings.sqlite, std::move(clock));
 }
 
 class EmbeddedBackend final : public Backend {
  public:
-  EmbeddedBackend(const Settings& settings, std::shared_ptr<Clock> clock)
+  EmbeddedBackend(const Settings& settings, std::shared_ptr<Clock> clock, Metrics& metrics)
       : clock_(std::move(clock)),
+        metrics_(metrics),
         lanes_(create_memory_lanes(clock_)),
         hub_(create_memory_result_hub()),
-        store_worker_("store"),
-        stores_(open_stores(settings, clock_)),
-        queue_(create_direct_queue(store_worker_.executor(), *stores_.orders, clock_)) {
-    store_worker_.start();
-  }
-
-  ~EmbeddedBackend() override { store_worker_.stop(); }
+        database_(open_database(settings, clock_)) {}
 
   HttpPorts http_ports(asio::any_io_executor executor) override {
     HttpPorts ports;
+    auto& store = add_dependency(ports.dependencies, {"sqlite", "http.store"}, *clock_, metrics_);
+    auto stores = create_sqlite_stores(executor, database_, store);
     ports.inventory = create_memory_inventory(lanes_);
-    // One for all threads: what they publish at the same time is committed together.
-    ports.queue = queue_;
-    ports.store = create_remote_order_store(store_worker_.executor(), *stores_.orders);
-    ports.moves = create_remote_order_transitions(store_worker_.executor(), *stores_.moves);
+    ports.store = std::move(stores.orders);
+    ports.moves = std::move(stores.moves);
+    ports.queue = create_direct_queue(executor, *ports.store, clock_, kJoinedBelow);
     ports.results = create_memory_result_feed(hub_, std::move(executor));
     return ports;
   }
 
   ControlPorts control_ports(asio::any_io_executor executor) override {
     ControlPorts ports;
+    auto& store =
+        add_dependency(ports.dependencies, {"sqlite", "control.store"}, *clock_, metrics_);
+    auto stores = create_sqlite_stores(executor, database_, store);
     ports.inventory = create_memory_inventory(lanes_);
-    ports.queue = queue_;
+    ports.orders = std::move(stores.orders);
+    ports.moves = std::move(stores.moves);
+    ports.sales = std::move(stores.sales);
+    ports.control = std::move(stores.control);
+    ports.queue = create_direct_queue(executor, *ports.orders, clock_, kJoinedBelow);
+    ports.results = create_memory_result_feed(hub_, std::move(executor));
     ports.log_end = [] {
       return std::optional<std::int64_t>();
     };
-    ports.orders = create_remote_order_store(store_worker_.executor(), *stores_.orders);
-    ports.moves = create_remote_order_transitions(store_worker_.executor(), *stores_.moves);
-    ports.sales = create_remote_sale_store(store_worker_.executor(), *stores_.sales);
-    ports.control = create_remote_control_store(store_worker_.executor(), *stores_.control);
-    ports.results = create_memory_result_feed(hub_, std::move(executor));
     ports.probes = {
-        {ServiceProbe::Role::store,
-         [store = store_worker_.executor()](Ticks deadline) { return ping_store(store, deadline); },
-         "look at the disk under data_dir"},
+        {ServiceProbe::Role::store, std::move(stores.ping), "look at the disk under data_dir"},
     };
     return ports;
   }
@@ -92,18 +80,18 @@ class EmbeddedBackend final : public Backend {
 
  private:
   std::shared_ptr<Clock> clock_;
+  Metrics& metrics_;
   MemoryLanes lanes_;
   MemoryResultHub hub_;
-  Worker store_worker_;
-  SqliteStores stores_;
-  std::shared_ptr<OrderQueue> queue_;
+  std::shared_ptr<SqliteDatabase> database_;
 };
 
 }  // namespace
 
 std::unique_ptr<Backend> create_embedded_backend(const Settings& settings,
-                                                 std::shared_ptr<Clock> clock, Guards&, Metrics&) {
-  return std::make_unique<EmbeddedBackend>(settings, std::move(clock));
+                                                 std::shared_ptr<Clock> clock, Guards&,
+                                                 Metrics& metrics) {
+  return std::make_unique<EmbeddedBackend>(settings, std::move(clock), metrics);
 }
 
 }  // namespace sluice

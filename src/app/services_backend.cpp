@@ -45,7 +45,7 @@ class ServicesBackend final : public Backend {
     ports.moves = std::move(stores.moves);
     ports.results = create_redis_result_feed(redis, results);
     ports.store_inventory = create_store_inventory(*ports.store);
-    ports.direct = create_direct_queue(executor, *ports.store, clock_, &guards_.direct);
+    ports.direct = create_direct_queue(executor, *ports.store, clock_, {}, &guards_.direct);
     return ports;
   }
 
@@ -109,11 +109,7 @@ class ServicesBackend final : public Backend {
  private:
   Dependency& add(Dependencies& all, std::string service, std::string use,
                   Breaker* breaker = nullptr) {
-    DependencySettings settings;
-    settings.service = std::move(service);
-    settings.use = std::move(use);
-    all.push_back(std::make_unique<Dependency>(settings, breaker, *clock_, metrics_));
-    return *all.back();
+    return add_dependency(all, {std::move(service), std::move(use)}, *clock_, metrics_, breaker);
   }
 
   /// A node is not ready before each HTTP thread has reached Redis: the first purchase after that

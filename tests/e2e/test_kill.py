@@ -62,8 +62,8 @@ def buy_until_dead(server, sale):
     assert server.wait_end() == -9
 
 
-@pytest.mark.parametrize("where,sold", [("sqlite.apply", 0),
-                                        ("sqlite.apply.done", 1)])
+@pytest.mark.parametrize("where,sold", [("http.store.apply", 0),
+                                        ("http.store.apply.done", 1)])
 def test_embedded_killed_around_the_commit(embedded, where, sold):
     server = embedded(binary=FAILPOINT_BINARY)
     server.start()

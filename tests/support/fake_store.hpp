@@ -16,7 +16,7 @@ namespace sluice::test {
 
 /// The truth as plain maps, with the promises of the port and one `FakeStep` for each operation
 /// that a test directs. One thread.
-class FakeOrderStore final : public OrderStore {
+class FakeOrderStore : public OrderStore {
  public:
   struct Lane {
     std::int64_t stock = 0;

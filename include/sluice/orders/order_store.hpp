@@ -63,8 +63,8 @@ struct LaneSnapshot {
   std::vector<std::optional<OrderView>> orders;  ///< The live order of each user asked about.
 };
 
-/// The truth. Implementations may block: run them where blocking is allowed. An instance belongs to
-/// one executor; several instances on the same database may work at once.
+/// The truth. Nothing blocks: calls are answered by their deadline. An instance belongs to one
+/// executor; several instances on the same database may work at once.
 class OrderStore {
  public:
   virtual ~OrderStore() = default;

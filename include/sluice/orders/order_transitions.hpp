@@ -23,8 +23,8 @@ struct Transition {
 
 /// What happens to orders after they are confirmed, in the store. Units of an order that ends
 /// return to its lane there, and a row of the outbox, written in the same transaction, tells the
-/// inventory. Implementations may block: run them where blocking is allowed. An instance belongs to
-/// one executor.
+/// inventory. Nothing blocks: calls are answered by their deadline. An instance belongs to one
+/// executor.
 class OrderTransitions {
  public:
   virtual ~OrderTransitions() = default;

@@ -25,7 +25,7 @@ Result<std::vector<Outcome>> Apply::run(In<OrderMessage> messages,
                                         const std::optional<OffsetRange>& range) {
   if (const auto wrong = check_apply(messages, range)) return *wrong;
 
-  Transaction transaction(database_);
+  Transaction transaction(connection_);
   if (range && !move_position(*range)) return Errc::stale;
   lanes_.clear();
   std::vector<Outcome> outcomes;
@@ -77,7 +77,7 @@ Outcome Apply::decide(const OrderMessage& message) {
   }
   lane.taken += message.quantity;
   const bool unpaid = lane.pay_within > Millis{0};
-  const auto pay_by = unpaid ? to_ms(database_.clock().now() + lane.pay_within) : 0;
+  const auto pay_by = unpaid ? to_ms(connection_.clock().now() + lane.pay_within) : 0;
   return insert(message, OrderStatus::confirmed, RejectReason::none, pay_by);
 }
 

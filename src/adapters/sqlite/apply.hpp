@@ -6,14 +6,14 @@
 
 #include "sluice/orders/order_store.hpp"
 
-#include "adapters/sqlite/database.hpp"
+#include "adapters/sqlite/connection.hpp"
 
 namespace sluice::sqlite {
 
 /// Decides batches of messages and raises fences: the one place that makes orders.
 class Apply {
  public:
-  explicit Apply(Database& database) : database_(database) {}
+  explicit Apply(Connection& connection) : connection_(connection) {}
 
   /// As `OrderStore::apply`. Throws `Failure`.
   Result<std::vector<Outcome>> run(In<OrderMessage> messages,
@@ -45,34 +45,34 @@ class Apply {
   void write_lanes();
   bool move_position(const OffsetRange& range);
 
-  Database& database_;
+  Connection& connection_;
   std::unordered_map<LaneId, Lane> lanes_;
-  Statement lane_{database_,
+  Statement lane_{connection_,
                   "SELECT stock, fence_epoch, limit_per_order,"
                   " store_epoch = fence_epoch, pay_within_ms FROM product_stock"
                   " JOIN sales USING (sale_id) WHERE sale_id = ?1 AND lane = ?2"};
   Statement insert_{
-      database_,
+      connection_,
       "INSERT INTO orders (order_id, sale_id, lane, user_id, quantity, status, reason,"
       " epoch, reserved_at_ms, pay_by_ms)"
       " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, nullif(?10, 0))"};
-  Statement order_{database_,
+  Statement order_{connection_,
                    "SELECT sale_id, user_id, status, reason FROM orders WHERE order_id = ?1"};
-  Statement live_{database_,
+  Statement live_{connection_,
                   "SELECT 1 FROM orders WHERE sale_id = ?1 AND user_id = ?2"
                   " AND status IN ('queued', 'confirmed', 'paid')"};
-  Statement take_{database_,
+  Statement take_{connection_,
                   "UPDATE product_stock SET stock = stock - ?3"
                   " WHERE sale_id = ?1 AND lane = ?2 AND stock >= ?3"};
-  Statement suspect_{database_,
+  Statement suspect_{connection_,
                      "UPDATE product_stock SET suspect_epoch = fence_epoch"
                      " WHERE sale_id = ?1 AND lane = ?2"};
-  Statement raise_{database_,
+  Statement raise_{connection_,
                    "UPDATE product_stock SET fence_epoch = ?3 WHERE sale_id = ?1 AND lane = ?2"
                    " AND fence_epoch < ?3 AND newest_epoch >= ?3"};
-  Statement position_{database_,
+  Statement position_{connection_,
                       "SELECT next FROM queue_offsets WHERE topic = ?1 AND partition = ?2"};
-  Statement move_{database_,
+  Statement move_{connection_,
                   "INSERT INTO queue_offsets (topic, partition, next, log_time_ms)"
                   " VALUES (?1, ?2, ?3, ?4) ON CONFLICT (topic, partition) DO UPDATE SET"
                   " next = ?3, log_time_ms = max(log_time_ms, ?4)"};

@@ -3,10 +3,13 @@
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
+#include <chrono>
 #include <fcntl.h>
 #include <filesystem>
 #include <limits>
+#include <sys/file.h>
 #include <system_error>
+#include <thread>
 #include <unistd.h>
 
 #include "sluice/base/log.hpp"
@@ -21,8 +24,16 @@ using Reason = SqliteStartError::Reason;
 /// "SLUC": marks the file as ours in its header.
 constexpr std::int64_t kApplicationId = 0x534c5543;
 
+constexpr Millis kLockPause{10};
+
 [[noreturn]] void refuse(Reason reason, const std::string& path, const std::string& why) {
   throw SqliteStartError(reason, "cannot use the database file \"" + path + "\": " + why);
+}
+
+[[noreturn]] void refuse_errno(const std::string& path, int error) {
+  const bool full = error == ENOSPC || error == EDQUOT || error == EIO;
+  refuse(full ? Reason::unavailable : Reason::bad_path, path,
+         std::generic_category().message(error));
 }
 
 /// Creates an empty file that only this user may read. SQLite itself would not say why it cannot.
@@ -34,10 +45,7 @@ void create_if_missing(const std::string& path) {
   }
   // An existing file is not opened here: closing it would drop the locks of another connection.
   if (errno == EEXIST) return;
-  const int error = errno;
-  const bool full = error == ENOSPC || error == EDQUOT || error == EIO;
-  refuse(full ? Reason::unavailable : Reason::bad_path, path,
-         std::generic_category().message(error));
+  refuse_errno(path, errno);
 }
 
 void check_path(const std::string& path) {
@@ -53,11 +61,15 @@ void check_path(const std::string& path) {
   }
 }
 
+[[noreturn]] void refuse_in_use(const std::string& path) {
+  throw SqliteStartError(Reason::in_use, "another sluice process uses \"" + path + "\"");
+}
+
 [[noreturn]] void refuse(const Failure& failure, const std::string& path) {
   switch (failure.sqlite_code() & 0xff) {
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
-      throw SqliteStartError(Reason::in_use, "another sluice process uses \"" + path + "\"");
+      refuse_in_use(path);
     case SQLITE_NOTADB:
       refuse(Reason::foreign, path, "it is not a SQLite database");
     case SQLITE_CORRUPT:
@@ -83,10 +95,10 @@ std::int64_t newest_version() {
 }
 
 /// Reads nothing but the header and the list of tables, so a stranger's file stays as it was.
-void check_ours(Database& database, const std::string& path) {
-  const auto application = database.integer("PRAGMA application_id");
-  const auto version = database.integer("PRAGMA user_version");
-  const auto tables = database.integer("SELECT count(*) FROM sqlite_schema");
+void check_ours(Connection& connection, const std::string& path) {
+  const auto application = connection.integer("PRAGMA application_id");
+  const auto version = connection.integer("PRAGMA user_version");
+  const auto tables = connection.integer("SELECT count(*) FROM sqlite_schema");
   const bool fresh = application == 0 && version == 0 && tables == 0;
   if (!fresh && application != kApplicationId) {
     refuse(Reason::foreign, path, "it is the database of another program");
@@ -98,47 +110,50 @@ void check_ours(Database& database, const std::string& path) {
   }
 }
 
-/// Takes the lock that `locking_mode` keeps until the file is closed.
-void lock(Database& database, const SqliteSettings& settings) {
-  const auto wait_max = static_cast<Millis::rep>(std::numeric_limits<int>::max());
-  const auto wait = std::clamp<Millis::rep>(settings.lock_wait.count(), 0, wait_max);
-  sqlite3_busy_timeout(database.raw(), static_cast<int>(wait));
-  database.execute("PRAGMA locking_mode = EXCLUSIVE");
-  database.execute("BEGIN EXCLUSIVE; COMMIT");
+/// Opens a lock file beside `path`. Its content means nothing, and it is never removed.
+int open_lock(const std::string& path) {
+  const auto lock = path + "-lock";
+  const int fd = ::open(lock.c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0600);
+  if (fd < 0) refuse_errno(path, errno);
+  return fd;
 }
 
-void configure(Database& database) {
+void configure(Connection& connection, const SqliteSettings& settings) {
+  // For other programs that look into the file.
+  const auto wait_max = static_cast<Millis::rep>(std::numeric_limits<int>::max());
+  const auto wait = std::clamp<Millis::rep>(settings.lock_wait.count(), 0, wait_max);
+  sqlite3_busy_timeout(connection.raw(), static_cast<int>(wait));
   // The write-ahead log needs one fsync per commit; `FULL` makes that fsync part of the commit.
-  database.execute("PRAGMA journal_mode = WAL");
-  database.execute("PRAGMA synchronous = FULL");
-  database.execute("PRAGMA foreign_keys = ON");
-  database.execute("PRAGMA trusted_schema = OFF");
-  database.execute("PRAGMA temp_store = MEMORY");
-  database.execute("PRAGMA cache_size = -65536");
+  connection.execute("PRAGMA journal_mode = WAL");
+  connection.execute("PRAGMA synchronous = FULL");
+  connection.execute("PRAGMA foreign_keys = ON");
+  connection.execute("PRAGMA trusted_schema = OFF");
+  connection.execute("PRAGMA temp_store = MEMORY");
+  connection.execute("PRAGMA cache_size = -65536");
   // In pages of 4 KiB. Buyers come in no order of their index, so a longer log writes each of its
   // pages back less often: 64 MiB measured a fifth faster than 16 MiB, with the same worst commit.
-  database.execute("PRAGMA wal_autocheckpoint = 16384");
-  database.execute("PRAGMA journal_size_limit = 134217728");
+  connection.execute("PRAGMA wal_autocheckpoint = 16384");
+  connection.execute("PRAGMA journal_size_limit = 134217728");
 }
 
 /// Whoever held a lease in this file is dead: the lock is ours.
-void end_leases(Database& database) {
-  database.execute("UPDATE leases SET holder = '', until_ms = 0 WHERE holder <> ''");
+void end_leases(Connection& connection) {
+  connection.execute("UPDATE leases SET holder = '', until_ms = 0 WHERE holder <> ''");
 }
 
-void migrate(Database& database) {
-  auto version = database.integer("PRAGMA user_version");
+void migrate(Connection& connection) {
+  auto version = connection.integer("PRAGMA user_version");
   for (const auto name : sluice_sql_sqlite::names()) {
     const auto next = version_of(name);
     if (next <= version) continue;
-    Transaction transaction(database);
-    database.execute(std::string(sluice_sql_sqlite::file(name)));
+    Transaction transaction(connection);
+    connection.execute(std::string(sluice_sql_sqlite::file(name)));
     {
-      Statement record(database, "INSERT INTO schema_migrations VALUES (?1, ?2, ?3)");
-      record.change(next, name, to_ms(database.clock().now()));
+      Statement record(connection, "INSERT INTO schema_migrations VALUES (?1, ?2, ?3)");
+      record.change(next, name, to_ms(connection.clock().now()));
     }
-    database.execute("PRAGMA application_id = " + std::to_string(kApplicationId));
-    database.execute("PRAGMA user_version = " + std::to_string(next));
+    connection.execute("PRAGMA application_id = " + std::to_string(kApplicationId));
+    connection.execute("PRAGMA user_version = " + std::to_string(next));
     transaction.commit();
     log().info("sqlite: applied migration {}", name);
     version = next;
@@ -147,22 +162,53 @@ void migrate(Database& database) {
 
 }  // namespace
 
-std::shared_ptr<Database> open_database(const SqliteSettings& settings,
-                                        std::shared_ptr<Clock> clock) {
+std::string usable_path(const SqliteSettings& settings) {
   if (settings.path.empty()) refuse(Reason::bad_path, settings.path, "the path is empty");
   std::error_code error;
   // Absolute, so that no name is special to SQLite (":memory:").
-  const auto path = std::filesystem::absolute(settings.path, error).string();
+  auto path = std::filesystem::absolute(settings.path, error).string();
   if (error) refuse(Reason::bad_path, settings.path, error.message());
   check_path(path);
+  return path;
+}
+
+FileLock::FileLock(const std::string& path, Millis wait) : fd_(open_lock(path)) {
+  const auto until = std::chrono::steady_clock::now() + wait;
+  while (::flock(fd_, LOCK_EX | LOCK_NB) != 0) {
+    if (errno == EWOULDBLOCK && std::chrono::steady_clock::now() < until) {
+      std::this_thread::sleep_for(kLockPause);
+      continue;
+    }
+    const int error = errno;
+    ::close(fd_);
+    if (error == EWOULDBLOCK) refuse_in_use(path);
+    refuse_errno(path, error);
+  }
+}
+
+FileLock::~FileLock() { ::close(fd_); }
+
+std::unique_ptr<Connection> open_writer(const std::string& path, const SqliteSettings& settings,
+                                        std::shared_ptr<Clock> clock) {
   try {
-    auto database = std::make_shared<Database>(path, std::move(clock));
-    lock(*database, settings);
-    check_ours(*database, path);
-    configure(*database);
-    migrate(*database);
-    end_leases(*database);
-    return database;
+    auto connection =
+        std::make_unique<Connection>(path, Connection::Access::write, std::move(clock));
+    check_ours(*connection, path);
+    configure(*connection, settings);
+    migrate(*connection);
+    end_leases(*connection);
+    return connection;
+  } catch (const Failure& failure) {
+    refuse(failure, path);
+  }
+}
+
+std::unique_ptr<Connection> open_reader(const std::string& path, std::shared_ptr<Clock> clock) {
+  try {
+    auto connection =
+        std::make_unique<Connection>(path, Connection::Access::read, std::move(clock));
+    connection->execute("PRAGMA cache_size = -2048");
+    return connection;
   } catch (const Failure& failure) {
     refuse(failure, path);
   }

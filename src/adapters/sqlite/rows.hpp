@@ -2,7 +2,7 @@
 
 #include "sluice/domain/order.hpp"
 
-#include "adapters/sqlite/database.hpp"
+#include "adapters/sqlite/connection.hpp"
 
 namespace sluice::sqlite {
 

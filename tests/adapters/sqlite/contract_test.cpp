@@ -1,7 +1,7 @@
 #include <memory>
+#include <mutex>
 
-#include "sluice/adapters/sqlite/stores.hpp"
-
+#include "adapters/sqlite/sqlite_support.hpp"
 #include "support/control_store_contract.hpp"
 #include "support/order_store_contract.hpp"
 #include "support/order_transitions_contract.hpp"
@@ -14,9 +14,7 @@ namespace {
 class SqliteWorld final : public StoreWorld {
  public:
   StoreSet open() override {
-    SqliteSettings settings;
-    settings.path = folder_.path("sluice.db");
-    auto stores = create_sqlite_stores(settings);
+    auto stores = stores_on(database());
     StoreSet set;
     set.orders = std::move(stores.orders);
     set.moves = std::move(stores.moves);
@@ -25,10 +23,20 @@ class SqliteWorld final : public StoreWorld {
     return set;
   }
 
-  bool concurrent() const override { return false; }
+  bool concurrent() const override { return true; }
 
  private:
+  /// The open file, while stores use it.
+  std::shared_ptr<SqliteDatabase> database() {
+    const std::lock_guard lock(mutex_);
+    auto database = database_.lock();
+    if (!database) database_ = database = open_sqlite({folder_.path("sluice.db")});
+    return database;
+  }
+
   TempFolder folder_;
+  std::mutex mutex_;
+  std::weak_ptr<SqliteDatabase> database_;
 };
 
 const StoreContract kSqlite{"Sqlite", [] {

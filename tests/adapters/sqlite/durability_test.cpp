@@ -13,10 +13,8 @@
 #include <unistd.h>
 #include <vector>
 
-#include "sluice/adapters/sqlite/stores.hpp"
-
 #include "adapters/sqlite/faulty_disk.hpp"
-#include "support/run_awaitable.hpp"
+#include "adapters/sqlite/sqlite_support.hpp"
 #include "support/store_values.hpp"
 #include "support/temp_folder.hpp"
 
@@ -25,11 +23,7 @@ namespace {
 
 using Messages = std::vector<OrderMessage>;
 
-SqliteStores open(const TempFolder& folder) {
-  SqliteSettings settings;
-  settings.path = folder.path("sluice.db");
-  return create_sqlite_stores(settings);
-}
+SqliteStores open(const TempFolder& folder) { return open_stores({folder.path("sluice.db")}); }
 
 LaneId create_lane(SqliteStores& stores, std::int64_t stock) {
   return LaneId{run_awaitable(stores.sales->create(soon(), draft_of(stock))).value().id, 0};
@@ -137,7 +131,7 @@ TEST(SqliteDurability, every_commit_is_synced_once_before_it_is_acknowledged) {
   auto stores = open(folder);
   const auto lane = create_lane(stores, 100);
   decide(stores, some(lane, 1)).value();
-  const auto before = disk.syncs;
+  const int before = disk.syncs;
   for (int i = 0; i < 10; ++i) decide(stores, some(lane, 5)).value();
   EXPECT_EQ(disk.syncs - before, 10);
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <sqlite3.h>
 
 namespace sluice::test {
@@ -25,10 +26,19 @@ class FaultyDisk {
   FaultyDisk(const FaultyDisk&) = delete;
   FaultyDisk& operator=(const FaultyDisk&) = delete;
 
-  bool full = false;         ///< Writes answer that no room is left.
-  bool writes_fail = false;  ///< Writes answer an I/O error.
-  bool syncs_fail = false;   ///< fsync answers an I/O error, after the writes went well.
-  int syncs = 0;             ///< fsyncs that went well.
+  /// Lets every fsync from now on wait for `go_on`.
+  void hang() { syncs_hang = true; }
+  void go_on() {
+    syncs_hang = false;
+    syncs_hang.notify_all();
+  }
+
+  std::atomic<bool> full = false;         ///< Writes answer that no room is left.
+  std::atomic<bool> writes_fail = false;  ///< Writes answer an I/O error.
+  std::atomic<bool> syncs_fail = false;   ///< fsync answers an I/O error, after good writes.
+  std::atomic<bool> syncs_hang = false;   ///< fsync waits as long as this is set.
+  std::atomic<bool> hangs = false;        ///< An fsync waits now.
+  std::atomic<int> syncs = 0;             ///< fsyncs that went well.
 
  private:
   struct File {
@@ -59,6 +69,10 @@ class FaultyDisk {
     return real(file)->pMethods->xTruncate(real(file), size);
   }
   static int sync(sqlite3_file* file, int flags) {
+    current_->hangs = current_->syncs_hang.load();
+    current_->hangs.notify_all();
+    current_->syncs_hang.wait(true);
+    current_->hangs = false;
     if (current_->syncs_fail) return SQLITE_IOERR_FSYNC;
     ++current_->syncs;
     return real(file)->pMethods->xSync(real(file), flags);
@@ -83,11 +97,21 @@ class FaultyDisk {
     return real(file)->pMethods->xDeviceCharacteristics(real(file));
   }
 
-  /// Version 1: without shared memory, which an exclusive connection does not need.
+  static int map(sqlite3_file* file, int region, int size, int extend, void volatile** to) {
+    return real(file)->pMethods->xShmMap(real(file), region, size, extend, to);
+  }
+  static int lock_shared(sqlite3_file* file, int offset, int count, int flags) {
+    return real(file)->pMethods->xShmLock(real(file), offset, count, flags);
+  }
+  static void barrier(sqlite3_file* file) { real(file)->pMethods->xShmBarrier(real(file)); }
+  static int unmap(sqlite3_file* file, int remove) {
+    return real(file)->pMethods->xShmUnmap(real(file), remove);
+  }
+
   static const sqlite3_io_methods* methods() {
     static const sqlite3_io_methods kMethods = [] {
       sqlite3_io_methods made{};
-      made.iVersion = 1;
+      made.iVersion = 2;
       made.xClose = &FaultyDisk::close;
       made.xRead = &FaultyDisk::read;
       made.xWrite = &FaultyDisk::write;
@@ -100,6 +124,10 @@ class FaultyDisk {
       made.xFileControl = &FaultyDisk::control;
       made.xSectorSize = &FaultyDisk::sector;
       made.xDeviceCharacteristics = &FaultyDisk::traits;
+      made.xShmMap = &FaultyDisk::map;
+      made.xShmLock = &FaultyDisk::lock_shared;
+      made.xShmBarrier = &FaultyDisk::barrier;
+      made.xShmUnmap = &FaultyDisk::unmap;
       return made;
     }();
     return &kMethods;

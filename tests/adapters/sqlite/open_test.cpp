@@ -9,10 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "sluice/adapters/sqlite/stores.hpp"
-
-#include "sluice_sql_sqlite.hpp"
-#include "support/run_awaitable.hpp"
+#include "adapters/sqlite/sqlite_support.hpp"
 #include "support/store_values.hpp"
 #include "support/temp_folder.hpp"
 
@@ -26,7 +23,7 @@ SqliteStores open(const std::string& path) {
   SqliteSettings settings;
   settings.path = path;
   settings.lock_wait = Millis{20};
-  return create_sqlite_stores(settings);
+  return open_stores(settings);
 }
 
 /// Expects that the file is refused, and returns the message.
@@ -116,39 +113,8 @@ TEST(SqliteOpen, migrations_are_recorded_and_run_once) {
   sqlite3_exec(handle, "SELECT version, name FROM schema_migrations ORDER BY 1", collect, &rows,
                nullptr);
   sqlite3_close(handle);
-  EXPECT_THAT(rows, testing::StartsWith("1 0001_first.sql;"));
-  EXPECT_EQ(rows.find("1 0001_first.sql;", 1), std::string::npos);
-}
-
-TEST(SqliteOpen, a_file_of_version_1_is_brought_up_to_date_with_its_data) {
-  TempFolder folder;
-  const auto path = folder.path("sluice.db");
-  execute(path, std::string(sluice_sql_sqlite::file("0001_first.sql")));
-  execute(path,
-          "INSERT INTO schema_migrations VALUES (1, '0001_first.sql', 0);"
-          "INSERT INTO sales VALUES (5, 'Lamp', '', 1990, 'EUR', 11, 4, 2, 0, 9, 'open', 3);"
-          "INSERT INTO product_stock VALUES (5, 0, 2, 7), (5, 1, 5, 0);"
-          "INSERT INTO orders VALUES (x'00000000000080008000000000000001', 5, 0, 'u1', 4,"
-          "                           'confirmed', 'none', 7, 8);"
-          "INSERT INTO queue_offsets VALUES ('orders', 0, 12, 34);"
-          "PRAGMA application_id = 1397511491; PRAGMA user_version = 1");
-  for (int opened = 0; opened < 2; ++opened) {
-    auto stores = open(path);
-    const auto lanes = run_awaitable(stores.orders->audit(soon(), 5)).value();
-    ASSERT_EQ(lanes.size(), 2u);
-    EXPECT_EQ(lanes[0].head, (LaneHead{7, 7, 0, 0})) << "what was allotted is not allotted again";
-    EXPECT_EQ(lanes[1].head, LaneHead{});
-    EXPECT_EQ(lanes[0].initial, 6);
-    EXPECT_EQ(lanes[1].initial, 5);
-    EXPECT_EQ(lanes[0].live_units, 4);
-    EXPECT_TRUE(lanes[0].conserved());
-    EXPECT_TRUE(lanes[1].conserved());
-    EXPECT_EQ(run_awaitable(stores.orders->position(soon(), "orders", 0)).value(), 12);
-    EXPECT_EQ(run_awaitable(stores.control->requested(soon(), kModeRequest)).value(), "");
-    EXPECT_EQ(run_awaitable(stores.sales->get(soon(), 5)).value()->revision, 3u);
-  }
-  auto stores = open(path);
-  EXPECT_EQ(renew(*stores.orders, LaneId{5, 0}).epoch, 8u);
+  EXPECT_THAT(rows, testing::StartsWith("1 0001_schema.sql;"));
+  EXPECT_EQ(rows.find("1 0001_schema.sql;", 1), std::string::npos);
 }
 
 TEST(SqliteOpen, a_lane_at_the_last_epoch_gets_no_other) {
@@ -184,10 +150,20 @@ TEST(SqliteOpen, the_file_stays_open_until_the_last_store_goes) {
   stores.orders.reset();
   stores.moves.reset();
   stores.control.reset();
+  stores.ping = nullptr;
   refusal(folder.path("sluice.db"), Reason::in_use);
   EXPECT_TRUE(run_awaitable(stores.sales->list(soon(), 1)).has_value());
   stores.sales.reset();
   open(folder.path("sluice.db"));
+}
+
+TEST(SqliteOpen, other_programs_may_read_the_file_while_it_is_open) {
+  TempFolder folder;
+  auto stores = open(folder.path("sluice.db"));
+  run_awaitable(stores.sales->create(soon(), draft_of(10))).value();
+  execute(folder.path("sluice.db"), "SELECT 1 / count(*) FROM sales");
+  EXPECT_TRUE(run_awaitable(stores.sales->create(soon(), draft_of(10))).has_value());
+  EXPECT_EQ(in_child([&] { return try_open(folder.path("sluice.db")); }), code_of(Reason::in_use));
 }
 
 TEST(SqliteOpen, a_path_that_cannot_be_used_is_refused) {

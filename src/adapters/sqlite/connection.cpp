@@ -1,4 +1,4 @@
-#include "adapters/sqlite/database.hpp"
+#include "adapters/sqlite/connection.hpp"
 
 #include <algorithm>
 
@@ -32,50 +32,51 @@ bool may_have_committed(int code) noexcept {
 
 }  // namespace
 
-Database::Database(const std::string& path, std::shared_ptr<Clock> clock)
+Connection::Connection(const std::string& path, Access access, std::shared_ptr<Clock> clock)
     : clock_(std::move(clock)) {
   sqlite3* handle = nullptr;
-  const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
+  const int mode = access == Access::write ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY;
+  const int flags = mode | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
   const int code = sqlite3_open_v2(path.c_str(), &handle, flags, nullptr);
   handle_.reset(handle);
   if (code != SQLITE_OK) fail(code);
-  sqlite3_progress_handler(handle, kInstructionsPerLook, &Database::interrupt_when_late, this);
+  sqlite3_progress_handler(handle, kInstructionsPerLook, &Connection::interrupt_when_late, this);
 }
 
-void Database::execute(const std::string& sql) {
+void Connection::execute(const std::string& sql) {
   const int code = sqlite3_exec(raw(), sql.c_str(), nullptr, nullptr, nullptr);
   if (code != SQLITE_OK) fail(code);
 }
 
-std::int64_t Database::integer(const std::string& sql) {
+std::int64_t Connection::integer(const std::string& sql) {
   Statement statement(*this, sql);
   auto run = statement.run();
   if (!run.next()) fail(SQLITE_ERROR);
   return run.integer(0);
 }
 
-void Database::fail(int code) const {
+void Connection::fail(int code) const {
   const char* text = handle_ ? sqlite3_errmsg(raw()) : sqlite3_errstr(code);
   throw Failure(errc_of(code), code, text);
 }
 
-int Database::interrupt_when_late(void* self) {
-  const auto& database = *static_cast<const Database*>(self);
-  return database.deadline_ != Ticks::max() && database.clock_->ticks() >= database.deadline_;
+int Connection::interrupt_when_late(void* self) {
+  const auto& connection = *static_cast<const Connection*>(self);
+  return connection.deadline_ != Ticks::max() && connection.clock_->ticks() >= connection.deadline_;
 }
 
-void Database::check(Ticks deadline) const {
+void Connection::check(Ticks deadline) const {
   if (clock_->ticks() < deadline) return;
   throw Failure(Errc::unavailable, SQLITE_INTERRUPT, "the deadline had passed already");
 }
 
-void Database::worked() {
+void Connection::worked() {
   if (!failing_) return;
   failing_ = false;
   log().info("sqlite: the database works again");
 }
 
-void Database::failed(const Failure& failure) {
+void Connection::failed(const Failure& failure) {
   // A deadline is the caller's choice, no fault of the disk.
   if (failure.sqlite_code() == SQLITE_INTERRUPT) return;
   // One line per outage: every batch fails while a disk is full.
@@ -83,10 +84,14 @@ void Database::failed(const Failure& failure) {
   log().error("sqlite: {} (code {})", failure.what(), failure.sqlite_code());
 }
 
-Statement::Statement(Database& database, std::string_view sql) : database_(database) {
+void Connection::failed(const std::exception& unexpected) {
+  log().critical("sqlite: a call failed: {}", unexpected.what());
+}
+
+Statement::Statement(Connection& connection, std::string_view sql) : connection_(connection) {
   sqlite3_stmt* handle = nullptr;
   sql = mutated("src/adapters/sqlite", sql);
-  const int code = sqlite3_prepare_v3(database.raw(), sql.data(), static_cast<int>(sql.size()),
+  const int code = sqlite3_prepare_v3(connection.raw(), sql.data(), static_cast<int>(sql.size()),
                                       SQLITE_PREPARE_PERSISTENT, &handle, nullptr);
   handle_.reset(handle);
   check(code);
@@ -107,7 +112,7 @@ void Statement::bind(int index, const OrderId& id) {
 bool Statement::Run::next() {
   const int code = sqlite3_step(statement_.handle_.get());
   if (code == SQLITE_ROW) return true;
-  if (code != SQLITE_DONE) statement_.database_.fail(code);
+  if (code != SQLITE_DONE) statement_.connection_.fail(code);
   return false;
 }
 
@@ -134,23 +139,23 @@ OrderId Statement::Run::order_id(int column) const {
   return OrderId(bytes);
 }
 
-Transaction::Transaction(Database& database) : database_(database) {
-  database_.execute("BEGIN IMMEDIATE");
+Transaction::Transaction(Connection& connection, Kind kind) : connection_(connection) {
+  connection_.execute(kind == Kind::write ? "BEGIN IMMEDIATE" : "BEGIN");
 }
 
 Transaction::~Transaction() {
   // SQLite has rolled back by itself after some errors.
-  if (sqlite3_get_autocommit(database_.raw()) != 0) return;
-  sqlite3_exec(database_.raw(), "ROLLBACK", nullptr, nullptr, nullptr);
+  if (sqlite3_get_autocommit(connection_.raw()) != 0) return;
+  sqlite3_exec(connection_.raw(), "ROLLBACK", nullptr, nullptr, nullptr);
 }
 
 void Transaction::commit() {
-  const int code = sqlite3_exec(database_.raw(), "COMMIT", nullptr, nullptr, nullptr);
-  if (code == SQLITE_OK) return database_.worked();
+  const int code = sqlite3_exec(connection_.raw(), "COMMIT", nullptr, nullptr, nullptr);
+  if (code == SQLITE_OK) return connection_.worked();
   if (may_have_committed(code)) {
-    throw Failure(Errc::unknown, code, sqlite3_errmsg(database_.raw()));
+    throw Failure(Errc::unknown, code, sqlite3_errmsg(connection_.raw()));
   }
-  database_.fail(code);
+  connection_.fail(code);
 }
 
 }  // namespace sluice::sqlite

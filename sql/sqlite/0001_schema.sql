@@ -18,14 +18,25 @@ CREATE TABLE sales (
   starts_at_ms     INTEGER NOT NULL,
   ends_at_ms       INTEGER NOT NULL,
   state            TEXT    NOT NULL CHECK (state IN ('draft', 'open', 'paused', 'closed')),
-  revision         INTEGER NOT NULL DEFAULT 0
+  revision         INTEGER NOT NULL DEFAULT 0,
+  -- 0: orders need no payment.
+  pay_within_ms    INTEGER NOT NULL DEFAULT 0
+    CHECK (pay_within_ms = 0 OR pay_within_ms BETWEEN 1000 AND 604800000)
 ) STRICT;
 
+-- Epochs of a lane only grow: the fence, the last one allotted, the last one allotted to the store
+-- itself (the database mode while it equals the fence), and the last one whose projection was proven
+-- wrong or refused by an operator.
 CREATE TABLE product_stock (
-  sale_id     INTEGER NOT NULL REFERENCES sales,
-  lane        INTEGER NOT NULL CHECK (lane >= 0),
-  stock       INTEGER NOT NULL CHECK (stock >= 0),
-  fence_epoch INTEGER NOT NULL DEFAULT 0 CHECK (fence_epoch BETWEEN 0 AND 65535),
+  sale_id       INTEGER NOT NULL REFERENCES sales,
+  lane          INTEGER NOT NULL CHECK (lane >= 0),
+  stock         INTEGER NOT NULL CHECK (stock >= 0),
+  fence_epoch   INTEGER NOT NULL DEFAULT 0 CHECK (fence_epoch BETWEEN 0 AND 65535),
+  newest_epoch  INTEGER NOT NULL DEFAULT 0 CHECK (newest_epoch BETWEEN 0 AND 65535),
+  store_epoch   INTEGER NOT NULL DEFAULT 0 CHECK (store_epoch BETWEEN 0 AND newest_epoch),
+  suspect_epoch INTEGER NOT NULL DEFAULT 0 CHECK (suspect_epoch BETWEEN 0 AND fence_epoch),
+  -- Units that ever came back to the stock.
+  returned      INTEGER NOT NULL DEFAULT 0 CHECK (returned >= 0),
   PRIMARY KEY (sale_id, lane)
 ) STRICT, WITHOUT ROWID;
 
@@ -40,6 +51,7 @@ CREATE TABLE orders (
   reason         TEXT    NOT NULL,
   epoch          INTEGER NOT NULL,
   reserved_at_ms INTEGER NOT NULL,
+  pay_by_ms      INTEGER,
   CHECK ((status = 'rejected') = (reason <> 'none')),
   FOREIGN KEY (sale_id, lane) REFERENCES product_stock
 ) STRICT, WITHOUT ROWID;
@@ -47,6 +59,21 @@ CREATE TABLE orders (
 -- One live order per user and sale.
 CREATE UNIQUE INDEX orders_live ON orders (sale_id, user_id)
   WHERE status IN ('queued', 'confirmed', 'paid');
+
+-- For expiry; a sale that asks for no payment never pays for it.
+CREATE INDEX orders_due ON orders (pay_by_ms) WHERE status = 'confirmed' AND pay_by_ms IS NOT NULL;
+
+-- Units that returned here, for the inventory to take. A row goes when it has.
+CREATE TABLE outbox (
+  place    INTEGER PRIMARY KEY AUTOINCREMENT,
+  order_id BLOB    NOT NULL UNIQUE,
+  sale_id  INTEGER NOT NULL,
+  lane     INTEGER NOT NULL,
+  quantity INTEGER NOT NULL CHECK (quantity > 0),
+  user_id  TEXT    NOT NULL
+) STRICT;
+
+CREATE INDEX outbox_lane ON outbox (sale_id, lane, place);
 
 CREATE TABLE queue_offsets (
   topic       TEXT    NOT NULL,
@@ -61,4 +88,10 @@ CREATE TABLE leases (
   holder   TEXT    NOT NULL,
   term     INTEGER NOT NULL,
   until_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- What operators asked of all nodes.
+CREATE TABLE requests (
+  name  TEXT PRIMARY KEY,
+  value TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;

@@ -6,6 +6,8 @@
 #include <sqlite3.h>
 #include <string>
 #include <string_view>
+#include <typeindex>
+#include <unordered_map>
 #include <utility>
 
 #include "sluice/base/result.hpp"
@@ -30,13 +32,15 @@ class Failure : public std::exception {
   std::string message_;
 };
 
-/// One connection. Not thread-safe.
-class Database {
+/// One connection to the file, for one thread at a time.
+class Connection {
  public:
+  enum class Access { write, read };
+
   /// Opens the file without creating it. Throws `Failure`.
-  Database(const std::string& path, std::shared_ptr<Clock> clock);
-  Database(const Database&) = delete;
-  Database& operator=(const Database&) = delete;
+  Connection(const std::string& path, Access access, std::shared_ptr<Clock> clock);
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
 
   sqlite3* raw() const noexcept { return handle_.get(); }
   const Clock& clock() const noexcept { return *clock_; }
@@ -46,6 +50,14 @@ class Database {
 
   /// The integer that a query of one row and column returns. Throws `Failure`.
   std::int64_t integer(const std::string& sql);
+
+  /// The statements `T` of this connection: prepared by the first call, kept as long as it.
+  template <class T>
+  T& prepared() {
+    auto& kept = prepared_[typeid(T)];
+    if (!kept) kept = std::shared_ptr<T>(new T{*this});
+    return *static_cast<T*>(kept.get());
+  }
 
   /// A commit went well: ends the outage that `answer` reported, if any.
   void worked();
@@ -64,6 +76,9 @@ class Database {
     } catch (const Failure& failure) {
       failed(failure);
       return failure.errc();
+    } catch (const std::exception& e) {
+      failed(e);
+      return Errc::unknown;
     }
   }
 
@@ -74,31 +89,33 @@ class Database {
 
   class DeadlineScope {
    public:
-    DeadlineScope(Database& database, Ticks deadline) : database_(database) {
-      database_.deadline_ = deadline;
+    DeadlineScope(Connection& connection, Ticks deadline) : connection_(connection) {
+      connection_.deadline_ = deadline;
     }
-    ~DeadlineScope() { database_.deadline_ = Ticks::max(); }
+    ~DeadlineScope() { connection_.deadline_ = Ticks::max(); }
     DeadlineScope(const DeadlineScope&) = delete;
     DeadlineScope& operator=(const DeadlineScope&) = delete;
 
    private:
-    Database& database_;
+    Connection& connection_;
   };
 
   static int interrupt_when_late(void* self);
   void check(Ticks deadline) const;
   void failed(const Failure& failure);
+  void failed(const std::exception& unexpected);
 
   std::shared_ptr<Clock> clock_;
   Ticks deadline_ = Ticks::max();
   bool failing_ = false;
   std::unique_ptr<sqlite3, Close> handle_;
+  std::unordered_map<std::type_index, std::shared_ptr<void>> prepared_;
 };
 
-/// A prepared statement, kept for the life of its store.
+/// A prepared statement, kept as long as its connection.
 class Statement {
  public:
-  Statement(Database& database, std::string_view sql);
+  Statement(Connection& connection, std::string_view sql);
   Statement(const Statement&) = delete;
   Statement& operator=(const Statement&) = delete;
 
@@ -135,7 +152,7 @@ class Statement {
   int change(const Values&... values) {
     auto execution = run(values...);
     while (execution.next()) continue;
-    return sqlite3_changes(database_.raw());
+    return sqlite3_changes(connection_.raw());
   }
 
  private:
@@ -149,17 +166,19 @@ class Statement {
   void bind(int index, std::string_view text);
   void bind(int index, const OrderId& id);
   void check(int code) const {
-    if (code != SQLITE_OK) database_.fail(code);
+    if (code != SQLITE_OK) connection_.fail(code);
   }
 
-  Database& database_;
+  Connection& connection_;
   std::unique_ptr<sqlite3_stmt, Finalize> handle_;
 };
 
 /// Rolls back unless committed.
 class Transaction {
  public:
-  explicit Transaction(Database& database);
+  enum class Kind { write, read };
+
+  explicit Transaction(Connection& connection, Kind kind = Kind::write);
   ~Transaction();
   Transaction(const Transaction&) = delete;
   Transaction& operator=(const Transaction&) = delete;
@@ -168,7 +187,7 @@ class Transaction {
   void commit();
 
  private:
-  Database& database_;
+  Connection& connection_;
 };
 
 inline std::int64_t to_ms(TimePoint time) noexcept { return time.time_since_epoch().count(); }

@@ -1,0 +1,91 @@
+#pragma once
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <functional>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "sluice/dependency/dependency.hpp"
+
+#include "adapters/sqlite/engine.hpp"
+
+namespace sluice::sqlite {
+
+/// What the stores of one set share: the way to the database. It belongs to one executor.
+class Client {
+ public:
+  Client(boost::asio::any_io_executor executor, std::shared_ptr<SqliteDatabase> database,
+         Dependency& dependency);
+  ~Client() { caller_->leave(); }
+  Client(const Client&) = delete;
+  Client& operator=(const Client&) = delete;
+
+  /// What a call does on the database's thread. It owns its arguments: the caller may be gone.
+  template <class T>
+  using Work = std::function<Result<T>(Connection&)>;
+
+  /// Does `work` where writes are made, after what arrived before it. The answer comes by
+  /// `deadline`, however long the disk takes.
+  template <class T>
+  Task<T> write(Step step, Ticks deadline, Work<T> work) {
+    return call<T>(step, deadline, database_->writer, Errc::unknown, std::move(work));
+  }
+
+  /// Does `work`, which only reads, beside the writes, on what is committed.
+  template <class T>
+  Task<T> read(Step step, Ticks deadline, Work<T> work) {
+    return call<T>(step, deadline, database_->reader, Errc::unavailable, std::move(work));
+  }
+
+  /// Decides orders together with those of other callers.
+  Task<std::vector<Outcome>> apply(Ticks deadline, In<OrderMessage> messages);
+
+ private:
+  template <class T>
+  using Begin = std::function<void(std::shared_ptr<Call<T>>)>;
+
+  template <class T>
+  Task<T> call(Step step, Ticks deadline, ConnectionThread& thread, Errc late, Work<T> work) {
+    const Begin<T> begin = [&](std::shared_ptr<Call<T>> call) {
+      thread.post([call = std::move(call), deadline, work](Connection& connection) {
+        if (!call->begin()) return;
+        call->answer(connection.answer(deadline, [&] { return work(connection); }));
+      });
+    };
+    const Dependency::Operation<T> operation = [&] {
+      return wait<T>(deadline, late, begin);
+    };
+    co_return co_await dependency_.call(step, deadline, operation);
+  }
+
+  /// Begins a call and waits for its answer, until `deadline` at most; `late`: see `Call::take`.
+  template <class T>
+  Task<T> wait(Ticks deadline, Errc late, const Begin<T>& begin) {
+    const auto left = deadline - database_->clock->ticks();
+    const auto timer = std::make_shared<boost::asio::steady_timer>(caller_->executor(), left);
+    const auto call = std::make_shared<Call<T>>(caller_, timer);
+    begin(call);
+    co_await timer->async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
+    co_return call->take(late);
+  }
+
+  std::shared_ptr<SqliteDatabase> database_;
+  Dependency& dependency_;
+  std::shared_ptr<Caller> caller_;
+};
+
+/// What a call's work keeps of the caller's arguments.
+template <class T>
+std::vector<T> copy_of(In<T> values) {
+  return {values.begin(), values.end()};
+}
+
+/// The implementations behind `create_sqlite_stores`.
+std::unique_ptr<OrderStore> create_order_store(std::shared_ptr<Client> client);
+std::unique_ptr<OrderTransitions> create_order_transitions(std::shared_ptr<Client> client);
+std::unique_ptr<SaleStore> create_sale_store(std::shared_ptr<Client> client);
+std::unique_ptr<ControlStore> create_control_store(std::shared_ptr<Client> client);
+
+}  // namespace sluice::sqlite

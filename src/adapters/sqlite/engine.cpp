@@ -1,0 +1,81 @@
+#include "adapters/sqlite/engine.hpp"
+
+#include <algorithm>
+#include <iterator>
+#include <pthread.h>
+#include <utility>
+
+#include "sluice/orders/apply_check.hpp"
+
+#include "adapters/sqlite/apply.hpp"
+
+namespace sluice {
+namespace sqlite {
+
+ConnectionThread::ConnectionThread(std::string name, std::unique_ptr<Connection> connection)
+    : connection_(std::move(connection)) {
+  boost::asio::post(
+      thread_, [name = std::move(name)] { ::pthread_setname_np(::pthread_self(), name.c_str()); });
+}
+
+void GroupCommit::add(Batch batch) {
+  const std::lock_guard lock(mutex_);
+  waiting_.push_back(std::move(batch));
+}
+
+std::vector<Batch> GroupCommit::take() {
+  const std::lock_guard lock(mutex_);
+  std::vector<Batch> taken;
+  std::size_t messages = 0;
+  while (!waiting_.empty()) {
+    messages += waiting_.front().messages.size();
+    if (!taken.empty() && messages > kMessagesMax) break;
+    taken.push_back(std::move(waiting_.front()));
+    waiting_.pop_front();
+  }
+  return taken;
+}
+
+void GroupCommit::commit(Connection& connection) {
+  auto batches = take();
+  const auto given_up = [](const Batch& batch) {
+    return !batch.call->begin();
+  };
+  std::erase_if(batches, given_up);
+  if (batches.empty()) return;
+
+  std::vector<OrderMessage> joined;
+  Ticks deadline{};
+  for (auto& batch : batches) {
+    std::ranges::move(batch.messages, std::back_inserter(joined));
+    deadline = std::max(deadline, batch.deadline);
+  }
+  const auto outcomes = connection.answer(
+      deadline, [&] { return connection.prepared<Apply>().run(joined, std::nullopt); });
+  auto next = outcomes ? outcomes->begin() : Outcomes::const_iterator();
+  for (auto& batch : batches) {
+    if (!outcomes) {
+      batch.call->answer(outcomes.error());
+      continue;
+    }
+    const auto end = next + static_cast<std::ptrdiff_t>(batch.messages.size());
+    batch.call->answer(Outcomes(next, end));
+    next = end;
+  }
+}
+
+}  // namespace sqlite
+
+SqliteDatabase::SqliteDatabase(const SqliteSettings& settings, std::shared_ptr<Clock> its_clock)
+    : clock(std::move(its_clock)),
+      path(sqlite::usable_path(settings)),
+      lock(path, settings.lock_wait),
+      writer("sqlite", sqlite::open_writer(path, settings, clock)),
+      reader("sqlite-reader", sqlite::open_reader(path, clock)) {}
+
+std::shared_ptr<SqliteDatabase> open_sqlite(const SqliteSettings& settings,
+                                            std::shared_ptr<Clock> clock) {
+  return std::make_shared<SqliteDatabase>(settings, std::move(clock));
+}
+
+}  // namespace sluice
