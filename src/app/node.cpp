@@ -56,7 +56,9 @@ struct Node::Http {
        const std::function<std::string(const UserId&)>& demo_token)
       : worker("http-" + std::to_string(index)),
         ports(node.backend_->http_ports(worker.executor())),
-        front(node.ip_buckets_, node.user_buckets_, Identity(node.settings_.identity), *random),
+        front(AdmissionChain().add(create_address_rate_stage(node.ip_buckets_, *random)),
+              Identity(node.settings_.identity),
+              AdmissionChain().add(create_user_rate_stage(node.user_buckets_, *random))),
         routing(ports, node.guards_, *node.clock_),
         watch(node.settings_.long_polls_max / node.settings_.http_threads + 1),
         orders(worker.executor(), node.settings_.lookup,

@@ -12,7 +12,7 @@ constexpr Millis kWaitMax{60'000};
 
 AdmissionStage create_sale_window_stage() {
   return [](Admission& admission) -> std::optional<Refusal> {
-    const auto& sale = admission.sale;
+    const auto& sale = *admission.sale;
     if (phase(sale, admission.now) != WindowPhase::not_started) return std::nullopt;
     const auto left = std::clamp(sale.terms.starts_at - admission.now, kWaitMin, kWaitMax);
     return Refusal{Code::sale_not_started, left};

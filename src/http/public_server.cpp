@@ -21,13 +21,13 @@ class Api final : public PublicApi {
         readiness_(readiness) {}
 
   std::optional<Refusal> admit(std::string_view ip) override {
-    return gate_.admit(ip, clock_.ticks());
+    return gate_.admit(ip, clock_.now(), clock_.ticks());
   }
   Identified identify(std::string_view token) override {
     return gate_.identify(token, clock_.now());
   }
   std::optional<Refusal> admit_user(const UserId& user) override {
-    return gate_.admit_user(user, clock_.ticks());
+    return gate_.admit(user, clock_.now(), clock_.ticks());
   }
   std::shared_ptr<const SaleSnapshot> sales() override { return sales_.hold(); }
   const ReadyState& readiness() override { return readiness_.get(); }

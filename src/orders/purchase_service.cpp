@@ -3,7 +3,6 @@
 #include <utility>
 
 #include "sluice/base/mutation.hpp"
-#include "sluice/gate/front_gate.hpp"
 
 namespace sluice {
 namespace {
@@ -81,7 +80,7 @@ PurchaseService::PurchaseService(asio::any_io_executor executor, PurchaseSetting
 asio::awaitable<PurchaseAnswer> PurchaseService::buy(const Sale& sale, UserId user,
                                                      std::uint32_t quantity) {
   const LaneId lane{sale.id, lane_of(user, sale.terms.lanes)};
-  Admission admission{sale, user, lane, quantity, ports_.clock.now(), ports_.clock.ticks()};
+  Admission admission{ports_.clock.now(), ports_.clock.ticks(), {}, &user, &sale, lane, quantity};
   if (const auto refusal = admission_.admit(admission)) co_return refused(*refusal);
 
   const auto reserved = co_await reserver_.reserve(lane, user, quantity);

@@ -4,7 +4,6 @@
 #include <vector>
 
 #include "sluice/base/mutation.hpp"
-#include "sluice/gate/front_gate.hpp"
 
 namespace sluice {
 namespace {
@@ -53,13 +52,13 @@ boost::asio::awaitable<void> SoldOutViews::look_after(LaneId id, Lane& lane) {
 
 AdmissionStage create_sold_out_stage(const SoldOutViews& views, Random& random) {
   return [&views, &random](Admission& admission) -> std::optional<Refusal> {
-    switch (views.ask(admission.lane, admission.user, admission.ticks)) {
+    switch (views.ask(admission.lane, *admission.user, admission.ticks)) {
       case SoldOutView::Answer::ask_the_lane:
         break;
       case SoldOutView::Answer::sold_out_for_now:
         return sold_out(true, random);
       case SoldOutView::Answer::sold_out:
-        return sold_out(may_expire(admission.sale), random);
+        return sold_out(may_expire(*admission.sale), random);
     }
     return std::nullopt;
   };

@@ -104,13 +104,13 @@ class AdmissionChainTest : public testing::Test {
 
   /// What the window alone says.
   std::optional<Refusal> window(TimePoint now) {
-    Admission admission{sale_, user_, {sale_.id, 0}, 1, now, kStart};
+    Admission admission{now, kStart, {}, &user_, &sale_, {sale_.id, 0}};
     return create_sale_window_stage()(admission);
   }
 
   /// An admission that passed, with its permit, or its refusal.
   std::variant<ConcurrencyLimit::Permit, Refusal> admit(Ticks now) {
-    Admission admission{sale_, user_, {sale_.id, 0}, 1, sale_.terms.starts_at, now};
+    Admission admission{sale_.terms.starts_at, now, {}, &user_, &sale_, {sale_.id, 0}};
     if (const auto refusal = chain_.admit(admission)) return *refusal;
     return std::move(admission.permit);
   }
@@ -195,28 +195,29 @@ TEST(WindowCode, NamesWhyTheWindowIsShut) {
 }
 
 TEST(FrontGate, LimitsAddressesAndUsersEachByTheirOwn) {
+  constexpr TimePoint kNow{Millis{1'800'000'000'000}};
   const auto random = seeded_random(1);
   TokenBuckets ips(rate(1, 2));
   TokenBuckets users(rate(1, 1));
   IdentitySettings settings;
   settings.key = std::string(32, 'k');
-  FrontGate gate(ips, users, Identity(settings), *random);
+  FrontGate gate(AdmissionChain().add(create_address_rate_stage(ips, *random)), Identity(settings),
+                 AdmissionChain().add(create_user_rate_stage(users, *random)));
 
-  EXPECT_FALSE(gate.admit("192.0.2.1", kStart));
-  EXPECT_FALSE(gate.admit("192.0.2.1", kStart));
-  const auto refusal = gate.admit("192.0.2.1", kStart);
+  EXPECT_FALSE(gate.admit("192.0.2.1", kNow, kStart));
+  EXPECT_FALSE(gate.admit("192.0.2.1", kNow, kStart));
+  const auto refusal = gate.admit("192.0.2.1", kNow, kStart);
   ASSERT_TRUE(refusal);
   EXPECT_EQ(refusal->code, Code::rate_limited);
   EXPECT_GE(refusal->retry_after, Millis{1000});
   EXPECT_LE(refusal->retry_after, Millis{2000});
-  EXPECT_FALSE(gate.admit("192.0.2.2", kStart));
+  EXPECT_FALSE(gate.admit("192.0.2.2", kNow, kStart));
 
   const auto alice = *UserId::parse("alice");
-  EXPECT_FALSE(gate.admit_user(alice, kStart));
-  EXPECT_EQ(gate.admit_user(alice, kStart)->code, Code::rate_limited);
-  EXPECT_FALSE(gate.admit_user(*UserId::parse("bob"), kStart));
+  EXPECT_FALSE(gate.admit(alice, kNow, kStart));
+  EXPECT_EQ(gate.admit(alice, kNow, kStart)->code, Code::rate_limited);
+  EXPECT_FALSE(gate.admit(*UserId::parse("bob"), kNow, kStart));
 
-  constexpr TimePoint kNow{Millis{1'800'000'000'000}};
   const auto token = sign_token(settings, alice, kNow, Millis{60'000});
   EXPECT_EQ(*gate.identify(token, kNow), alice);
   EXPECT_EQ(gate.identify("", kNow).error().code, Code::missing_token);

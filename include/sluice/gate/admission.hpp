@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -17,18 +18,19 @@
 
 namespace sluice {
 
-/// One purchase on its way through the gate.
+/// One request on its way through the gate, with what is known of it so far.
 struct Admission {
-  const Sale& sale;
-  const UserId& user;
-  LaneId lane;  ///< The user's lane of the sale.
-  std::uint32_t quantity = 1;
   TimePoint now;
   Ticks ticks;
+  std::string_view ip{};         ///< In any canonical text form.
+  const UserId* user = nullptr;  ///< Known once the token is verified.
+  const Sale* sale = nullptr;    ///< Known for a purchase, as all that follows.
+  LaneId lane{};                 ///< The user's lane of the sale.
+  std::uint32_t quantity = 1;
   ConcurrencyLimit::Permit permit{};  ///< Held until the purchase is answered.
 };
 
-/// One reason to refuse a purchase before its lane is asked; empty: it passes. A stage decides and
+/// One reason to refuse a request before it costs more; empty: it passes. A stage decides and
 /// never waits. One per thread; what it refers to outlives it and may be shared by all.
 using AdmissionStage = std::function<std::optional<Refusal>(Admission&)>;
 
@@ -51,8 +53,17 @@ class AdmissionChain {
   std::vector<AdmissionStage> stages_;
 };
 
-/// Before the start nobody can have an order: refused by the node's own clock. After the end, and
-/// while paused or closed, a buyer may ask for an existing order, so the lane answers.
+/// A wait before a retry, spread over [wait, 2 × wait] so that the refused do not return together.
+Millis jittered(Millis wait, Random& random);
+
+/// The rate of an address; for every request.
+AdmissionStage create_address_rate_stage(TokenBuckets& ips, Random& random);
+
+/// The rate of a user; for every request of one.
+AdmissionStage create_user_rate_stage(TokenBuckets& users, Random& random);
+
+/// Of a purchase. Before the start nobody can have an order: refused by the node's own clock. After
+/// the end, and while paused or closed, a buyer may ask for an existing order, so the lane answers.
 AdmissionStage create_sale_window_stage();
 
 /// The sale's own rate.

@@ -2,27 +2,29 @@
 
 #include <optional>
 #include <string_view>
+#include <utility>
 
 #include "sluice/base/problem.hpp"
-#include "sluice/base/random.hpp"
 #include "sluice/base/time.hpp"
+#include "sluice/gate/admission.hpp"
 #include "sluice/gate/identity.hpp"
-#include "sluice/gate/token_buckets.hpp"
 
 namespace sluice {
 
-/// A wait before a retry, spread over [wait, 2 × wait] so that the refused do not return together.
-Millis jittered(Millis wait, Random& random);
-
-/// The cheap refusals of the HTTP side, in order of cost: the address, who asks, the user. It
-/// decides and never waits. One per thread; the buckets are shared by all.
+/// What every request passes, in order of cost: the stages of an address, who asks, the stages of a
+/// user. It decides and never waits. One per thread.
 class FrontGate {
  public:
-  FrontGate(TokenBuckets& ips, TokenBuckets& users, Identity identity, Random& random)
-      : ips_(ips), users_(users), identity_(std::move(identity)), random_(random) {}
+  FrontGate(AdmissionChain addresses, Identity identity, AdmissionChain users)
+      : addresses_(std::move(addresses)),
+        identity_(std::move(identity)),
+        users_(std::move(users)) {}
 
-  /// Every request; `ip` in any canonical text form.
-  std::optional<Refusal> admit(std::string_view ip, Ticks now);
+  /// Every request.
+  std::optional<Refusal> admit(std::string_view ip, TimePoint now, Ticks ticks) const {
+    Admission admission{now, ticks, ip};
+    return addresses_.admit(admission);
+  }
 
   /// Who sends a purchase or a lookup.
   Identified identify(std::string_view token, TimePoint now) {
@@ -30,13 +32,15 @@ class FrontGate {
   }
 
   /// Every request of an identified user.
-  std::optional<Refusal> admit_user(const UserId& user, Ticks now);
+  std::optional<Refusal> admit(const UserId& user, TimePoint now, Ticks ticks) const {
+    Admission admission{now, ticks, {}, &user};
+    return users_.admit(admission);
+  }
 
  private:
-  TokenBuckets& ips_;
-  TokenBuckets& users_;
+  AdmissionChain addresses_;
   Identity identity_;
-  Random& random_;
+  AdmissionChain users_;
 };
 
 }  // namespace sluice
