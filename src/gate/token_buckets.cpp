@@ -7,8 +7,6 @@
 namespace sluice {
 namespace {
 
-constexpr std::size_t kWays = 4;
-
 // In nanoseconds, about 31 years: no setting needs more, and sums of a few do not overflow.
 constexpr double kSpanMax = 1e18;
 
@@ -21,7 +19,7 @@ TokenBuckets::TokenBuckets(BucketSettings settings) : key_(random_hash_key()) {
   tolerance_ns_ = static_cast<std::int64_t>(std::clamp(tolerance, 0.0, kSpanMax));
   const auto slots = std::bit_ceil(std::max(settings.slots, kWays));
   set_mask_ = slots / kWays - 1;
-  slots_ = std::make_unique<Slot[]>(slots);
+  sets_ = std::make_unique<Set[]>(slots / kWays);
 }
 
 Millis TokenBuckets::take(std::string_view key, Ticks now) {
@@ -29,20 +27,22 @@ Millis TokenBuckets::take(std::string_view key, Ticks now) {
   const auto hash = keyed_hash(key_, key);
   // 0 marks a slot that nobody ever used.
   const auto tag = std::max<std::uint64_t>(hash, 1);
-  Slot* set = &slots_[(hash & set_mask_) * kWays];
+  auto& set = sets_[hash & set_mask_].slots;
   const auto now_ns = now.time_since_epoch().count();
 
   Slot* mine = nullptr;
   Slot* oldest = nullptr;
   std::uint64_t oldest_tag = 0;
   std::int64_t oldest_arrival = 0;
-  for (Slot* slot = set; slot != set + kWays && mine == nullptr; ++slot) {
-    const auto owner = slot->tag.load(std::memory_order_relaxed);
-    const auto arrival = slot->arrival_ns.load(std::memory_order_relaxed);
+  for (auto& slot : set) {
+    const auto owner = slot.tag.load(std::memory_order_relaxed);
+    const auto arrival = slot.arrival_ns.load(std::memory_order_relaxed);
     if (owner == tag) {
-      mine = slot;
-    } else if (oldest == nullptr || arrival < oldest_arrival) {
-      oldest = slot;
+      mine = &slot;
+      break;
+    }
+    if (oldest == nullptr || arrival < oldest_arrival) {
+      oldest = &slot;
       oldest_tag = owner;
       oldest_arrival = arrival;
     }

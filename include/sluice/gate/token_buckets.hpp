@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -29,16 +30,23 @@ class TokenBuckets {
   Millis take(std::string_view key, Ticks now);
 
  private:
+  static constexpr std::size_t kWays = 4;
+
   struct Slot {
     std::atomic<std::uint64_t> tag{0};
     std::atomic<std::int64_t> arrival_ns{0};
+  };
+
+  /// The slots of a key lie in one cache line.
+  struct alignas(64) Set {
+    std::array<Slot, kWays> slots;
   };
 
   std::int64_t interval_ns_ = 0;
   std::int64_t tolerance_ns_ = 0;
   std::uint64_t set_mask_ = 0;
   HashKey key_;
-  std::unique_ptr<Slot[]> slots_;
+  std::unique_ptr<Set[]> sets_;
 };
 
 }  // namespace sluice
