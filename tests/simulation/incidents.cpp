@@ -144,7 +144,7 @@ void World::drift(const Incident& incident) {
     if (!redis_.drift_units(lane, by)) return;
     story_.note(kWorld, "somebody changes the units of lane {} by {}", number, by);
   }
-  ledger_.drifted(lane, redis_.lanes().at(lane).epoch);
+  ledger_.drifted(lane, redis_.at(lane).epoch);
 }
 
 void World::befall_service(const Incident& incident) {

@@ -166,14 +166,14 @@ void Ledger::granted(LaneId lane, const Attempt& attempt) {
 void Ledger::opened(LaneId lane, Epoch epoch) {
   ++figures.openings;
   story_.note(kWorld, "redis opens lane {} under epoch {} with {} units", number(lane), epoch,
-              redis_.lanes().at(lane).stock);
+              redis_.at(lane).stock);
   auto& before = opened_[lane];
   if (epoch <= before) {
     story_.violate(text(lane) + ": epoch " + std::to_string(epoch) + " was opened though epoch " +
                    std::to_string(before) + " had been");
   }
   before = epoch;
-  for (const auto& [user, record] : redis_.lanes().at(lane).records) {
+  for (const auto& [user, record] : redis_.at(lane).records) {
     ++held_[{lane, epoch, record.order.id}];
   }
 }
@@ -258,7 +258,7 @@ std::string Ledger::unrest() const {
     // Nobody keeps the lanes of a closed sale any more.
     if (sale.state == SaleState::draft || sale.state == SaleState::closed) continue;
     const auto where = text(id) + ": ";
-    const auto view = redis_.view(id).value();
+    const auto view = redis_.at(id).view();
     if (lane.head.authority() != Authority::inventory) return where + "the store still sells it";
     if (lane.head.newest > lane.head.fence) return where + "a fence is on its way";
     if (!view.ready || view.epoch != lane.head.fence) return where + "it is not ready";

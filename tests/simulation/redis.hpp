@@ -4,36 +4,24 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <utility>
 #include <vector>
 
 #include "sluice/inventory/inventory.hpp"
 
+#include "adapters/memory/lanes.hpp"
 #include "simulation/network.hpp"
 
 namespace sluice::simulation {
 
-/// One Redis that all nodes share, as the scripts under `lua/` make it behave. Each function is one
-/// script. It can lose what it holds, in all the ways of a real one.
+/// One Redis that all nodes share: the lanes of the memory inventory, which can be lost in all the
+/// ways of a real Redis. Its functions are those that others want to hear of.
 class Redis {
  public:
-  struct Record {
-    OrderView order;
-    TimePoint reserved_at{};
-  };
-
-  /// The four keys of a lane.
-  struct Lane {
-    Epoch epoch = 0;
+  struct Opened {
+    memory::Lane lane;
     std::uint64_t replication = 0;  ///< Of the Redis in which it was opened.
-    bool closed = false;
-    std::uint64_t version = 0;
-    std::int64_t stock = 0;
-    LaneWindow window;
-    std::map<UserId, Record> records;
-    std::map<std::pair<TimePoint, OrderId>, UserId> pending;
   };
-  using Lanes = std::map<LaneId, Lane>;
+  using Lanes = std::map<LaneId, Opened>;
 
   explicit Redis(const Clock& clock) : clock_(clock) {}
 
@@ -49,22 +37,20 @@ class Redis {
   std::function<void(LaneId, Epoch)> on_open = [](LaneId, Epoch) {
   };
 
-  Result<ReserveReply> reserve(LaneId lane, Epoch epoch, const std::vector<Attempt>& attempts);
-  Result<void> settle(LaneId lane, Epoch epoch, const std::vector<Settlement>& settlements);
-  Result<std::vector<std::optional<OrderView>>> find(LaneId lane, Epoch epoch,
-                                                     const std::vector<UserId>& users) const;
-  Result<LaneView> view(LaneId lane) const;
-  Result<Winners> winners(LaneId lane, Epoch epoch) const;
-  Result<std::vector<Pending>> overdue(LaneId lane, Millis age, std::size_t max) const;
-  Result<void> close(LaneId lane, Epoch epoch);
-  Result<void> rebuild(LaneId lane, const LaneImage& image);
-  Result<void> set_window(LaneId lane, Epoch epoch, LaneWindow window);
+  Result<ReserveReply> reserve(const Call& call, In<Attempt> attempts);
+  Result<void> settle(const Call& call, In<Settlement> settlements);
+  std::vector<Pending> overdue(LaneId id, Millis age, std::size_t max) const;
+  Result<void> close(LaneId id, Epoch epoch);
+  Result<void> rebuild(LaneId id, const LaneImage& image);
+
+  /// The lane for all other calls: one that serves nothing when it was not opened in this Redis.
+  memory::Lane& at(LaneId id);
 
   /// HINCRBY of a lane's units, as far as there are units. False when it is not open.
-  bool drift_units(LaneId lane, std::int64_t by);
+  bool drift_units(LaneId id, std::int64_t by);
 
   /// HDEL of the success record of some decided order; empty when there is none.
-  std::optional<OrderId> forget_a_winner(LaneId lane, std::uint64_t choice);
+  std::optional<OrderId> forget_a_winner(LaneId id, std::uint64_t choice);
 
   /// FLUSHALL.
   void flush() { become({}); }
@@ -73,18 +59,14 @@ class Redis {
   void restart(Lanes with);
 
   const Lanes& lanes() const { return lanes_; }
-  void lose(LaneId lane) { lanes_.erase(lane); }
+  void lose(LaneId id) { lanes_.erase(id); }
 
  private:
-  Lane* ready(LaneId lane, Epoch epoch);
-  const Lane* ready(LaneId lane, Epoch epoch) const;
-  bool valid(const Lane& lane) const;
-  Reservation decide(LaneId id, Lane& lane, const Attempt& attempt);
-  void settle_one(LaneId id, Lane& lane, const Settlement& settlement);
   void become(Lanes lanes);
 
   const Clock& clock_;
   Lanes lanes_;
+  memory::Lane absent_;
   std::uint64_t replication_ = 1;
 };
 

@@ -6,81 +6,67 @@
 namespace sluice::simulation {
 namespace {
 
+template <class T>
+std::vector<T> copy_of(In<T> values) {
+  return {values.begin(), values.end()};
+}
+
 class InventoryPort final : public Inventory {
  public:
   InventoryPort(Network& network, Caller caller, Redis& redis)
       : network_(network), caller_(caller), redis_(redis) {}
 
   Task<ReserveReply> reserve(Call call, In<Attempt> attempts) override {
-    std::vector<Attempt> copy(attempts.begin(), attempts.end());
-    auto work = [call, copy = std::move(copy)](Redis& redis) {
-      return redis.reserve(call.lane, call.epoch, copy);
-    };
-    return go<ReserveReply>(call, std::move(work));
+    return go<ReserveReply>(call, [call, attempts = copy_of(attempts)](Redis& redis) {
+      return redis.reserve(call, attempts);
+    });
   }
 
   Task<> settle(Call call, In<Settlement> settlements) override {
-    std::vector<Settlement> copy(settlements.begin(), settlements.end());
-    auto work = [call, copy = std::move(copy)](Redis& redis) {
-      return redis.settle(call.lane, call.epoch, copy);
-    };
-    return go<void>(call, std::move(work));
+    return go<void>(call, [call, settlements = copy_of(settlements)](Redis& redis) {
+      return redis.settle(call, settlements);
+    });
   }
 
   Task<std::vector<std::optional<OrderView>>> find(Call call, In<UserId> users) override {
-    std::vector<UserId> copy(users.begin(), users.end());
-    auto work = [call, copy = std::move(copy)](Redis& redis) {
-      return redis.find(call.lane, call.epoch, copy);
-    };
-    return go<std::vector<std::optional<OrderView>>>(call, std::move(work));
+    using Found = std::vector<std::optional<OrderView>>;
+    return go<Found>(call, [call, users = copy_of(users)](Redis& redis) {
+      return redis.at(call.lane).find(call.epoch, users);
+    });
   }
 
   Task<LaneView> view(Call call) override {
-    auto work = [call](Redis& redis) {
-      return redis.view(call.lane);
-    };
-    return go<LaneView>(call, std::move(work));
+    return go<LaneView>(call, [call](Redis& redis) { return redis.at(call.lane).view(); });
   }
 
   Task<Winners> winners(Call call) override {
-    auto work = [call](Redis& redis) {
-      return redis.winners(call.lane, call.epoch);
-    };
-    return go<Winners>(call, std::move(work));
+    return go<Winners>(call,
+                       [call](Redis& redis) { return redis.at(call.lane).winners(call.epoch); });
   }
 
   Task<std::vector<Pending>> overdue(Call call, Millis age, std::size_t max) override {
-    auto work = [call, age, max](Redis& redis) {
-      return redis.overdue(call.lane, age, max);
-    };
-    return go<std::vector<Pending>>(call, std::move(work));
+    return go<std::vector<Pending>>(
+        call, [call, age, max](Redis& redis) { return redis.overdue(call.lane, age, max); });
   }
 
   Task<> close(Call call) override {
-    auto work = [call](Redis& redis) {
-      return redis.close(call.lane, call.epoch);
-    };
-    return go<void>(call, std::move(work));
+    return go<void>(call, [call](Redis& redis) { return redis.close(call.lane, call.epoch); });
   }
 
   Task<> rebuild(Call call, const LaneImage& image) override {
-    auto work = [call, image](Redis& redis) {
-      return redis.rebuild(call.lane, image);
-    };
-    return go<void>(call, std::move(work));
+    return go<void>(call, [call, image](Redis& redis) { return redis.rebuild(call.lane, image); });
   }
 
   Task<> set_window(Call call, LaneWindow window) override {
-    auto work = [call, window](Redis& redis) {
-      return redis.set_window(call.lane, call.epoch, window);
-    };
-    return go<void>(call, std::move(work));
+    return go<void>(call, [call, window](Redis& redis) {
+      return redis.at(call.lane).set_window(call.epoch, window);
+    });
   }
 
  private:
   template <class T, class Work>
   Task<T> go(const Call& call, Work work) {
-    auto bound = [&redis = redis_, work = std::move(work)] {
+    auto bound = [&redis = redis_, work = std::move(work)]() -> Result<T> {
       return work(redis);
     };
     return network_.call<T>(caller_, Service::redis, call.deadline, std::move(bound));

@@ -72,7 +72,7 @@ TEST_F(Simulation, RunsReachWhatTheyAreFor) {
 
 #ifdef SLUICE_MUTATIONS
 TEST_F(Simulation, AMutantIsCaughtAndItsStoryIsTold) {
-  set_mutant("redis.old_epoch_opens");
+  set_mutant("memory.old_epoch_opens");
   const auto report = run(1, kSeeds);
   const auto found = std::ranges::find_if(report.failures, [](const Failure& failure) {
     return failure.violation.find("was opened though epoch") != std::string::npos;

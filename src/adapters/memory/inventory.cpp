@@ -1,4 +1,3 @@
-#include <algorithm>
 #include <utility>
 
 #include "sluice/adapters/memory/memory.hpp"
@@ -8,73 +7,57 @@
 namespace sluice {
 namespace {
 
-constexpr std::size_t kBatchMax = 1024;
-
-bool valid(const Call& call, const Attempt& attempt) {
-  return attempt.quantity > 0 && !attempt.user.text().empty() && attempt.id.epoch() == call.epoch &&
-         attempt.id.lane() == call.lane.index;
-}
-
 class MemoryInventory final : public Inventory {
  public:
   explicit MemoryInventory(MemoryLanes lanes) : lanes_(std::move(lanes)) {}
 
   Task<ReserveReply> reserve(Call call, In<Attempt> attempts) override {
-    const auto is_valid = [&](const Attempt& attempt) {
-      return valid(call, attempt);
-    };
-    if (attempts.size() > kBatchMax || !std::ranges::all_of(attempts, is_valid)) {
-      co_return Errc::invalid;
-    }
-    const auto lane = lanes_->get(call.lane);
-    if (!lane) co_return Errc::not_ready;
-    co_return lane->reserve(call.epoch, attempts, lanes_->now());
+    const auto lane = lanes_->at(call.lane);
+    co_return lane->reserve(call, attempts, lanes_->now());
   }
 
   Task<> settle(Call call, In<Settlement> settlements) override {
-    if (const auto lane = lanes_->get(call.lane)) lane->settle(call.epoch, settlements);
+    const auto lane = lanes_->at(call.lane);
+    lane->settle(call.epoch, settlements);
     co_return Result<void>{};
   }
 
   Task<std::vector<std::optional<OrderView>>> find(Call call, In<UserId> users) override {
-    const auto lane = lanes_->get(call.lane);
-    if (!lane) co_return Errc::not_ready;
+    const auto lane = lanes_->at(call.lane);
     co_return lane->find(call.epoch, users);
   }
 
   Task<LaneView> view(Call call) override {
-    const auto lane = lanes_->get(call.lane);
-    if (!lane) co_return LaneView{};
+    const auto lane = lanes_->at(call.lane);
     co_return lane->view();
   }
 
   Task<Winners> winners(Call call) override {
-    const auto lane = lanes_->get(call.lane);
-    if (!lane) co_return Errc::not_ready;
+    const auto lane = lanes_->at(call.lane);
     co_return lane->winners(call.epoch);
   }
 
   Task<std::vector<Pending>> overdue(Call call, Millis age, std::size_t max) override {
-    const auto lane = lanes_->get(call.lane);
-    if (!lane) co_return std::vector<Pending>{};
+    const auto lane = lanes_->at(call.lane);
     co_return lane->overdue(call.lane, lanes_->now() - age, max);
   }
 
   Task<> close(Call call) override {
-    lanes_->get_or_create(call.lane)->close(call.epoch);
+    const auto lane = lanes_->get_or_create(call.lane);
+    lane->close(call.epoch);
     co_return Result<void>{};
   }
 
   Task<> rebuild(Call call, const LaneImage& image) override {
-    const bool is_valid =
-        image.lane == call.lane && image.epoch >= 1 && image.epoch <= kEpochMax && image.stock >= 0;
-    if (!is_valid) co_return Errc::invalid;
-    co_return lanes_->get_or_create(call.lane)->rebuild(image);
+    // A large image becomes a lane, and the old lane goes, while others use the lane.
+    auto newer = memory::Lane::of(call.lane, image);
+    if (!newer) co_return newer.error();
+    const auto lane = lanes_->get_or_create(call.lane);
+    co_return lane->replace(*newer);
   }
 
   Task<> set_window(Call call, LaneWindow window) override {
-    const auto lane = lanes_->get(call.lane);
-    if (!lane) co_return Errc::not_ready;
+    const auto lane = lanes_->at(call.lane);
     co_return lane->set_window(call.epoch, window);
   }
 

@@ -16,60 +16,82 @@
 
 namespace sluice::memory {
 
-/// One lane under one mutex: what a Redis keeps in the lane's keys. Functions that take an epoch
-/// fail with `not_ready` under any other.
-class Lane {
- public:
-  Result<void> rebuild(const LaneImage& image);
-  Result<ReserveReply> reserve(Epoch epoch, In<Attempt> attempts, TimePoint now);
-  void settle(Epoch epoch, In<Settlement> settlements);
-  Result<std::vector<std::optional<OrderView>>> find(Epoch epoch, In<UserId> users) const;
-  LaneView view() const;
-  Result<Winners> winners(Epoch epoch) const;
-  void close(Epoch epoch);
-  std::vector<Pending> overdue(LaneId lane, TimePoint not_after, std::size_t max) const;
-  Result<void> set_window(Epoch epoch, const LaneWindow& window);
-
- private:
+/// One lane: what a Redis keeps in the lane's keys, and what its scripts do with them. A plain
+/// value, and not thread-safe. Functions that take an epoch fail with `not_ready` under any other.
+struct Lane {
   struct Record {
     OrderView order;
     TimePoint reserved_at{};  ///< Only while queued: with the id, its place among the pending.
   };
   using PendingKey = std::pair<TimePoint, OrderId>;
 
+  /// The lane as `image` describes it, or `Errc::invalid` for an image of another lane than `id` or
+  /// a senseless one.
+  static Result<Lane> of(LaneId id, const LaneImage& image);
+
+  /// Trades places with `newer`, unless that is not of a higher epoch: `Errc::stale`.
+  Result<void> replace(Lane& newer);
+  Result<ReserveReply> reserve(const Call& call, In<Attempt> attempts, TimePoint now);
+  void settle(Epoch of_epoch, In<Settlement> settlements);
+  Result<std::vector<std::optional<OrderView>>> find(Epoch of_epoch, In<UserId> users) const;
+  LaneView view() const;
+  Result<Winners> winners(Epoch of_epoch) const;
+  void close(Epoch up_to);
+  std::vector<Pending> overdue(LaneId id, TimePoint not_after, std::size_t max) const;
+  Result<void> set_window(Epoch of_epoch, const LaneWindow& newer);
+
+  Epoch epoch = 0;  ///< 0: neither rebuilt nor closed.
+  bool closed = false;
+  std::uint64_t version = 0;
+  LaneWindow window;
+  std::int64_t stock = 0;
+  std::int64_t held = 0;  ///< Units of what is pending.
+  std::unordered_map<UserId, Record> records;
+  std::map<PendingKey, UserId> pending;
+
+ private:
+  bool serves(Epoch of_epoch) const;
   Reservation decide(const Attempt& attempt, bool open, TimePoint now);
   void settle_one(const Settlement& settlement);
-
-  /// Under `mutex_`: whether it serves calls of that epoch.
-  bool serves(Epoch epoch) const { return epoch_ != 0 && !closed_ && epoch == epoch_; }
-
-  mutable std::mutex mutex_;
-  Epoch epoch_ = 0;  ///< 0: neither rebuilt nor closed.
-  bool closed_ = false;
-  std::uint64_t version_ = 0;
-  LaneWindow window_;
-  std::int64_t stock_ = 0;
-  std::int64_t held_ = 0;  ///< Units of what is pending.
-  std::unordered_map<UserId, Record> records_;
-  std::map<PendingKey, UserId> pending_;
 };
 
-/// All lanes of a process.
+/// All lanes of a process, each under a mutex of its own. Thread-safe.
 class Lanes {
+  struct Entry {
+    std::mutex mutex;
+    Lane lane;
+  };
+
  public:
+  /// A lane that is locked while this lives.
+  class Locked {
+   public:
+    explicit Locked(std::shared_ptr<Entry> entry)
+        : entry_(std::move(entry)), lock_(entry_->mutex) {}
+    Lane* operator->() const { return &entry_->lane; }
+
+   private:
+    std::shared_ptr<Entry> entry_;
+    std::unique_lock<std::mutex> lock_;
+  };
+
   explicit Lanes(std::shared_ptr<const Clock> clock) : clock_(std::move(clock)) {}
 
   TimePoint now() const { return clock_->now(); }
 
-  /// Null when the lane was neither rebuilt nor closed.
-  std::shared_ptr<Lane> get(LaneId lane) const;
-  std::shared_ptr<Lane> get_or_create(LaneId lane);
-  void forget(LaneId lane);
+  /// One that was neither rebuilt nor closed serves nothing.
+  Locked at(LaneId id) const { return Locked(find(id)); }
+  Locked get_or_create(LaneId id) { return Locked(find_or_create(id)); }
+  void forget(LaneId id);
 
  private:
+  std::shared_ptr<Entry> find(LaneId id) const;
+  std::shared_ptr<Entry> find_or_create(LaneId id);
+
   std::shared_ptr<const Clock> clock_;
   mutable std::shared_mutex mutex_;
-  std::unordered_map<LaneId, std::shared_ptr<Lane>> lanes_;
+  std::unordered_map<LaneId, std::shared_ptr<Entry>> lanes_;
+  const std::shared_ptr<Entry> absent_ = std::make_shared<Entry>();  ///< Stays as it is.
 };
 
 }  // namespace sluice::memory
