@@ -3,6 +3,7 @@
 #include <boost/asio/co_spawn.hpp>
 #include <utility>
 
+#include "sluice/adapters/direct/queue.hpp"
 #include "sluice/adapters/direct/store_inventory.hpp"
 #include "sluice/fulfilment/fulfilment.hpp"
 #include "sluice/orders/failover_queue.hpp"
@@ -10,7 +11,6 @@
 #include "sluice/recovery/return_reconciler.hpp"
 
 #include "simulation/clock.hpp"
-#include "simulation/direct.hpp"
 
 namespace sluice::simulation {
 namespace {
@@ -27,6 +27,9 @@ BreakerSettings eager(BreakerSettings settings) {
   settings.calls_min = 5;
   return settings;
 }
+
+/// For what shares a clock that outlives it.
+std::shared_ptr<Clock> borrowed(Clock& clock) { return {std::shared_ptr<Clock>(), &clock}; }
 
 asio::awaitable<void> sweep(OrderWatch& watch, Clock& clock) {
   for (;;) {
@@ -83,7 +86,7 @@ struct Node::Http {
         moves(create_order_transitions(services.network, caller, services.store)),
         results(create_result_feed(services.network, caller, services.results)),
         store_inventory(create_store_inventory(*store)),
-        direct(create_direct(*store, clock, shared.direct)),
+        direct(create_direct_queue(thread.executor(), *store, borrowed(clock), {}, &shared.direct)),
         failover(create_failover_queue(*log, *direct, shared.queue_breaker, clock)),
         router(shared.flow, {*inventory, *failover, *store_inventory, *direct}),
         watch(1000),
