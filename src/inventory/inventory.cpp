@@ -1,8 +1,19 @@
 #include "sluice/inventory/inventory.hpp"
 
+#include <algorithm>
+
 #include "sluice/base/mutation.hpp"
 
 namespace sluice {
+
+bool valid(const Call& call, In<Attempt> attempts) noexcept {
+  constexpr std::size_t kAttemptsMax = 1'024;
+  const auto is_valid = [&](const Attempt& attempt) {
+    return attempt.quantity > 0 && !attempt.user.text().empty() &&
+           attempt.id.epoch() == call.epoch && attempt.id.lane() == call.lane.index;
+  };
+  return attempts.size() <= kAttemptsMax && std::ranges::all_of(attempts, is_valid);
+}
 
 SettleAction settle_action(const Outcome& outcome) noexcept {
   if (outcome.status == OrderStatus::queued && mutant("settle.unknown")) {

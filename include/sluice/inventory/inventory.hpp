@@ -31,6 +31,10 @@ struct Attempt {
   std::uint32_t quantity = 1;  ///< At least 1; the caller checked the sale's limit.
 };
 
+/// Whether an inventory decides these attempts: at most 1,024, each by a user for at least one
+/// unit, under an id of the call's epoch and lane.
+bool valid(const Call& call, In<Attempt> attempts) noexcept;
+
 enum class Verdict : std::uint8_t {
   granted,       ///< The units are held and the attempt is pending.
   already,       ///< The user has a live order: `existing`. Also the answer to a repeated attempt.
@@ -98,7 +102,7 @@ class Inventory {
   virtual ~Inventory() = default;
 
   /// Decides every attempt atomically, in order, by the inventory's own clock. A repeated attempt
-  /// (same id) finds itself: `granted` again. At most 1,024 attempts.
+  /// (same id) finds itself: `granted` again. `Errc::invalid` unless they are `valid`.
   virtual Task<ReserveReply> reserve(Call call, In<Attempt> attempts) = 0;
 
   /// Acts only on settlements whose user's record names that very order; others change nothing, nor

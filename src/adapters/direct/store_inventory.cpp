@@ -1,6 +1,5 @@
 #include "sluice/adapters/direct/store_inventory.hpp"
 
-#include <algorithm>
 #include <unordered_map>
 #include <utility>
 
@@ -9,8 +8,6 @@
 namespace sluice {
 namespace {
 
-constexpr std::size_t kBatchMax = 1'024;
-
 /// A unit that came back may be sold again between two looks at the stock.
 std::uint64_t version_of(const LaneSnapshot& lane_snapshot) {
   return 1 + (mutant("database.return_unseen") ? 0 : lane_snapshot.returned);
@@ -18,11 +15,6 @@ std::uint64_t version_of(const LaneSnapshot& lane_snapshot) {
 
 bool sells(const LaneHead& head, Epoch epoch) {
   return head.authority() == Authority::store && head.fence == epoch;
-}
-
-bool valid(const Call& call, const Attempt& attempt) {
-  return attempt.quantity > 0 && !attempt.user.text().empty() && attempt.id.epoch() == call.epoch &&
-         attempt.id.lane() == call.lane.index;
 }
 
 /// The caller's view of an error of the store: looking does nothing, so an answer that was lost
@@ -70,12 +62,7 @@ class StoreInventory final : public Inventory {
   explicit StoreInventory(OrderStore& store) : store_(store) {}
 
   Task<ReserveReply> reserve(Call call, In<Attempt> attempts) override {
-    const auto is_valid = [&](const Attempt& attempt) {
-      return valid(call, attempt);
-    };
-    if (attempts.size() > kBatchMax || !std::ranges::all_of(attempts, is_valid)) {
-      co_return Errc::invalid;
-    }
+    if (!valid(call, attempts)) co_return Errc::invalid;
     std::vector<UserId> users;
     users.reserve(attempts.size());
     for (const auto& attempt : attempts) users.push_back(attempt.user);

@@ -1,25 +1,8 @@
 #include "adapters/memory/lanes.hpp"
 
-#include <algorithm>
-
 #include "sluice/base/mutation.hpp"
 
 namespace sluice::memory {
-namespace {
-
-constexpr std::size_t kBatchMax = 1024;
-
-bool valid(const Call& call, const Attempt& attempt) {
-  return attempt.quantity > 0 && !attempt.user.text().empty() && attempt.id.epoch() == call.epoch &&
-         attempt.id.lane() == call.lane.index;
-}
-
-bool valid(const Call& call, In<Attempt> attempts) {
-  return attempts.size() <= kBatchMax &&
-         std::ranges::all_of(attempts, [&](const auto& attempt) { return valid(call, attempt); });
-}
-
-}  // namespace
 
 Result<Lane> Lane::of(LaneId id, const LaneImage& image) {
   const bool valid =

@@ -82,11 +82,6 @@ std::string_view action_name(SettleAction action) {
   return action == SettleAction::give_back ? "give_back" : "drop";
 }
 
-bool valid(const Call& call, const Attempt& attempt) {
-  return attempt.quantity > 0 && !attempt.user.text().empty() && attempt.id.epoch() == call.epoch &&
-         attempt.id.lane() == call.lane.index;
-}
-
 /// One element of reserve.lua's answer.
 std::optional<Reservation> read_reservation(const redisReply& answer, const Attempt& attempt) {
   if (answer.type == REDIS_REPLY_INTEGER) {
@@ -227,12 +222,7 @@ Task<Reply> RedisInventory::send(Ticks deadline, Command command) {
 }
 
 Task<ReserveReply> RedisInventory::reserve(Call call, In<Attempt> attempts) {
-  const auto is_valid = [&](const Attempt& attempt) {
-    return valid(call, attempt);
-  };
-  if (attempts.size() > kBatchMax || !std::ranges::all_of(attempts, is_valid)) {
-    co_return Errc::invalid;
-  }
+  if (!valid(call, attempts)) co_return Errc::invalid;
   Command words = words_for(call);
   words.reserve(256 + attempts.size() * 96);
   for (const auto& attempt : attempts) {
