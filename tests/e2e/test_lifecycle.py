@@ -310,3 +310,19 @@ def test_metrics_may_be_opened_but_operations_not(embedded):
     assert requests.get(f"{server.admin_url}/metrics", timeout=5).status_code == 200
     assert requests.get(f"{server.admin_url}/admin/sales", timeout=5).status_code == 401
     figures.read(server)
+
+
+def test_a_node_that_is_ready_sells_at_once_however_often_it_starts(services):
+    """Ready means that a purchase would be published: the first one after it is, every time."""
+    server = services().start()
+    sale = server.open_sale(stock=100)
+    for start in range(6):
+        if start % 2:
+            server.kill()
+        else:
+            server.terminate()
+        server.start()
+        bought = server.buy(sale, f"user-{start}")
+        assert (bought.status_code, bought.json().get("backlogged")) == (202, False), bought.text
+    server.wait_until(lambda: services.truth.stock(sale) == 94, 20)
+    services.truth.check_conservation(sale)
