@@ -1,4 +1,6 @@
+#include <algorithm>
 #include <boost/asio/ip/address.hpp>
+#include <functional>
 
 #include "settings/table.hpp"
 
@@ -11,6 +13,31 @@ bool is_loopback(const std::string& address) {
   return !error && parsed.is_loopback();
 }
 
+/// A setting that must be below (or at most) another.
+struct Order {
+  std::string small;
+  std::string large;
+  bool may_be_equal = true;
+};
+
+const Order kOrders[] = {
+    {"http.connections_per_ip_max", "http.connections_max"},
+    {"http.long_polls_max", "http.connections_max"},
+    {"purchase.publish_timeout_ms", "recovery.overdue_age_ms", false},
+    {"recovery.overdue_age_ms", "recovery.overdue_age_max_ms"},
+    {"recovery.overdue_age_ms", "orders.decide_within_ms", false},
+    {"recovery.tick_ms", "recovery.lease_ms", false},
+    {"recovery.busy_tick_ms", "recovery.tick_ms"},
+    {"redis.backoff_min_ms", "redis.backoff_max_ms"},
+    {"postgres.backoff_min_ms", "postgres.backoff_max_ms"},
+    {"fulfilment.apply_timeout_ms", "kafka.max_poll_interval_ms", false},
+    {"degrade.direct_floor_per_s", "degrade.direct_start_per_s"},
+    {"degrade.direct_start_per_s", "degrade.direct_ceiling_per_s"},
+    {"degrade.inventory_open_for_ms", "degrade.inventory_open_max_ms"},
+    {"degrade.queue_open_for_ms", "degrade.queue_open_max_ms"},
+    {"gate.concurrency_max", "kafka.client_messages_max"},
+};
+
 /// Collects what does not fit; a sentence names each setting with its value and origin.
 class Checker {
  public:
@@ -19,53 +46,50 @@ class Checker {
 
   /// key = value (origin)
   std::string say(const std::string& key) const {
-    for (const auto& row : rows_) {
-      if (row.key != key) continue;
-      return key + " = " + to_toml(without_password(row)) + " (" + loaded_.origins.at(key) + ")";
-    }
-    return key;
+    return key + " = " + to_toml(without_password(row(key))) + " (" + loaded_.origins.at(key) + ")";
   }
 
   void require(bool fits, const std::string& key, const std::string& why) {
     if (!fits) problems.push_back(say(key) + ": " + why);
   }
 
-  /// `small` must be below (or at most) `large`.
-  template <class Number>
-  void ordered(const std::string& small, Number a, const std::string& large, Number b,
-               bool may_be_equal = true) {
-    const bool fits = may_be_equal ? a <= b : a < b;
-    require(fits, small, (may_be_equal ? "must be at most " : "must be below ") + say(large));
+  void check(const Order& order) {
+    const auto small = row(order.small).binding.get();
+    const auto large = row(order.large).binding.get();
+    require(order.may_be_equal ? small <= large : small < large, order.small,
+            (order.may_be_equal ? "must be at most " : "must be below ") + say(order.large));
   }
 
   std::vector<std::string> problems;
 
  private:
+  const Setting& row(const std::string& key) const {
+    return *std::ranges::find(rows_, key, &Setting::key);
+  }
+
   const LoadedSettings& loaded_;
   Settings copy_;
   std::vector<Setting> rows_;
 };
 
+using AddressCheck = std::function<std::optional<std::string>(const std::string&)>;
+
+/// A service's address must be there, and be one.
+void check_address(Checker& checker, const std::string& key, const std::string& given,
+                   const std::string& example, const AddressCheck& wrong = nullptr) {
+  checker.require(!given.empty(), key, "services mode needs it, for example " + example);
+  const auto why = given.empty() || !wrong ? std::nullopt : wrong(given);
+  if (why) checker.require(false, key, *why);
+}
+
 void check_services(Checker& checker, const Settings& s) {
   if (s.mode != Mode::services) return;
-  checker.require(!s.redis.url.empty(), "redis.url",
-                  "services mode needs it, for example redis://127.0.0.1:6379");
-  checker.require(!s.kafka.brokers.empty(), "kafka.brokers",
-                  "services mode needs it, for example 127.0.0.1:9092");
-  checker.require(!s.postgres.url.empty(), "postgres.url",
-                  "services mode needs it, for example postgresql://sluice@127.0.0.1/sluice");
-  if (!s.redis.url.empty()) {
-    if (const auto wrong = check_redis_url(s.redis.url))
-      checker.require(false, "redis.url", *wrong);
-  }
-  if (!s.postgres.url.empty()) {
-    if (const auto wrong = check_postgres_url(s.postgres.url)) {
-      checker.require(false, "postgres.url", *wrong);
-    }
-  }
-  if (!s.kafka.brokers.empty()) {
-    if (const auto wrong = check(s.kafka)) checker.problems.push_back("[kafka]: " + *wrong);
-  }
+  check_address(checker, "redis.url", s.redis.url, "redis://127.0.0.1:6379", check_redis_url);
+  check_address(checker, "kafka.brokers", s.kafka.brokers, "127.0.0.1:9092");
+  check_address(checker, "postgres.url", s.postgres.url, "postgresql://sluice@127.0.0.1/sluice",
+                check_postgres_url);
+  const auto wrong = s.kafka.brokers.empty() ? std::nullopt : check(s.kafka);
+  if (wrong) checker.problems.push_back("[kafka]: " + *wrong);
 }
 
 void check_listeners(Checker& checker, const Settings& s, const Environment& environment) {
@@ -75,54 +99,20 @@ void check_listeners(Checker& checker, const Settings& s, const Environment& env
                   "SLUICE_ADMIN_KEY");
   checker.require(s.http.http.port == 0 || s.http.http.port != s.admin.http.port, "admin.port",
                   "must differ from " + checker.say("http.port"));
-  checker.ordered("http.connections_per_ip_max", s.connections.connections_per_ip_max,
-                  "http.connections_max", s.connections.connections_max);
-  checker.ordered("http.long_polls_max", s.long_polls_max, "http.connections_max",
-                  s.connections.connections_max);
 }
 
 void check_identity(Checker& checker, const Settings& s) {
   const bool shared = s.identity.algorithm == "HS256";
-  checker.require(shared || !s.identity_public_key_file.empty(), "identity.public_key_file",
-                  "needed with " + checker.say("identity.algorithm"));
-  checker.require(!shared || s.identity_public_key_file.empty(), "identity.public_key_file",
-                  "of no use with " + checker.say("identity.algorithm"));
+  checker.require(
+      shared == s.identity_public_key_file.empty(), "identity.public_key_file",
+      (shared ? "of no use with " : "needed with ") + checker.say("identity.algorithm"));
 }
 
-void check_times(Checker& checker, const Settings& s) {
-  const auto& purchase = s.purchase;
+void check_answer_time(Checker& checker, const PurchaseSettings& purchase) {
   checker.require(purchase.reserve_timeout + purchase.publish_timeout < purchase.answer_timeout,
                   "purchase.answer_timeout_ms",
                   "must be above the sum of " + checker.say("purchase.reserve_timeout_ms") +
                       " and " + checker.say("purchase.publish_timeout_ms"));
-  checker.ordered("purchase.publish_timeout_ms", purchase.publish_timeout,
-                  "recovery.overdue_age_ms", s.recovery.overdue_age, false);
-  checker.ordered("recovery.overdue_age_ms", s.recovery.overdue_age, "recovery.overdue_age_max_ms",
-                  s.recovery.overdue_age_max);
-  checker.ordered("recovery.overdue_age_ms", s.recovery.overdue_age, "orders.decide_within_ms",
-                  s.http.decide_within, false);
-  checker.ordered("recovery.tick_ms", s.recovery.tick, "recovery.lease_ms", s.recovery.lease,
-                  false);
-  checker.ordered("recovery.busy_tick_ms", s.recovery.busy_tick, "recovery.tick_ms",
-                  s.recovery.tick);
-  checker.ordered("redis.backoff_min_ms", s.redis.backoff_min, "redis.backoff_max_ms",
-                  s.redis.backoff_max);
-  checker.ordered("postgres.backoff_min_ms", s.postgres.backoff_min, "postgres.backoff_max_ms",
-                  s.postgres.backoff_max);
-  checker.ordered("fulfilment.apply_timeout_ms", s.fulfilment.apply_timeout,
-                  "kafka.max_poll_interval_ms", s.kafka.max_poll_interval, false);
-}
-
-void check_degrade(Checker& checker, const Settings& s) {
-  const auto& direct = s.degrade.flow.direct;
-  checker.ordered("degrade.direct_floor_per_s", direct.floor_per_s, "degrade.direct_start_per_s",
-                  direct.start_per_s);
-  checker.ordered("degrade.direct_start_per_s", direct.start_per_s, "degrade.direct_ceiling_per_s",
-                  direct.ceiling_per_s);
-  checker.ordered("degrade.inventory_open_for_ms", s.degrade.inventory.open_for,
-                  "degrade.inventory_open_max_ms", s.degrade.inventory.open_max);
-  checker.ordered("degrade.queue_open_for_ms", s.degrade.queue.open_for,
-                  "degrade.queue_open_max_ms", s.degrade.queue.open_max);
 }
 
 }  // namespace
@@ -133,10 +123,8 @@ std::vector<std::string> cross_check(const LoadedSettings& loaded, const Environ
   check_services(checker, s);
   check_listeners(checker, s, environment);
   check_identity(checker, s);
-  check_times(checker, s);
-  check_degrade(checker, s);
-  checker.ordered("gate.concurrency_max", s.gate.concurrency_max, "kafka.client_messages_max",
-                  static_cast<std::int64_t>(s.kafka.client_messages_max));
+  check_answer_time(checker, s.purchase);
+  for (const auto& order : kOrders) checker.check(order);
   return checker.problems;
 }
 

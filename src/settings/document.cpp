@@ -3,28 +3,12 @@
 #include <cctype>
 
 #include "settings/table.hpp"
+#include "sluice_config.hpp"
 
 namespace sluice {
 namespace {
 
-constexpr std::size_t kColumnsMax = 100;
 constexpr std::string_view kHidden = "***";
-
-/// `text` as comment lines.
-std::string comment(std::string_view text) {
-  std::string out;
-  std::string line = "#";
-  while (!text.empty()) {
-    const auto word = text.substr(0, text.find(' '));
-    text.remove_prefix(std::min(word.size() + 1, text.size()));
-    if (line.size() + 1 + word.size() > kColumnsMax) {
-      out += line + "\n";
-      line = "#";
-    }
-    line += " " + std::string(word);
-  }
-  return out + line + "\n";
-}
 
 /// user:password@ before a host, and password=… anywhere.
 std::string hide_in_url(std::string url) {
@@ -51,12 +35,6 @@ bool names_secret(std::string name) {
   return std::ranges::any_of(kWords, [&](auto word) { return name.find(word) != name.npos; });
 }
 
-std::string heading(const std::string& key, std::string& section) {
-  if (section_of(key) == section) return {};
-  section = section_of(key);
-  return "\n" + comment(section_meaning(section)) + "[" + section + "]\n";
-}
-
 }  // namespace
 
 Value without_password(const Setting& setting) {
@@ -71,24 +49,7 @@ Value without_password(const Setting& setting) {
   return value;
 }
 
-std::string document_settings() {
-  Settings defaults;
-  std::string out =
-      comment("Every setting of Sluice with its default. Made by: sluice check-config --defaults");
-  out += comment(
-      "Stronger than this file: variables (SLUICE_HTTP_PORT for http.port, lists separated by "
-      "commas), then flags (--set http.port=8080). Secrets come from files or variables alone.");
-  std::string section;
-  for (const auto& setting : settings_table(defaults)) {
-    out += heading(setting.key, section) + "\n";
-    auto range = setting.binding.range;
-    range[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(range[0])));
-    out += comment(setting.meaning + " " + range + ".");
-    out += setting.key.substr(section.empty() ? 0 : section.size() + 1);
-    out += " = " + to_toml(setting.binding.get()) + "\n";
-  }
-  return out;
-}
+std::string document_settings() { return std::string(sluice_config::file("sluice.toml")); }
 
 std::string show_settings(const LoadedSettings& loaded) {
   Settings copy = loaded.settings;

@@ -9,22 +9,16 @@
 
 namespace sluice {
 
-/// One setting: the row of the table that everything else is made from.
+/// One setting: the row of the table that names, variables, flags, checks and `show_settings` are
+/// made from. What it means stands in config/sluice.toml, which a test holds to the table.
 struct Setting {
   std::string key;        ///< section.name, or a name alone at the top; the unit comes last.
   Binding binding;        ///< Refers to the `Settings` that the table was made for.
-  std::string meaning;    ///< One or two sentences.
   bool password = false;  ///< The value may hold one: it is not shown, and not taken from a flag.
 };
 
 /// The table over one `Settings`, in the order of the file.
 std::vector<Setting> settings_table(Settings& settings);
-
-/// Appends the rows of [degrade].
-void add_degrade_settings(std::vector<Setting>& rows, Settings& settings);
-
-/// A sentence about a section; empty for what stands at the top.
-std::string section_meaning(const std::string& section);
 
 /// What comes before the dot; empty at the top.
 std::string section_of(const std::string& key);

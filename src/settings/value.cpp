@@ -5,7 +5,8 @@
 #include <boost/asio/ip/network_v4.hpp>
 #include <boost/asio/ip/network_v6.hpp>
 #include <charconv>
-#include <cmath>
+#include <sstream>
+#include <toml++/toml.h>
 
 #include "sluice/base/text.hpp"
 
@@ -14,23 +15,11 @@ namespace {
 
 constexpr std::size_t kEntryBytesMax = 1024;
 
-std::string quoted(std::string_view text) {
-  static constexpr char kHex[] = "0123456789abcdef";
-  std::string out = "\"";
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\') {
-      out += '\\';
-      out += c;
-    } else if (byte < 0x20 || byte == 0x7f) {
-      out += "\\u00";
-      out += kHex[byte >> 4];
-      out += kHex[byte & 15];
-    } else {
-      out += c;
-    }
-  }
-  return out += '"';
+std::string quoted(const std::string& text) {
+  std::ostringstream out;
+  const toml::value<std::string> value(text);
+  out << toml::default_formatter(value, toml::format_flags::allow_unicode_strings);
+  return out.str();
 }
 
 std::string number_text(double value) {
@@ -98,6 +87,18 @@ std::string plain(double value) {
   return text;
 }
 
+/// Binds a member to values that `accepts` finds in range.
+template <class Held, class Accepts>
+Binding bind_checked(Held& member, std::string range, Accepts accepts) {
+  const auto put = [&member, accepts = std::move(accepts)](const Held& given) {
+    if (!accepts(given)) return false;
+    member = given;
+    return true;
+  };
+  return detail::bind<Held>(
+      std::move(range), [&member] { return member; }, put);
+}
+
 }  // namespace
 
 std::string to_toml(const Value& value) { return std::visit(ToToml{}, value); }
@@ -119,34 +120,29 @@ std::string detail::whole_range(std::int64_t min, std::int64_t max) {
   return "a whole number from " + std::to_string(min) + " to " + std::to_string(max);
 }
 
+std::string detail::names_range(const std::vector<std::string>& names) {
+  std::string range;
+  for (const auto& name : names) range += (range.empty() ? "one of " : ", ") + quoted(name);
+  return range;
+}
+
 Binding flag(bool& member) {
-  return detail::bind<bool>(member, "true or false", [](bool) { return true; });
+  return bind_checked(member, "true or false", [](bool) { return true; });
 }
 
 Binding number(double& member, double min, double max) {
-  Binding binding;
-  binding.get = [&member] {
-    return Value(member);
-  };
-  binding.set = [&member, min, max](const Value& value) {
-    double given = 0;
-    if (const auto* whole_number = std::get_if<std::int64_t>(&value)) {
-      given = static_cast<double>(*whole_number);
-    } else if (const auto* real = std::get_if<double>(&value)) {
-      given = *real;
-    } else {
-      return false;
-    }
-    if (!std::isfinite(given) || given < min || given > max) return false;
+  const auto set = [&member, min, max](const Value& value) {
+    const auto* whole_number = std::get_if<std::int64_t>(&value);
+    const auto* real = std::get_if<double>(&value);
+    if (whole_number == nullptr && real == nullptr) return false;
+    const double given = real != nullptr ? *real : static_cast<double>(*whole_number);
+    // Not a number is in no range.
+    if (!(given >= min && given <= max)) return false;
     member = given;
     return true;
   };
-  binding.range = "a number from " + plain(min) + " to " + plain(max);
-  return binding;
-}
-
-Binding millis(Millis& member, std::int64_t min, std::int64_t max) {
-  return whole(member, min, max);
+  return {[&member] { return Value(member); }, set,
+          "a number from " + plain(min) + " to " + plain(max)};
 }
 
 Binding text(std::string& member, std::size_t bytes_max, std::string what, TextCheck check) {
@@ -154,46 +150,37 @@ Binding text(std::string& member, std::size_t bytes_max, std::string what, TextC
     return given.size() <= bytes_max && given.find('\0') == std::string::npos &&
            (!check || check(given));
   };
-  return detail::bind<std::string>(
-      member, std::move(what) + ", at most " + std::to_string(bytes_max) + " bytes",
-      std::move(accepts));
+  return bind_checked(member, what + ", at most " + std::to_string(bytes_max) + " bytes", accepts);
 }
 
 Binding one_of(std::string& member, std::vector<std::string> names) {
-  std::string range;
-  for (const auto& name : names) range += (range.empty() ? "one of " : ", ") + quoted(name);
-  auto accepts = [names = std::move(names)](const std::string& given) {
+  auto range = detail::names_range(names);
+  const auto accepts = [names = std::move(names)](const std::string& given) {
     return std::ranges::find(names, given) != names.end();
   };
-  return detail::bind<std::string>(member, std::move(range), std::move(accepts));
+  return bind_checked(member, std::move(range), accepts);
 }
 
-Binding list(TextList& member, std::size_t entries_max, std::string what, TextCheck check) {
-  auto accepts = [entries_max, check = std::move(check)](const TextList& given) {
+Binding list(TextList& member, std::size_t entries_max, const std::string& what, TextCheck check) {
+  const auto accepts = [entries_max, check = std::move(check)](const TextList& given) {
     return given.size() <= entries_max && std::ranges::all_of(given, check);
   };
-  return detail::bind<TextList>(
-      member, "a list of at most " + std::to_string(entries_max) + " " + std::move(what),
-      std::move(accepts));
+  return bind_checked(member, "a list of at most " + std::to_string(entries_max) + " " + what,
+                      accepts);
 }
 
 Binding map(std::vector<std::pair<std::string, std::string>>& member, std::size_t entries_max) {
-  Binding binding;
-  binding.get = [&member] {
-    return Value(TextMap(member.begin(), member.end()));
-  };
-  binding.set = [&member, entries_max](const Value& value) {
-    const auto* given = std::get_if<TextMap>(&value);
-    if (given == nullptr || given->size() > entries_max) return false;
+  const auto put = [&member, entries_max](const TextMap& given) {
     const auto fits = [](const auto& entry) {
       return !entry.first.empty() && entry.first.size() + entry.second.size() <= kEntryBytesMax;
     };
-    if (!std::ranges::all_of(*given, fits)) return false;
-    member.assign(given->begin(), given->end());
+    if (given.size() > entries_max || !std::ranges::all_of(given, fits)) return false;
+    member.assign(given.begin(), given.end());
     return true;
   };
-  binding.range = "a table of at most " + std::to_string(entries_max) + " texts";
-  return binding;
+  return detail::bind<TextMap>(
+      "a table of at most " + std::to_string(entries_max) + " texts",
+      [&member] { return TextMap(member.begin(), member.end()); }, put);
 }
 
 bool is_address(std::string_view text) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -44,34 +45,25 @@ using TextCheck = std::function<bool(std::string_view)>;
 
 Binding flag(bool& member);
 Binding number(double& member, double min, double max);
-Binding millis(Millis& member, std::int64_t min, std::int64_t max);
 Binding text(std::string& member, std::size_t bytes_max, std::string what = "text",
              TextCheck check = nullptr);
 Binding one_of(std::string& member, std::vector<std::string> names);
-Binding list(TextList& member, std::size_t entries_max, std::string what, TextCheck check);
+Binding list(TextList& member, std::size_t entries_max, const std::string& what, TextCheck check);
 Binding map(std::vector<std::pair<std::string, std::string>>& member, std::size_t entries_max);
 
 namespace detail {
 
 std::string whole_range(std::int64_t min, std::int64_t max);
+std::string names_range(const std::vector<std::string>& names);
 
-/// Binds `member` to values that are a `Held` and that `accepts` finds in range.
-template <class Held, class Member, class Accepts>
-Binding bind(Member& member, std::string range, Accepts accepts) {
-  const auto get = [&member] {
-    if constexpr (std::is_same_v<Member, Millis>) {
-      return Value(static_cast<Held>(member.count()));
-    } else {
-      return Value(static_cast<Held>(member));
-    }
-  };
-  const auto set = [&member, accepts = std::move(accepts)](const Value& value) {
+/// Binds what holds a `Held`: `put` takes it and returns true, or leaves it.
+template <class Held, class Get, class Put>
+Binding bind(std::string range, Get get, Put put) {
+  const auto set = [put = std::move(put)](const Value& value) {
     const auto* given = std::get_if<Held>(&value);
-    if (given == nullptr || !accepts(*given)) return false;
-    member = static_cast<Member>(*given);
-    return true;
+    return given != nullptr && put(*given);
   };
-  return {get, set, std::move(range)};
+  return {[get = std::move(get)] { return Value(Held(get())); }, set, std::move(range)};
 }
 
 }  // namespace detail
@@ -79,31 +71,33 @@ Binding bind(Member& member, std::string range, Accepts accepts) {
 /// Any integer type that can hold `max`, or `Millis`.
 template <class Int>
 Binding whole(Int& member, std::int64_t min, std::int64_t max) {
-  const auto in_range = [min, max](std::int64_t given) {
-    return given >= min && given <= max;
+  const auto get = [&member] {
+    if constexpr (std::is_same_v<Int, Millis>)
+      return member.count();
+    else
+      return static_cast<std::int64_t>(member);
   };
-  return detail::bind<std::int64_t>(member, detail::whole_range(min, max), in_range);
+  const auto put = [&member, min, max](std::int64_t given) {
+    if (given < min || given > max) return false;
+    member = static_cast<Int>(given);
+    return true;
+  };
+  return detail::bind<std::int64_t>(detail::whole_range(min, max), get, put);
 }
 
 /// An enumeration by its names, in the order of its values from 0.
 template <class Enum>
-Binding choice(Enum& member, std::vector<std::string> names) {
-  // `one_of` checks the name; the position is the value.
-  std::string ignored;
-  Binding binding = one_of(ignored, names);
-  binding.get = [&member, names] {
-    return Value(names[static_cast<std::size_t>(member)]);
+Binding choice(Enum& member, const std::vector<std::string>& names) {
+  const auto get = [&member, names] {
+    return names[static_cast<std::size_t>(member)];
   };
-  binding.set = [&member, names](const Value& value) {
-    const auto* given = std::get_if<std::string>(&value);
-    for (std::size_t i = 0; given != nullptr && i < names.size(); ++i) {
-      if (names[i] != *given) continue;
-      member = static_cast<Enum>(i);
-      return true;
-    }
-    return false;
+  const auto put = [&member, names](const std::string& given) {
+    const auto at = std::ranges::find(names, given);
+    if (at == names.end()) return false;
+    member = static_cast<Enum>(at - names.begin());
+    return true;
   };
-  return binding;
+  return detail::bind<std::string>(detail::names_range(names), get, put);
 }
 
 // Checks of texts.
