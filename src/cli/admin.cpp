@@ -13,18 +13,11 @@
 namespace sluice {
 namespace {
 
-constexpr Millis kTimeoutMax{600'000};
-
 AdminClient connect(const Cli& cli, const AdminOptions& options, Millis request_max) {
   const auto timeout = std::min(timeout_of(options), request_max);
   const auto settings = load_settings(cli).settings;
-  auto server = endpoint_of(settings.admin.http.address, settings.admin.http.port);
-  if (!options.admin_url.empty()) {
-    const auto parsed = parse_url(options.admin_url);
-    if (!parsed) throw UsageError("--admin-url is http://HOST[:PORT]");
-    server = *parsed;
-  }
-  return {server, load_secret(Secret::admin, settings, cli.world.environment), timeout};
+  return {server_of("--admin-url", options.admin_url, settings.admin.http),
+          load_secret(Secret::admin, settings, cli.world.environment), timeout};
 }
 
 Json checked(const ClientReply& reply) {
@@ -50,9 +43,8 @@ CLI::App* add_admin_command(CLI::App& app, Cli& cli, AdminOptions& options, cons
 }
 
 Millis timeout_of(const AdminOptions& options) {
-  const auto timeout = parse_duration(options.timeout);
-  if (timeout && *timeout >= Millis(1) && *timeout <= kTimeoutMax) return *timeout;
-  throw UsageError("--timeout is a time such as 500ms or 10s, at most 10m");
+  return duration_of(options.timeout, Millis(1), Millis(600'000),
+                     "--timeout is a time such as 500ms or 10s, at most 10m");
 }
 
 AdminApi::AdminApi(const Cli& cli, const AdminOptions& options, Millis request_max)

@@ -9,9 +9,10 @@
 #include <boost/beast/core.hpp>
 #include <boost/beast/http.hpp>
 #include <boost/beast/version.hpp>
-#include <charconv>
 #include <nlohmann/json.hpp>
 #include <utility>
+
+#include "sluice/base/text.hpp"
 
 #include "cli/terminal_text.hpp"
 
@@ -50,19 +51,11 @@ asio::awaitable<ClientReply> exchange_with(Endpoint server, Request request) {
 }
 
 bool is_port(std::string_view text) {
-  unsigned port = 0;
-  const auto end = text.data() + text.size();
-  const auto [at, error] = std::from_chars(text.data(), end, port);
-  return error == std::errc() && at == end && port >= 1 && port <= 65'535;
+  const auto port = parse_number<std::uint16_t>(text);
+  return port && *port > 0;
 }
 
-bool is_host(std::string_view text) {
-  const auto allowed = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
-           c == '-' || c == '_';
-  };
-  return !text.empty() && text.size() <= 253 && std::all_of(text.begin(), text.end(), allowed);
-}
+bool is_host(std::string_view text) { return text.size() <= 253 && is_plain_name(text); }
 
 bool is_v6(std::string_view text) {
   boost::system::error_code error;

@@ -190,6 +190,17 @@ LoadedSettings load_settings(const Cli& cli) {
   return load_settings(sources);
 }
 
+Endpoint server_of(const std::string& flag, const std::string& url, const HttpSettings& otherwise) {
+  if (url.empty()) return endpoint_of(otherwise.address, otherwise.port);
+  if (const auto parsed = parse_url(url)) return *parsed;
+  throw UsageError(flag + " is http://HOST[:PORT]");
+}
+
+UserId user_of(const std::string& text) {
+  if (auto user = UserId::parse(text)) return *std::move(user);
+  throw UsageError(terminal_text(text) + " is no user: 1 to 64 of A-Z a-z 0-9 . _ -");
+}
+
 int run_command(const std::vector<std::string>& arguments, const CliWorld& world) {
   const auto complain = [&](std::string_view line) {
     world.err << "sluice: " << line << "\n";

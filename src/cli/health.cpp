@@ -1,11 +1,8 @@
 #include <CLI/CLI.hpp>
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <ostream>
 
-#include "sluice/cli/admin_client.hpp"
-
-#include "cli/parts.hpp"
+#include "cli/admin.hpp"
 
 namespace sluice {
 namespace {
@@ -17,8 +14,6 @@ Asks /readyz where buyers connect. Exit code 0 when the server may be sent buyer
 the health check of a container.
 Read on: /readyz of the admin listener says what is wrong.)";
 
-constexpr Millis kTimeoutMax{60'000};
-
 struct HealthOptions {
   std::string url;
   std::string timeout = "2s";
@@ -26,17 +21,15 @@ struct HealthOptions {
 
 /// "; store: …; queue: …" for the checks that fail.
 std::string problems_of(const std::string& body) {
-  const auto json = nlohmann::json::parse(body, nullptr, false);
-  if (!json.is_object()) return {};
+  const auto json = Json::parse(body, nullptr, false);
   std::string text;
-  if (json.value("draining", nlohmann::json()) == true) text += "; it is about to stop";
-  const auto checks = json.value("checks", nlohmann::json());
+  if (field(json, "draining") == "true") text += "; it is about to stop";
+  const auto checks = json.is_object() ? json.value("checks", Json()) : Json();
   for (const auto& check : checks) {
-    if (!check.is_object() || check.value("ok", nlohmann::json()) != false) continue;
-    const auto name = check.value("name", nlohmann::json());
-    const auto problem = check.value("problem", nlohmann::json());
-    if (name.is_string()) text += "; " + name.get<std::string>();
-    if (problem.is_string()) text += ": " + problem.get<std::string>();
+    if (field(check, "ok") != "false") continue;
+    text += "; " + field(check, "name");
+    const auto problem = field(check, "problem");
+    if (!problem.empty()) text += ": " + problem;
   }
   return text;
 }
@@ -53,25 +46,17 @@ std::string reasons(const Settings& settings, const ClientReply& reply, Millis t
 }
 
 int health_command(const Cli& cli, const HealthOptions& options) {
-  const auto timeout = parse_duration(options.timeout);
-  if (!timeout || *timeout < Millis(1) || *timeout > kTimeoutMax) {
-    throw UsageError("--timeout is a time such as 500ms or 2s, at most 60s");
-  }
+  const auto timeout = duration_of(options.timeout, Millis(1), Millis(60'000),
+                                   "--timeout is a time such as 500ms or 2s, at most 60s");
   const auto settings = load_settings(cli).settings;
-  const auto& http = settings.http.http;
-  auto server = endpoint_of(http.address, http.port);
-  if (!options.url.empty()) {
-    const auto parsed = parse_url(options.url);
-    if (!parsed) throw UsageError("--url is http://HOST[:PORT]");
-    server = *parsed;
-  }
-  const auto reply = AdminClient(server, "", *timeout).get("/readyz");
+  const auto server = server_of("--url", options.url, settings.http.http);
+  const auto reply = AdminClient(server, "", timeout).get("/readyz");
   if (reply.status == 200) {
     cli.world.out << "ready\n";
     return kExitOk;
   }
   const auto why =
-      options.url.empty() ? reasons(settings, reply, *timeout) : problems_of(reply.body);
+      options.url.empty() ? reasons(settings, reply, timeout) : problems_of(reply.body);
   throw std::runtime_error(
       terminal_text("not ready (HTTP " + std::to_string(reply.status) + ")" + why));
 }

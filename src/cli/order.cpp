@@ -25,13 +25,11 @@ int move_command(const Cli& cli, const OrderOptions& options, Move move) {
   if (!OrderId::parse(options.order)) {
     throw UsageError(terminal_text(options.order) + " is no order's id");
   }
-  if (!UserId::parse(options.user)) {
-    throw UsageError(terminal_text(options.user) + " is no user: 1 to 64 of A-Z a-z 0-9 . _ -");
-  }
+  const auto user = user_of(options.user);
   const auto path =
       sale_path(options.sale) + "/orders/" + options.order + "/" + std::string(name(move));
   AdminApi client(cli, options);
-  const Json body = {{"user", options.user}};
+  const Json body = {{"user", user.text()}};
   const auto order = client.post(path, body.dump());
   client.print(order, "order " + field(order, "order_id") + " is " + field(order, "status") + "\n");
   return kExitOk;

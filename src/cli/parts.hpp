@@ -8,7 +8,9 @@
 #include <vector>
 
 #include "sluice/base/time.hpp"
+#include "sluice/cli/admin_client.hpp"
 #include "sluice/cli/cli.hpp"
+#include "sluice/domain/ids.hpp"
 
 #include "cli/terminal_text.hpp"
 
@@ -56,6 +58,17 @@ void add_health_command(CLI::App& app, Cli& cli);
 
 /// 250ms, 30s, 10m, 2h, 7d: a whole number and its unit, at most ten years.
 std::optional<Millis> parse_duration(std::string_view text);
+
+/// What a flag says as a duration of `min` … `max`; throws UsageError with `usage` when it does
+/// not.
+Millis duration_of(const std::string& text, Millis min, Millis max, const std::string& usage);
+
+/// The server that a flag names by its URL; without one, the one that listens as `otherwise` says.
+/// Throws UsageError.
+Endpoint server_of(const std::string& flag, const std::string& url, const HttpSettings& otherwise);
+
+/// Throws UsageError when the text is no user.
+UserId user_of(const std::string& text);
 
 /// "now", + and a duration from now, or RFC 3339.
 std::optional<TimePoint> parse_moment(std::string_view text, TimePoint now);

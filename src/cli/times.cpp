@@ -27,6 +27,12 @@ std::optional<Millis> parse_duration(std::string_view text) {
   return std::nullopt;
 }
 
+Millis duration_of(const std::string& text, Millis min, Millis max, const std::string& usage) {
+  const auto time = parse_duration(text);
+  if (time && *time >= min && *time <= max) return *time;
+  throw UsageError(usage);
+}
+
 std::optional<TimePoint> parse_moment(std::string_view text, TimePoint now) {
   if (text == "now") return now;
   if (!text.starts_with('+')) return http::parse_rfc3339(text);

@@ -33,14 +33,6 @@ struct TokenOptions {
   std::string output;
 };
 
-UserId user_of(const std::string& text) {
-  auto user = UserId::parse(text);
-  if (!user) {
-    throw UsageError(terminal_text(text) + " is no user: 1 to 64 of A-Z a-z 0-9 . _ -");
-  }
-  return std::move(*user);
-}
-
 void write_tokens(const TokenOptions& options, const IdentitySettings& identity, Millis lifetime,
                   std::ostream& out) {
   const auto now = system_clock()->now();
@@ -71,10 +63,9 @@ int token_command(const Cli& cli, const TokenOptions& options) {
   if (options.count > kCountMax) throw UsageError("--count is at most 10000000");
   // The longest name stands for all.
   if (options.count > 0) user_of(options.prefix + std::to_string(options.count));
-  const auto lifetime = parse_duration(options.lifetime);
-  if (!lifetime || *lifetime < std::chrono::seconds(1) || *lifetime > kLifetimeMax) {
-    throw UsageError("--lifetime is a time such as 30s, 10m, 2h or 7d, at most 366d");
-  }
+  const auto lifetime =
+      duration_of(options.lifetime, std::chrono::seconds(1), kLifetimeMax,
+                  "--lifetime is a time such as 30s, 10m, 2h or 7d, at most 366d");
   const auto settings = load_settings(cli).settings;
   auto identity = settings.identity;
   if (identity.algorithm != "HS256") {
@@ -84,11 +75,11 @@ int token_command(const Cli& cli, const TokenOptions& options) {
   }
   identity.key = load_secret(Secret::identity, settings, cli.world.environment);
   if (options.output.empty()) {
-    write_tokens(options, identity, *lifetime, cli.world.out);
+    write_tokens(options, identity, lifetime, cli.world.out);
     return kExitOk;
   }
   auto file = open_private(options.output);
-  write_tokens(options, identity, *lifetime, file);
+  write_tokens(options, identity, lifetime, file);
   file.close();
   if (!file) throw std::runtime_error(options.output + ": cannot be written");
   return kExitOk;

@@ -1,24 +1,11 @@
 #include "sluice/domain/ids.hpp"
 
-#include <algorithm>
-#include <charconv>
-
 #include "sluice/base/hash.hpp"
+#include "sluice/base/text.hpp"
 
 namespace sluice {
-namespace {
-
-constexpr bool is_user_character(char c) {
-  return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' ||
-         c == '_' || c == '-';
-}
-
-}  // namespace
-
 std::optional<UserId> UserId::parse(std::string_view text) {
-  if (text.empty() || text.size() > 64 || !std::ranges::all_of(text, is_user_character)) {
-    return std::nullopt;
-  }
+  if (text.size() > 64 || !is_plain_name(text)) return std::nullopt;
   UserId user;
   user.text_ = text;
   return user;
@@ -32,11 +19,8 @@ std::uint32_t lane_of(const UserId& user, std::uint32_t lanes) noexcept {
 }
 
 std::optional<SaleId> parse_sale_id(std::string_view text) {
-  SaleId id = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), id);
-  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-  if (id < 1 || text.front() == '0' || text.front() == '-') return std::nullopt;
-  return id;
+  const auto id = parse_number<SaleId>(text);
+  return id && *id >= 1 && text.front() != '0' ? id : std::nullopt;
 }
 
 }  // namespace sluice

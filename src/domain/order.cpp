@@ -6,6 +6,8 @@
 #include <utility>
 #include <vector>
 
+#include "sluice/base/text.hpp"
+
 namespace sluice {
 namespace {
 
@@ -18,14 +20,6 @@ constexpr std::array<std::string_view, 6> kStatusNames = {"queued",   "confirmed
 constexpr std::array<std::string_view, 5> kReasonNames = {"none", "stock", "duplicate", "fenced",
                                                           "invalid"};
 constexpr std::array<std::string_view, 3> kMoveNames = {"pay", "cancel", "expire"};
-
-template <class Enum, std::size_t N>
-std::optional<Enum> find_name(const std::array<std::string_view, N>& names, std::string_view text) {
-  for (std::size_t i = 0; i < N; ++i) {
-    if (names[i] == text) return static_cast<Enum>(i);
-  }
-  return std::nullopt;
-}
 
 std::optional<std::int64_t> integer(const json& object, const char* member, std::int64_t min,
                                     std::int64_t max) {
@@ -124,14 +118,13 @@ std::optional<OrderMessage> parse_order_message(std::string_view bytes) {
   const auto reserved_at = integer(object, "reserved_at_ms", 0, INT64_MAX >> 16);
   if (!id || !user || !sale || !lane || !epoch || !quantity || !reserved_at) return std::nullopt;
   if (id->lane() != *lane || id->epoch() != *epoch) return std::nullopt;
-  OrderMessage message;
-  message.id = *id;
-  message.lane = {*sale, static_cast<std::uint32_t>(*lane)};
-  message.epoch = static_cast<Epoch>(*epoch);
-  message.user = *user;
-  message.quantity = static_cast<std::uint32_t>(*quantity);
-  message.reserved_at = TimePoint(Millis(*reserved_at));
-  return message;
+  const LaneId lane_id{*sale, static_cast<std::uint32_t>(*lane)};
+  return OrderMessage{*id,
+                      lane_id,
+                      static_cast<Epoch>(*epoch),
+                      *user,
+                      static_cast<std::uint32_t>(*quantity),
+                      TimePoint(Millis(*reserved_at))};
 }
 
 std::string to_json(const Fence& fence) {

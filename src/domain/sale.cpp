@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "sluice/base/text.hpp"
+
 namespace sluice {
 namespace {
 
@@ -23,10 +25,7 @@ std::string_view name(SaleState state) noexcept {
 }
 
 std::optional<SaleState> parse_sale_state(std::string_view text) noexcept {
-  for (std::size_t i = 0; i < kStateNames.size(); ++i) {
-    if (kStateNames[i] == text) return static_cast<SaleState>(i);
-  }
-  return std::nullopt;
+  return find_name<SaleState>(kStateNames, text);
 }
 
 bool may_become(SaleState from, SaleState to) noexcept {

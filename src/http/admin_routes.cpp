@@ -22,20 +22,17 @@ namespace {
 namespace asio = boost::asio;
 constexpr std::string_view kSales = "/admin/sales";
 
+/// What was done, as its JSON says.
+template <auto to_json, unsigned status = 200>
+constexpr auto shown = [](const auto& done) {
+  return json_answer(status, to_json(done));
+};
+
 Answer sale_created(const Sale& sale) {
   auto answer = json_answer(201, operator_sale(sale));
   answer.headers += fmt::format("Location: {}/{}\r\n", kSales, sale.id);
   return answer;
 }
-
-Answer sale_shown(const Sale& sale) { return json_answer(200, operator_sale(sale)); }
-Answer sales_listed(const std::vector<Sale>& sales) {
-  return json_answer(200, operator_sales(sales));
-}
-Answer audit_shown(const SaleAudit& audit) { return json_answer(200, audit_json(audit)); }
-Answer rebuild_begun(const SaleAudit& audit) { return json_answer(202, audit_json(audit)); }
-Answer order_shown(const Order& order) { return json_answer(200, operator_order(order)); }
-Answer flow_shown(const ModeReport& report) { return json_answer(200, flow_json(report)); }
 
 /// Counts an operation while it is under way.
 class Counted {
@@ -103,18 +100,18 @@ Reply AdminRoutes::metrics(const Request&, const Target&) {
 }
 
 Reply AdminRoutes::flow(const Request&, const Target&) {
-  return answer_with(ports_.desk.flow(), flow_shown);
+  return answer_with(ports_.desk.flow(), shown<flow_json>);
 }
 
 Reply AdminRoutes::hold(const Request& request, const Target&) {
   auto parsed = read_json(request, parse_held_mode);
   if (auto* answer = std::get_if<Answer>(&parsed)) return std::move(*answer);
   const auto mode = std::get<std::optional<OperatingMode>>(parsed);
-  return answer_with(ports_.desk.hold(mode), flow_shown);
+  return answer_with(ports_.desk.hold(mode), shown<flow_json>);
 }
 
 Reply AdminRoutes::list(const Request&, const Target&) {
-  return answer_with(ports_.desk.list(), sales_listed);
+  return answer_with(ports_.desk.list(), shown<operator_sales>);
 }
 
 Reply AdminRoutes::create(const Request& request, const Target&) {
@@ -125,11 +122,11 @@ Reply AdminRoutes::create(const Request& request, const Target&) {
 }
 
 Reply AdminRoutes::show(const Request&, const Target& target) {
-  return answer_with(ports_.desk.show(*target.sale), sale_shown);
+  return answer_with(ports_.desk.show(*target.sale), shown<operator_sale>);
 }
 
 Reply AdminRoutes::audit(const Request&, const Target& target) {
-  return answer_with(ports_.desk.audit(*target.sale), audit_shown);
+  return answer_with(ports_.desk.audit(*target.sale), shown<audit_json>);
 }
 
 Reply AdminRoutes::rebuild(const Request& request, const Target& target) {
@@ -139,12 +136,12 @@ Reply AdminRoutes::rebuild(const Request& request, const Target& target) {
     if (auto* answer = std::get_if<Answer>(&parsed)) return std::move(*answer);
     force = std::get<bool>(parsed);
   }
-  return answer_with(ports_.desk.rebuild(*target.sale, force), rebuild_begun);
+  return answer_with(ports_.desk.rebuild(*target.sale, force), shown<audit_json, 202>);
 }
 
 template <SaleState state>
 Reply AdminRoutes::set_state(const Request&, const Target& target) {
-  return answer_with(ports_.desk.set_state(*target.sale, state), sale_shown);
+  return answer_with(ports_.desk.set_state(*target.sale, state), shown<operator_sale>);
 }
 
 template <Move move>
@@ -154,7 +151,7 @@ Reply AdminRoutes::move_order(const Request& request, const Target& target) {
   if (!target.order) return refused(Code::unknown_order);
   auto& user = std::get<UserId>(parsed);
   return answer_with(ports_.desk.move(*target.sale, *target.order, std::move(user), move),
-                     order_shown);
+                     shown<operator_order>);
 }
 
 template <class T, class Show>

@@ -8,7 +8,6 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/system/system_error.hpp>
 #include <sstream>
-#include <stdexcept>
 #include <sys/socket.h>
 #include <utility>
 
@@ -26,22 +25,6 @@ constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t kRefusedMax = 256;  // Connections kept open a moment to tell them "too many".
 constexpr Millis kAcceptBackOff{100};     // While descriptors or memory are short.
 constexpr Millis kDrainLook{10};
-
-void check(const HttpSettings& settings) {
-  const auto require = [](bool holds, const char* what) {
-    if (!holds) throw std::invalid_argument(std::string("http: ") + what);
-  };
-  require(settings.header_max >= 256 && settings.header_max <= 65536,
-          "header_max must be 256 to 65536");
-  require(settings.body_max <= 1 << 20, "body_max must be at most 1 MiB");
-  require(settings.fields_max >= 1 && settings.pipelined_max >= 1 && settings.listen_backlog >= 1,
-          "fields_max, pipelined_max and listen_backlog must be at least 1");
-  for (const auto timeout :
-       {settings.header_timeout, settings.body_timeout, settings.idle_timeout,
-        settings.write_timeout, settings.linger_timeout, settings.sweep_interval}) {
-    require(timeout > Millis{0}, "timeouts must be positive");
-  }
-}
 
 tcp::endpoint endpoint_of(const HttpSettings& settings) {
   return {asio::ip::make_address(settings.address), settings.port};
@@ -188,7 +171,6 @@ std::unique_ptr<HttpServer> create_server(asio::any_io_executor executor, HttpSe
                                           const std::string& name, Clock& clock, Metrics& metrics,
                                           std::shared_ptr<ConnectionLimits> connections,
                                           std::unique_ptr<Routes> routes) {
-  check(settings);
   auto acceptor = listen(executor, settings);
   auto listener =
       std::make_shared<Listener>(std::move(settings), clock, metrics, name, std::move(routes));

@@ -1,10 +1,11 @@
 #include "http/public_routes.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <fmt/format.h>
 #include <optional>
 #include <utility>
+
+#include "sluice/base/text.hpp"
 
 #include "http/json_body.hpp"
 #include "http/order_json.hpp"
@@ -57,12 +58,9 @@ std::optional<Millis> parse_wait(std::string_view query, Millis wait_max) {
   if (query.empty()) return Millis{0};
   if (!query.starts_with(kName)) return std::nullopt;
   const auto digits = query.substr(kName.size());
-  std::int64_t wait_ms = 0;
-  const auto end = digits.data() + digits.size();
-  const auto [stop, error] = std::from_chars(digits.data(), end, wait_ms);
-  if (error != std::errc() || stop != end || wait_ms < 0 || digits[0] == '-') return std::nullopt;
-  if (wait_ms > wait_max.count()) return std::nullopt;
-  return Millis{wait_ms};
+  const auto wait_ms = parse_number<std::uint64_t>(digits);
+  if (!wait_ms || *wait_ms > static_cast<std::uint64_t>(wait_max.count())) return std::nullopt;
+  return Millis{static_cast<std::int64_t>(*wait_ms)};
 }
 
 /// A few questions over the time that a backlogged order waits: a crowd that asks more often only

@@ -1,6 +1,5 @@
 #include "sluice/http/public_server.hpp"
 
-#include <stdexcept>
 #include <utility>
 
 #include "http/listening_server.hpp"
@@ -67,9 +66,6 @@ std::unique_ptr<PublicApi> create_public_api(FrontGate& gate, const SaleBook& sa
 
 std::unique_ptr<HttpServer> create_public_server(boost::asio::any_io_executor executor,
                                                  PublicSettings settings, PublicPorts ports) {
-  if (settings.wait_max < Millis{0} || settings.wait_max > Millis{30000}) {
-    throw std::invalid_argument("http: wait_max must be 0 to 30000 ms");
-  }
   auto http = settings.http;
   http::PublicRoutes::Ports needed{ports.api, ports.clock, std::move(ports.demo_token)};
   auto routes = std::make_unique<http::PublicRoutes>(std::move(settings), std::move(needed));

@@ -1,31 +1,15 @@
 #include "http/routes.hpp"
 
+#include <array>
+
 #include "sluice/base/text.hpp"
 
 namespace sluice::http {
 
 std::string_view name(RouteClass route) noexcept {
-  switch (route) {
-    case RouteClass::purchase:
-      return "purchase";
-    case RouteClass::order:
-      return "order";
-    case RouteClass::sales:
-      return "sales";
-    case RouteClass::probe:
-      return "probe";
-    case RouteClass::file:
-      return "file";
-    case RouteClass::demo:
-      return "demo";
-    case RouteClass::metrics:
-      return "metrics";
-    case RouteClass::admin:
-      return "admin";
-    case RouteClass::none:
-      break;
-  }
-  return "none";
+  constexpr std::array<std::string_view, kRouteClasses> kNames = {
+      "purchase", "order", "sales", "probe", "file", "demo", "metrics", "admin", "none"};
+  return kNames[static_cast<std::size_t>(route)];
 }
 
 Reply counted_as(RouteClass route, Reply reply) {

@@ -15,19 +15,8 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 std::string_view name(WindowPhase phase) {
-  switch (phase) {
-    case WindowPhase::not_started:
-      return "not_started";
-    case WindowPhase::open:
-      return "open";
-    case WindowPhase::ended:
-      return "ended";
-    case WindowPhase::paused:
-      return "paused";
-    case WindowPhase::closed:
-      break;
-  }
-  return "closed";
+  constexpr std::string_view kNames[] = {"not_started", "open", "ended", "paused", "closed"};
+  return kNames[static_cast<std::size_t>(phase)];
 }
 
 /// Titles were checked when the sale was made; a store that changed them must not cost the answer.
@@ -73,16 +62,11 @@ Json operator_json(const Sale& sale) {
 }
 
 /// Each returns false when the value is of the wrong kind.
-bool take(const JsonValue& value, std::string& to) {
-  const auto* text = std::get_if<std::string>(&value);
-  if (text != nullptr) to = *text;
-  return text != nullptr;
-}
-
-bool take(const JsonValue& value, std::int64_t& to) {
-  const auto* number = std::get_if<std::int64_t>(&value);
-  if (number != nullptr) to = *number;
-  return number != nullptr;
+template <class T>
+bool take(const JsonValue& value, T& to) {
+  const auto* given = std::get_if<T>(&value);
+  if (given != nullptr) to = *given;
+  return given != nullptr;
 }
 
 /// A number out of range becomes one that `check` refuses.

@@ -252,14 +252,14 @@ asio::awaitable<void> Session::linger() {
 void Session::sweep(Ticks now) {
   if (now < deadline_) return;
   listener_->http_metrics.timed_out();
-  deadline_ = Ticks::max();
-  expired_ = true;
-  boost::system::error_code ec;
-  socket_.cancel(ec);
+  expire();
 }
 
 void Session::drain() {
-  if (phase_ != Phase::idle) return;
+  if (phase_ == Phase::idle) expire();
+}
+
+void Session::expire() {
   deadline_ = Ticks::max();
   expired_ = true;
   boost::system::error_code ec;

@@ -89,6 +89,7 @@ class Session {
   bool receive(bool last_chance);
   bool send(std::string_view bytes);
   void enter(Phase phase, Millis timeout);
+  void expire();
 
   std::shared_ptr<Listener> listener_;
   Socket socket_;

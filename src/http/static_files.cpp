@@ -29,12 +29,8 @@ struct File {
 std::string_view type_of(std::string_view name) {
   if (name.ends_with(".html")) return "text/html; charset=utf-8";
   if (name.ends_with(".css")) return "text/css; charset=utf-8";
-  if (name.ends_with(".js") || name.ends_with(".mjs")) return "text/javascript; charset=utf-8";
-  if (name.ends_with(".json")) return "application/json";
+  if (name.ends_with(".js")) return "text/javascript; charset=utf-8";
   if (name.ends_with(".svg")) return "image/svg+xml";
-  if (name.ends_with(".png")) return "image/png";
-  if (name.ends_with(".ico")) return "image/x-icon";
-  if (name.ends_with(".txt")) return "text/plain; charset=utf-8";
   return "application/octet-stream";
 }
 

@@ -1,7 +1,8 @@
 #include "sluice/orders/operating_mode.hpp"
 
-#include <algorithm>
 #include <array>
+
+#include "sluice/base/text.hpp"
 
 namespace sluice {
 namespace {
@@ -15,9 +16,7 @@ std::string_view name(OperatingMode mode) noexcept {
 }
 
 std::optional<OperatingMode> parse_operating_mode(std::string_view text) noexcept {
-  const auto found = std::ranges::find(kNames, text);
-  if (found == kNames.end()) return std::nullopt;
-  return static_cast<OperatingMode>(found - kNames.begin());
+  return find_name<OperatingMode>(kNames, text);
 }
 
 }  // namespace sluice

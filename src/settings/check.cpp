@@ -35,6 +35,7 @@ const Order kOrders[] = {
     {"degrade.direct_start_per_s", "degrade.direct_ceiling_per_s"},
     {"degrade.inventory_open_for_ms", "degrade.inventory_open_max_ms"},
     {"degrade.queue_open_for_ms", "degrade.queue_open_max_ms"},
+    {"kafka.session_timeout_ms", "kafka.max_poll_interval_ms"},
     {"gate.concurrency_max", "kafka.client_messages_max"},
 };
 

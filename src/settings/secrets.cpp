@@ -153,25 +153,23 @@ std::string public_key(const Settings& settings) {
   return text + "\n";
 }
 
-/// Gathers what several steps complain about.
-class Problems {
- public:
-  template <class Step>
-  void collect(Step step) {
+constexpr std::array kAll = {Secret::identity, Secret::orders, Secret::admin};
+
+/// What `make` gives for each secret. Throws `SettingsError` with the problems of all of them.
+template <class Make>
+std::array<std::string, kAll.size()> for_each_secret(Make make) {
+  std::array<std::string, kAll.size()> made;
+  std::vector<std::string> problems;
+  for (std::size_t i = 0; i < kAll.size(); ++i) {
     try {
-      step();
+      made[i] = make(kAll[i]);
     } catch (const SettingsError& error) {
-      all_.insert(all_.end(), error.problems().begin(), error.problems().end());
+      problems.insert(problems.end(), error.problems().begin(), error.problems().end());
     }
   }
-
-  void raise() {
-    if (!all_.empty()) throw SettingsError(std::move(all_));
-  }
-
- private:
-  std::vector<std::string> all_;
-};
+  if (!problems.empty()) throw SettingsError(std::move(problems));
+  return made;
+}
 
 std::string describe(Secret which, const Settings& settings, const Environment& environment) {
   if (which == Secret::identity && settings.identity.algorithm != "HS256") {
@@ -219,28 +217,16 @@ std::string load_secret(Secret which, const Settings& settings, const Environmen
 }
 
 Secrets load_secrets(const Settings& settings, const Environment& environment, Missing missing) {
-  Secrets secrets;
-  Problems problems;
-  problems.collect([&] {
-    secrets.identity_key = load_secret(Secret::identity, settings, environment, missing);
-  });
-  problems.collect(
-      [&] { secrets.orders_secret = load_secret(Secret::orders, settings, environment, missing); });
-  problems.collect(
-      [&] { secrets.admin_key = load_secret(Secret::admin, settings, environment, missing); });
-  problems.raise();
-  return secrets;
+  auto [identity, orders, admin] = for_each_secret(
+      [&](Secret which) { return load_secret(which, settings, environment, missing); });
+  return {std::move(identity), std::move(orders), std::move(admin)};
 }
 
 std::vector<std::string> describe_secrets(const Settings& settings,
                                           const Environment& environment) {
-  std::vector<std::string> lines;
-  Problems problems;
-  for (const auto which : {Secret::identity, Secret::orders, Secret::admin}) {
-    problems.collect([&] { lines.push_back(describe(which, settings, environment)); });
-  }
-  problems.raise();
-  return lines;
+  const auto lines =
+      for_each_secret([&](Secret which) { return describe(which, settings, environment); });
+  return {lines.begin(), lines.end()};
 }
 
 }  // namespace sluice

@@ -53,15 +53,6 @@ std::optional<Value> parse_map(std::string_view text) {
   return entries;
 }
 
-template <class Number>
-std::optional<Value> parse_number(std::string_view text) {
-  Number value{};
-  const auto end = text.data() + text.size();
-  const auto [at, error] = std::from_chars(text.data(), end, value);
-  if (error != std::errc() || at != end) return std::nullopt;
-  return value;
-}
-
 struct ToToml {
   std::string operator()(bool value) const { return value ? "true" : "false"; }
   std::string operator()(std::int64_t value) const { return std::to_string(value); }

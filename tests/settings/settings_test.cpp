@@ -290,6 +290,7 @@ TEST(Settings, TimesThatCannotWorkAreRefused) {
                   "recovery.overdue_age_ms = 2000 (--set)"});
   EXPECT_EQ(problems_of(from_flags({"recovery.lease_ms=1000"})).size(), 1U);
   EXPECT_EQ(problems_of(from_flags({"redis.backoff_min_ms=3000"})).size(), 1U);
+  EXPECT_EQ(problems_of(from_flags({"kafka.max_poll_interval_ms=9000"})).size(), 1U);
   EXPECT_EQ(problems_of(from_flags({"postgres.backoff_min_ms=3000"})).size(), 1U);
   EXPECT_EQ(problems_of(from_flags({"orders.decide_within_ms=5000"})).size(), 1U);
 }

@@ -1,6 +1,9 @@
 #pragma once
 
+#include <array>
+#include <charconv>
 #include <cstddef>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -16,5 +19,28 @@ std::size_t edit_distance(std::string_view a, std::string_view b);
 /// The candidate nearest to `text` by edit distance; a candidate whose last part (after the last
 /// dot) fits better than its section counts as near, too. Empty only without candidates.
 std::string_view nearest(std::string_view text, std::span<const std::string> candidates);
+
+/// One or more letters, digits, dots, underscores and hyphens of ASCII, and nothing else.
+bool is_plain_name(std::string_view text);
+
+/// The number that is the whole text, as `std::from_chars` reads it; empty when there is none or it
+/// does not fit.
+template <class Number>
+std::optional<Number> parse_number(std::string_view text) {
+  Number value{};
+  const auto end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, value);
+  if (error != std::errc() || stop != end) return std::nullopt;
+  return value;
+}
+
+/// The enumerator of that name; `names` are those of all of them, from the value 0 on.
+template <class Enum, std::size_t N>
+std::optional<Enum> find_name(const std::array<std::string_view, N>& names, std::string_view text) {
+  for (std::size_t i = 0; i < N; ++i) {
+    if (names[i] == text) return static_cast<Enum>(i);
+  }
+  return std::nullopt;
+}
 
 }  // namespace sluice

@@ -55,7 +55,7 @@ struct PublicPorts {
 };
 
 /// Binds and listens. Throws boost::system::system_error when the address cannot be bound, and
-/// std::invalid_argument when a setting is impossible.
+/// std::invalid_argument when a trusted proxy is no address. Ranges are the settings' table's.
 std::unique_ptr<HttpServer> create_public_server(boost::asio::any_io_executor executor,
                                                  PublicSettings settings, PublicPorts ports);
 

@@ -31,7 +31,8 @@ void on_log(const rd_kafka_t*, int level, const char* facility, const char* text
 
 }  // namespace
 
-Config::Config(const KafkaSettings& settings) : conf_(rd_kafka_conf_new()) {
+Config::Config(const KafkaSettings& settings)
+    : conf_(rd_kafka_conf_new()), refused_(check(settings).value_or("")) {
   for (const auto& [name, value] : settings.extra) set(name.c_str(), value);
   set("bootstrap.servers", settings.brokers);
   set("client.id", "sluice");

@@ -28,7 +28,8 @@ using Partitions = std::unique_ptr<rd_kafka_topic_partition_list_t,
                                    Destroy<rd_kafka_topic_partition_list_destroy>>;
 using Metadata = std::unique_ptr<const rd_kafka_metadata_t, Destroy<rd_kafka_metadata_destroy>>;
 
-/// Collects the properties of a client; the first one that librdkafka refuses makes `start` fail.
+/// Collects the properties of a client. Settings that `check` refuses make `start` fail, as does
+/// the first property that librdkafka refuses.
 class Config {
  public:
   /// Applies `extra`, the brokers, and the log of this process.

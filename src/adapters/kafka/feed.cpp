@@ -378,10 +378,6 @@ namespace sluice {
 Result<std::unique_ptr<OrderFeed>> create_kafka_feed(const KafkaSettings& settings,
                                                      OrderStore& positions,
                                                      std::shared_ptr<const Clock> clock) {
-  if (const auto wrong = check(settings)) {
-    log().critical("kafka: {}", *wrong);
-    return Errc::invalid;
-  }
   auto client = kafka::start_consumer(settings);
   if (!client) return client.error();
   auto feed =

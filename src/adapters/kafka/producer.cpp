@@ -374,10 +374,6 @@ std::unique_ptr<OrderQueue> Producer::create_queue(Dependency& dependency) {
 namespace sluice {
 
 Result<std::shared_ptr<KafkaProducer>> create_kafka_producer(const KafkaSettings& settings) {
-  if (const auto wrong = check(settings)) {
-    log().critical("kafka: {}", *wrong);
-    return Errc::invalid;
-  }
   auto producer = std::make_shared<kafka::Producer>(settings);
   auto started = producer->start();
   if (!started) return started.error();

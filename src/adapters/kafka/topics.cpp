@@ -171,10 +171,6 @@ Result<void> Admin::ensure(const std::string& topic) {
 }  // namespace kafka
 
 Result<void> create_kafka_topics(const KafkaSettings& settings, Ticks deadline) {
-  if (const auto wrong = check(settings)) {
-    log().critical("kafka: {}", *wrong);
-    return Errc::invalid;
-  }
   kafka::Config config(settings);
   auto client = config.start(RD_KAFKA_PRODUCER);
   if (!client) return client.error();

@@ -1,7 +1,6 @@
 #include "adapters/redis/records.hpp"
 
-#include <charconv>
-#include <limits>
+#include "sluice/base/text.hpp"
 
 namespace sluice::redis {
 namespace {
@@ -27,11 +26,8 @@ std::optional<OrderStatus> status_of(char letter) {
 }
 
 std::optional<std::uint32_t> parse_quantity(std::string_view text) {
-  const auto number = parse_integer(text);
-  if (!number || *number < 1 || *number > std::numeric_limits<std::uint32_t>::max()) {
-    return std::nullopt;
-  }
-  return static_cast<std::uint32_t>(*number);
+  const auto number = parse_number<std::uint32_t>(text);
+  return number && *number > 0 ? number : std::nullopt;
 }
 
 }  // namespace
@@ -65,17 +61,9 @@ std::optional<OrderMessage> parse_pending(LaneId lane, std::string_view member,
   const auto id = OrderId::parse(member.substr(0, kIdLength));
   const auto quantity = parse_quantity(member.substr(kIdLength, colon - kIdLength));
   const auto user = UserId::parse(member.substr(colon + 1));
-  const auto time_ms = parse_integer(score);
+  const auto time_ms = parse_number<std::int64_t>(score);
   if (!id || !quantity || !user || !time_ms) return std::nullopt;
   return OrderMessage{*id, lane, id->epoch(), *user, *quantity, TimePoint{Millis{*time_ms}}};
-}
-
-std::optional<std::int64_t> parse_integer(std::string_view text) {
-  std::int64_t value = 0;
-  const auto end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, value);
-  if (text.empty() || error != std::errc{} || stop != end) return std::nullopt;
-  return value;
 }
 
 }  // namespace sluice::redis

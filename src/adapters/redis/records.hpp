@@ -27,7 +27,4 @@ std::optional<OrderView> parse_record(std::string_view record);
 std::optional<OrderMessage> parse_pending(LaneId lane, std::string_view member,
                                           std::string_view score);
 
-/// A whole decimal number, or nothing.
-std::optional<std::int64_t> parse_integer(std::string_view text);
-
 }  // namespace sluice::redis

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "sluice/adapters/redis/redis.hpp"
+#include "sluice/base/text.hpp"
 
 namespace sluice {
 namespace redis {
@@ -12,18 +13,12 @@ namespace {
 
 constexpr std::string_view kScheme = "redis://";
 constexpr std::size_t kUrlLengthMax = 1024;
-constexpr int kDbMax = 1'000'000;
+constexpr unsigned kDbMax = 1'000'000;
 
 /// A number of [min, max] in decimal digits, and nothing else.
-std::optional<int> parse_number(std::string_view text, int min, int max) {
-  int value = 0;
-  const auto end = text.data() + text.size();
-  if (text.empty() || !std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; })) {
-    return std::nullopt;
-  }
-  const auto [stop, error] = std::from_chars(text.data(), end, value);
-  if (error != std::errc{} || stop != end || value < min || value > max) return std::nullopt;
-  return value;
+std::optional<unsigned> parse_number(std::string_view text, unsigned min, unsigned max) {
+  const auto value = sluice::parse_number<unsigned>(text);
+  return value && *value >= min && *value <= max ? value : std::nullopt;
 }
 
 std::optional<std::string> percent_decoded(std::string_view text) {
@@ -44,12 +39,9 @@ std::optional<std::string> percent_decoded(std::string_view text) {
   return out;
 }
 
-bool valid_host(std::string_view host) {
-  const auto allowed = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
-           c == '-' || c == '_' || c == ':';
-  };
-  return !host.empty() && host.size() <= 253 && std::ranges::all_of(host, allowed);
+bool valid_host(std::string host) {
+  std::ranges::replace(host, ':', '.');  // Of an IPv6 address.
+  return host.size() <= 253 && is_plain_name(host);
 }
 
 /// Reads "user:password", "user" being optional. False when the text is neither.
@@ -107,7 +99,7 @@ ParsedUrl parse_url(std::string_view url) {
   if (const auto db = rest.substr(slash); db.size() > 1) {
     const auto number = parse_number(db.substr(1), 0, kDbMax);
     if (!number) return refuse("a Redis URL's path is the number of a database");
-    parsed.endpoint.db = *number;
+    parsed.endpoint.db = static_cast<int>(*number);
   }
   if (!read_address(rest.substr(0, slash), parsed.endpoint)) {
     return refuse("a Redis URL's address is host, host:port or [IPv6]:port, port 1 to 65535");

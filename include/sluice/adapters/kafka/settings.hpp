@@ -11,8 +11,8 @@
 
 namespace sluice {
 
-/// How to reach Kafka and how much of it to use. Every member has its default and range; `check`
-/// enforces them.
+/// How to reach Kafka and how much of it to use. Every member has its default and its range, which
+/// the settings' table enforces.
 struct KafkaSettings {
   std::string brokers;                                    ///< host:port[,host:port]…; required.
   std::string topic = "seckill.orders";                   ///< 1 … 249 of [A-Za-z0-9._-].
@@ -42,7 +42,7 @@ struct KafkaSettings {
   std::vector<std::pair<std::string, std::string>> extra;
 };
 
-/// Empty when every member is in its range, else what is wrong, naming the member.
+/// Empty when the brokers and the names can be used, else what is wrong, naming the member.
 std::optional<std::string> check(const KafkaSettings& settings);
 
 /// The partition of a lane: splitmix64 of the sale, plus the lane's index, modulo `partitions`. So
