@@ -11,14 +11,14 @@
 #include "sluice/fulfilment/fulfilment.hpp"
 #include "sluice/gate/front_gate.hpp"
 #include "sluice/operations/operations.hpp"
+#include "sluice/orders/failover_queue.hpp"
+#include "sluice/orders/lane_router.hpp"
 #include "sluice/orders/order_service.hpp"
 #include "sluice/orders/order_watch.hpp"
 #include "sluice/orders/purchase_service.hpp"
 #include "sluice/recovery/control.hpp"
 #include "sluice/recovery/lane_reconciler.hpp"
 #include "sluice/recovery/return_reconciler.hpp"
-
-#include "app/routing.hpp"
 
 namespace sluice {
 namespace {
@@ -59,12 +59,15 @@ struct Node::Http {
         front(AdmissionChain().add(create_address_rate_stage(node.ip_buckets_, *random)),
               Identity(node.settings_.identity),
               AdmissionChain().add(create_user_rate_stage(node.user_buckets_, *random))),
-        routing(ports, node.guards_, *node.clock_),
+        failover(ports.direct ? create_failover_queue(*ports.queue, *ports.direct,
+                                                      node.guards_.queue, *node.clock_)
+                              : nullptr),
+        router(node.guards_.flow, adapters()),
         watch(node.settings_.long_polls_max / node.settings_.http_threads + 1),
         orders(worker.executor(), node.settings_.lookup,
-               {routing.router(), *ports.store, *ports.moves, *node.clock_, node.seal_, watch}),
+               {router, *ports.store, *ports.moves, *node.clock_, node.seal_, watch}),
         purchases(worker.executor(), node.settings_.purchase,
-                  {routing.router(),
+                  {router,
                    orders,
                    {node.sale_buckets_, node.guards_.rate_limiter, node.concurrency_},
                    *node.clock_,
@@ -85,11 +88,17 @@ struct Node::Http {
 
   ~Http() { worker.stop(); }
 
+  LaneRouter::Adapters adapters() {
+    if (!failover) return {*ports.inventory, *ports.queue, *ports.inventory, *ports.queue};
+    return {*ports.inventory, *failover, *ports.store_inventory, *ports.direct};
+  }
+
   Worker worker;
   std::unique_ptr<Random> random = system_random();
   HttpPorts ports;
   FrontGate front;
-  Routing routing;
+  std::unique_ptr<OrderQueue> failover;  ///< Null on a node with one mode.
+  LaneRouter router;
   OrderWatch watch;
   OrderService orders;
   PurchaseService purchases;
@@ -242,16 +251,7 @@ bool Node::stop() {
 std::uint16_t Node::port() const { return http_.front()->server->port(); }
 std::uint16_t Node::admin_port() const { return admin_->port(); }
 
-Operated<Sale> Node::create_sale(SaleDraft draft) {
-  return control_->worker.run(control_->operations->create(std::move(draft)));
-}
-
-Operated<std::vector<Sale>> Node::list_sales() {
-  return control_->worker.run(control_->operations->list());
-}
-
-Operated<Sale> Node::set_sale_state(SaleId sale, SaleState state) {
-  return control_->worker.run(control_->operations->set_state(sale, state));
-}
+Operations& Node::operations() { return *control_->operations; }
+asio::any_io_executor Node::control() { return control_->worker.executor(); }
 
 }  // namespace sluice

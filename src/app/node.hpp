@@ -43,10 +43,9 @@ class Node {
   std::uint16_t port() const;
   std::uint16_t admin_port() const;
 
-  /// The operator's commands, callable from the thread that owns the node.
-  Operated<Sale> create_sale(SaleDraft draft);
-  Operated<std::vector<Sale>> list_sales();
-  Operated<Sale> set_sale_state(SaleId sale, SaleState state);
+  /// What operators ask for, to be called on the executor of `control` alone.
+  Operations& operations();
+  boost::asio::any_io_executor control();
 
  private:
   struct Http;

@@ -3,6 +3,7 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -13,9 +14,9 @@
 #include "sluice/adapters/kafka/topics.hpp"
 #include "sluice/adapters/postgres/migrations.hpp"
 #include "sluice/base/log.hpp"
+#include "sluice/gate/identity.hpp"
 #include "sluice/settings/secrets.hpp"
 
-#include "app/demo.hpp"
 #include "app/node.hpp"
 
 namespace sluice {
@@ -34,11 +35,51 @@ std::string url_of(const std::string& address, std::uint16_t port) {
   return "http://" + (v6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
 }
 
+SaleDraft demo_draft(TimePoint now) {
+  SaleDraft draft;
+  draft.title = "Demo: a thousand mugs";
+  draft.description = "A mug with a sluice gate on it. Two to a person, until they are gone.";
+  draft.unit_price_minor = 990;
+  draft.currency = "EUR";
+  draft.stock = 1000;
+  draft.limit_per_order = 2;
+  draft.starts_at = now;
+  draft.ends_at = now + std::chrono::hours(24 * 30);
+  return draft;
+}
+
+/// The sale that `serve --demo` opens, if no sale is open yet.
+asio::awaitable<Operated<Sale>> ensure_demo_sale(Operations& operations, TimePoint now) {
+  const auto sales = co_await operations.list();
+  if (!sales) co_return sales.error();
+  for (const auto& sale : *sales) {
+    if (phase(sale, now) == WindowPhase::open) co_return sale;
+  }
+  auto draft = demo_draft(now);
+  const auto created = co_await operations.create(std::move(draft));
+  if (!created) co_return created;
+  co_return co_await operations.set_state(created->id, SaleState::open);
+}
+
+/// What a newcomer reads on the terminal: the page, and a line for a shell that buys.
+std::string demo_greeting(const std::string& url, const Sale& sale, const std::string& token) {
+  return "\n  The page:  " + url + "/\n" +
+         "  Or buy from a shell:\n\n"
+         "    curl -X POST " +
+         url + "/v1/sales/" + std::to_string(sale.id) +
+         "/orders \\\n"
+         "      -H 'Content-Type: application/json' -d '{\"quantity\": 1}' \\\n"
+         "      -H 'Authorization: Bearer " +
+         token + "'\n\n";
+}
+
 /// Opens the demo sale as soon as the node is ready, and says how to buy.
 asio::awaitable<void> greet(Node& node, Clock& clock, const Settings& settings,
                             IdentitySettings identity) {
   while (!node.ready()) co_await clock.sleep_until(clock.ticks() + kLookAgain);
-  const auto sale = ensure_demo_sale(node, clock.now());
+  auto opening = ensure_demo_sale(node.operations(), clock.now());
+  const auto sale =
+      co_await asio::co_spawn(node.control(), std::move(opening), asio::use_awaitable);
   if (!sale) {
     log().error("the demo sale cannot be opened: {}", sale.error().detail);
     co_return;
@@ -62,9 +103,10 @@ int run(const Settings& settings, const ServeOptions& options) {
       return sign_token(identity, user, clock->now(), Millis(kDemoTokenLife));
     };
   }
+  // It outlives the node's threads, which answer on it.
+  asio::io_context context(1);
   Node node(settings, secrets, std::move(demo_token), clock);
 
-  asio::io_context context(1);
   asio::signal_set signals(context, SIGTERM, SIGINT);
   signals.async_wait([&](const boost::system::error_code&, int signal) {
     log().info("signal {}: draining for at most {} ms", signal, settings.drain_timeout.count());

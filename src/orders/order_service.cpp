@@ -37,6 +37,15 @@ LookUp moved_to(OrderState state, Move move) {
   return order_final();
 }
 
+/// What the items of the batch ask for, in order.
+template <class Batch>
+auto requests_of(const Batch& batch) {
+  std::vector<decltype(batch.items.front().request)> requests;
+  requests.reserve(batch.items.size());
+  for (const auto& item : batch.items) requests.push_back(item.request);
+  return requests;
+}
+
 /// Gives each item of the batch its own, or all of them the error.
 template <class Batch>
 void answer_each(Batch& batch, Result<std::vector<std::optional<Order>>> orders) {
@@ -217,17 +226,13 @@ asio::awaitable<LookUp> OrderService::stored(LaneId lane, OrderId id, UserId use
 }
 
 asio::awaitable<void> OrderService::store_batch(StoreLookUps::Batch& batch) {
-  std::vector<OrderKey> keys;
-  keys.reserve(batch.items.size());
-  for (const auto& item : batch.items) keys.push_back(item.request);
+  const auto keys = requests_of(batch);
   auto found = co_await ports_.store.find(deadline(), keys);
   answer_each(batch, std::move(found));
 }
 
 asio::awaitable<void> OrderService::move_batch(Moves::Batch& batch) {
-  std::vector<Transition> transitions;
-  transitions.reserve(batch.items.size());
-  for (const auto& item : batch.items) transitions.push_back(item.request);
+  const auto transitions = requests_of(batch);
   auto moved = co_await ports_.moves.move(deadline(), transitions);
   answer_each(batch, std::move(moved));
 }

@@ -77,9 +77,7 @@ Publisher::Stream& Publisher::stream(LaneId lane, const LaneServices& services) 
   auto& slot = streams_[{lane, &services.queue}];
   if (!slot) {
     slot = std::make_unique<Stream>(lane, services);
-    Requests::Limits limits;
-    limits.batch_max = settings_.batch_max;
-    limits.in_flight_max = settings_.batches_max;
+    const Requests::Limits limits{settings_.batch_max, settings_.batches_max};
     auto work = [this, stream = slot.get()](Requests::Batch& batch) {
       return publish_batch(*stream, batch);
     };

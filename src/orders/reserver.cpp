@@ -10,14 +10,9 @@ namespace {
 namespace asio = boost::asio;
 
 OrderMessage message_of(const Attempt& attempt, LaneId lane) {
-  OrderMessage message;
-  message.id = attempt.id;
-  message.lane = lane;
-  message.epoch = attempt.id.epoch();
-  message.user = attempt.user;
-  message.quantity = attempt.quantity;
-  message.reserved_at = attempt.id.created_at();
-  return message;
+  return {attempt.id,         lane,
+          attempt.id.epoch(), attempt.user,
+          attempt.quantity,   attempt.id.created_at()};
 }
 
 /// An inventory behind the lane's fence grants what the store refuses.
@@ -146,9 +141,7 @@ Reserver::Lane& Reserver::lane(LaneId id) {
   auto& slot = lanes_[id];
   if (!slot) {
     slot = std::make_unique<Lane>(id);
-    Requests::Limits limits;
-    limits.batch_max = settings_.batch_max;
-    limits.in_flight_max = settings_.batches_max;
+    const Requests::Limits limits{settings_.batch_max, settings_.batches_max};
     auto work = [this, lane = slot.get()](Requests::Batch& batch) {
       return reserve_batch(*lane, batch);
     };

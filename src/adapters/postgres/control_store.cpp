@@ -41,14 +41,12 @@ class PostgresControlStore final : public ControlStore {
   Task<Lease> acquire(Ticks deadline, std::string name, std::string holder, Millis ttl) override {
     if (!valid_name(name) || !valid_name(holder)) co_return Errc::invalid;
     if (ttl < Millis{1} || ttl > kTtlMax) co_return Errc::invalid;
-    Params params;
-    params.text(name).text(holder).int8(ttl.count());
+    Params params(name, holder, ttl.count());
     const auto taken = co_await client_->run(deadline, kAcquire, std::move(params));
     if (taken.has_error()) co_return taken.error();
     if (taken->size() == 1) co_return Lease{static_cast<std::uint64_t>(taken->int8(0, 0)), true};
 
-    Params named;
-    named.text(name);
+    Params named(name);
     const auto other = co_await client_->run(deadline, kTerm, std::move(named));
     if (other.has_error()) co_return other.error();
     if (other->size() == 0) co_return Errc::stale;
@@ -56,8 +54,7 @@ class PostgresControlStore final : public ControlStore {
   }
 
   Task<> release(Ticks deadline, std::string name, std::string holder) override {
-    Params params;
-    params.text(name).text(holder);
+    Params params(name, holder);
     const auto released = co_await client_->run(deadline, kRelease, std::move(params));
     if (released.has_error()) co_return released.error();
     co_return Result<void>{};
@@ -65,8 +62,7 @@ class PostgresControlStore final : public ControlStore {
 
   Task<std::string> requested(Ticks deadline, std::string name) override {
     if (!valid_name(name)) co_return Errc::invalid;
-    Params params;
-    params.text(name);
+    Params params(name);
     const auto rows = co_await client_->run(deadline, kRequested, std::move(params));
     if (rows.has_error()) co_return rows.error();
     co_return rows->size() == 0 ? std::string() : std::string(rows->text(0, 0));
@@ -74,8 +70,7 @@ class PostgresControlStore final : public ControlStore {
 
   Task<> request(Ticks deadline, std::string name, std::string value) override {
     if (!valid_name(name) || value.size() > kNameMax) co_return Errc::invalid;
-    Params params;
-    params.text(name).text(value);
+    Params params(name, value);
     const auto set = co_await client_->run(deadline, kRequest, std::move(params));
     if (set.has_error()) co_return set.error();
     co_return Result<void>{};

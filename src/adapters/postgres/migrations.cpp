@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
-#include <exception>
+#include <boost/asio/use_future.hpp>
 #include <functional>
 #include <string_view>
 
@@ -92,17 +92,10 @@ Report run_alone(const PostgresSettings& settings,
                  const std::function<asio::awaitable<Report>(Pool&)>& work) {
   asio::io_context context(1);
   Pool pool(context.get_executor(), settings);
-  Report report;
-  std::exception_ptr failure;
-  const auto finish = [&](std::exception_ptr thrown, Report result) {
-    failure = thrown;
-    report = std::move(result);
-    context.stop();
-  };
-  asio::co_spawn(context, work(pool), finish);
-  context.run();
-  if (failure) std::rethrow_exception(failure);
-  return report;
+  auto report = asio::co_spawn(context, work(pool), asio::use_future);
+  // The pool's connections never run out of work.
+  while (report.wait_for(Millis{0}) != std::future_status::ready) context.run_one();
+  return report.get();
 }
 
 }  // namespace

@@ -53,11 +53,7 @@ std::optional<LaneWindow> read_window(const Rows& rows, int c) {
                     static_cast<std::uint32_t>(rows.int4(0, c + 3))};
 }
 
-Params lane_params(LaneId lane) {
-  Params params;
-  params.int8(lane.sale).int4(to_int4(lane.index));
-  return params;
-}
+Params lane_params(LaneId lane) { return Params(lane.sale, to_int4(lane.index)); }
 
 /// The image in the rows of `kLane` and `kWinners`.
 Result<LaneImage> read_image(LaneId id, const Rows& lane, const Rows& winners) {
@@ -126,8 +122,7 @@ class PostgresOrderStore final : public OrderStore {
   }
 
   Task<std::optional<Order>> find_live(Ticks deadline, SaleId sale, UserId user) override {
-    Params params;
-    params.int8(sale).text(user.text());
+    Params params(sale, user.text());
     const auto rows = co_await client_->run(deadline, kFindLive, std::move(params));
     if (rows.has_error()) co_return rows.error();
     if (rows->size() == 0) co_return std::optional<Order>();
@@ -208,16 +203,14 @@ class PostgresOrderStore final : public OrderStore {
   }
 
   Task<std::int64_t> position(Ticks deadline, std::string topic, std::int32_t partition) override {
-    Params params;
-    params.text(topic).int4(partition);
+    Params params(topic, partition);
     const auto rows = co_await client_->run(deadline, kPosition, std::move(params));
     if (rows.has_error()) co_return rows.error();
     co_return rows->size() == 0 ? std::int64_t{0} : rows->int8(0, 0);
   }
 
   Task<LogProgress> progress(Ticks deadline, std::string topic, std::int32_t partitions) override {
-    Params params;
-    params.text(topic).int4(partitions);
+    Params params(topic, partitions);
     const auto rows = co_await client_->run(deadline, kProgress, std::move(params));
     if (rows.has_error()) co_return rows.error();
     LogProgress progress;
@@ -227,8 +220,7 @@ class PostgresOrderStore final : public OrderStore {
   }
 
   Task<std::vector<LaneFigures>> audit(Ticks deadline, SaleId sale) override {
-    Params params;
-    params.int8(sale);
+    Params params(sale);
     const auto rows = co_await client_->run(deadline, kAudit, std::move(params));
     if (rows.has_error()) co_return rows.error();
     std::vector<LaneFigures> lanes(rows->size());

@@ -41,8 +41,7 @@ class PostgresOrderTransitions final : public OrderTransitions {
   }
 
   Task<std::vector<OrderKey>> due(Ticks deadline, std::size_t max) override {
-    Params params;
-    params.int8(at_most(max));
+    Params params(at_most(max));
     const auto rows = co_await client_->run(deadline, kDue, std::move(params));
     if (rows.has_error()) co_return rows.error();
     std::vector<OrderKey> keys;
@@ -56,8 +55,7 @@ class PostgresOrderTransitions final : public OrderTransitions {
   }
 
   Task<std::vector<LaneId>> returning(Ticks deadline, std::size_t max) override {
-    Params params;
-    params.int8(at_most(max));
+    Params params(at_most(max));
     const auto rows = co_await client_->run(deadline, kReturning, std::move(params));
     if (rows.has_error()) co_return rows.error();
     std::vector<LaneId> lanes;
@@ -69,8 +67,7 @@ class PostgresOrderTransitions final : public OrderTransitions {
   }
 
   Task<std::vector<Settlement>> outbox(Ticks deadline, LaneId lane, std::size_t max) override {
-    Params params;
-    params.int8(lane.sale).int4(to_int4(lane.index)).int8(at_most(max));
+    Params params(lane.sale, to_int4(lane.index), at_most(max));
     const auto rows = co_await client_->run(deadline, kOutbox, std::move(params));
     if (rows.has_error()) co_return rows.error();
     std::vector<Settlement> returns;
@@ -86,8 +83,7 @@ class PostgresOrderTransitions final : public OrderTransitions {
 
   Task<> relayed(Ticks deadline, Fence taken, In<OrderId> orders) override {
     if (orders.size() > kMovesMax) co_return Errc::overloaded;
-    Params params;
-    params.int8(taken.lane.sale).int4(to_int4(taken.lane.index)).int4(to_int4(taken.epoch));
+    Params params(taken.lane.sale, to_int4(taken.lane.index), to_int4(taken.epoch));
     params.uuids(orders, [](const OrderId& id) { return id; });
     const auto rows = co_await client_->run(deadline, kRelayed, std::move(params));
     if (rows.has_error()) co_return rows.error();

@@ -64,10 +64,9 @@ Result<Sale> read_sale(const Rows& rows, std::size_t row) {
 Params create_params(const SaleDraft& draft) {
   std::vector<std::uint32_t> lanes(draft.lanes);
   std::iota(lanes.begin(), lanes.end(), 0u);
-  Params params;
-  params.text(draft.title).text(draft.description).int8(draft.unit_price_minor);
-  params.text(draft.currency).int8(draft.stock).int4(to_int4(draft.limit_per_order));
-  params.int4(to_int4(draft.lanes)).time(draft.starts_at).time(draft.ends_at);
+  Params params(draft.title, draft.description, draft.unit_price_minor, draft.currency, draft.stock,
+                to_int4(draft.limit_per_order), to_int4(draft.lanes), draft.starts_at,
+                draft.ends_at);
   params.int4s(lanes, [](std::uint32_t lane) { return to_int4(lane); });
   params.int8s(lanes,
                [&](std::uint32_t lane) { return lane_stock(draft.stock, draft.lanes, lane); });
@@ -89,8 +88,7 @@ class PostgresSaleStore final : public SaleStore {
   }
 
   Task<std::vector<Sale>> list(Ticks deadline, std::size_t max) override {
-    Params params;
-    params.int8(static_cast<std::int64_t>(std::min(max, kListMax)));
+    Params params(static_cast<std::int64_t>(std::min(max, kListMax)));
     const auto rows = co_await client_->run(deadline, kList, std::move(params));
     if (rows.has_error()) co_return rows.error();
     std::vector<Sale> sales;
@@ -103,8 +101,7 @@ class PostgresSaleStore final : public SaleStore {
   }
 
   Task<std::optional<Sale>> get(Ticks deadline, SaleId sale) override {
-    Params params;
-    params.int8(sale);
+    Params params(sale);
     const auto rows = co_await client_->run(deadline, kGet, std::move(params));
     if (rows.has_error()) co_return rows.error();
     if (rows->size() == 0) co_return std::optional<Sale>();
@@ -118,8 +115,8 @@ class PostgresSaleStore final : public SaleStore {
     for (const auto s : {SaleState::draft, SaleState::open, SaleState::paused, SaleState::closed}) {
       if (s == state || may_become(s, state)) from.push_back(s);
     }
-    Params params;
-    params.int8(sale).text(name(state)).texts(from, [](SaleState s) { return name(s); });
+    Params params(sale, name(state));
+    params.texts(from, [](SaleState s) { return name(s); });
     const auto rows = co_await client_->run(deadline, kSetState, std::move(params));
     if (rows.has_error()) co_return rows.error();
     if (rows->size() == 1) co_return read_sale(*rows, 0);

@@ -26,6 +26,13 @@ void append(std::string& out, TimePoint value);
 /// Their types must be the statement's: it says so with casts.
 class Params {
  public:
+  Params() = default;
+  /// Of these values, in their types.
+  template <class... Values>
+  explicit Params(const Values&... values) {
+    (add(values), ...);
+  }
+
   Params& null();
   Params& boolean(bool value);
   Params& int4(std::int32_t value) { return add(value); }

@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <array>
+#include <iterator>
 #include <unordered_set>
 #include <utility>
 
@@ -84,21 +86,14 @@ std::string_view action_name(SettleAction action) {
 
 /// One element of reserve.lua's answer.
 std::optional<Reservation> read_reservation(const redisReply& answer, const Attempt& attempt) {
+  constexpr std::array kVerdicts = {Verdict::granted, Verdict::sold_out, Verdict::insufficient,
+                                    Verdict::not_open};
   if (answer.type == REDIS_REPLY_INTEGER) {
-    switch (answer.integer) {
-      case 1: {
-        const OrderView own{attempt.id, OrderStatus::queued, attempt.quantity};
-        return Reservation{Verdict::granted, own};
-      }
-      case 2:
-        return Reservation{Verdict::sold_out, {}};
-      case 3:
-        return Reservation{Verdict::insufficient, {}};
-      case 4:
-        return Reservation{Verdict::not_open, {}};
-      default:
-        return std::nullopt;
-    }
+    const auto place = answer.integer - 1;
+    if (place < 0 || place >= std::ssize(kVerdicts)) return std::nullopt;
+    const auto verdict = kVerdicts[static_cast<std::size_t>(place)];
+    if (verdict != Verdict::granted) return Reservation{verdict, {}};
+    return Reservation{verdict, {attempt.id, OrderStatus::queued, attempt.quantity}};
   }
   const auto record = parse_record(text(answer));
   if (!record) return std::nullopt;
@@ -200,6 +195,8 @@ class RedisInventory final : public Inventory {
   Task<> stage(Ticks deadline, std::string key, const LaneImage& image);
   /// Runs a script through the dependency.
   Task<Reply> run(Step step, Ticks deadline, const Script& script, Command words);
+  /// The same, where a lane that is not ready is an error.
+  Task<Reply> run_ready(Step step, Ticks deadline, const Script& script, Command words);
   /// Sends a part of an image through the dependency.
   Task<Reply> send(Ticks deadline, Command command);
 
@@ -212,6 +209,13 @@ Task<Reply> RedisInventory::run(Step step, Ticks deadline, const Script& script,
     return redis::run(*connection_, deadline, script, words);
   };
   return dependency_.call<Reply>(step, deadline, std::move(work));
+}
+
+Task<Reply> RedisInventory::run_ready(Step step, Ticks deadline, const Script& script,
+                                      Command words) {
+  auto reply = co_await run(step, deadline, script, std::move(words));
+  if (reply.has_value() && not_ready(*reply.value())) co_return Errc::not_ready;
+  co_return reply;
 }
 
 Task<Reply> RedisInventory::send(Ticks deadline, Command command) {
@@ -257,9 +261,8 @@ Task<std::vector<std::optional<OrderView>>> RedisInventory::find(Call call, In<U
     const auto part = users.subspan(found.size(), count);
     Command words = words_for(call);
     for (const auto& user : part) words.add(user.text());
-    auto reply = co_await run(kFind, call.deadline, scripts().find, std::move(words));
+    auto reply = co_await run_ready(kFind, call.deadline, scripts().find, std::move(words));
     if (reply.has_error()) co_return reply.error();
-    if (not_ready(*reply.value())) co_return Errc::not_ready;
     const auto records = elements(*reply.value());
     if (records.size() != count) co_return garbled("find");
     for (const auto* record : records) {
@@ -292,9 +295,8 @@ Task<Winners> RedisInventory::winners(Call call) {
   while (!complete) {
     Command words = words_for(call);
     words.add(cursor).add(kScanStep);
-    auto reply = co_await run(kWinners, call.deadline, scripts().winners, std::move(words));
+    auto reply = co_await run_ready(kWinners, call.deadline, scripts().winners, std::move(words));
     if (reply.has_error()) co_return reply.error();
-    if (not_ready(*reply.value())) co_return Errc::not_ready;
     const auto step = elements(*reply.value());
     if (step.size() < 2) co_return garbled("winners");
     const auto version = static_cast<std::uint64_t>(step[0]->integer);
@@ -387,22 +389,16 @@ Task<> RedisInventory::rebuild(Call call, const LaneImage& image) {
   words.add(image.stock).add(static_cast<std::int64_t>(image.winners.size() + 1));
   auto reply = co_await run(kRebuild, call.deadline, scripts().open, std::move(words));
   if (reply.has_error()) co_return reply.error();
-  switch (reply.value()->integer) {
-    case 1:
-      co_return Result<void>{};
-    case 2:
-      co_return Errc::stale;
-    default:
-      co_return Errc::unavailable;
-  }
+  const auto opened = reply.value()->integer;
+  if (opened == 1) co_return Result<void>{};
+  co_return opened == 2 ? Errc::stale : Errc::unavailable;
 }
 
 Task<> RedisInventory::set_window(Call call, LaneWindow window) {
   Command words = words_for(call);
   add_window(words, window);
-  auto reply = co_await run(kSetWindow, call.deadline, scripts().window, std::move(words));
+  auto reply = co_await run_ready(kSetWindow, call.deadline, scripts().window, std::move(words));
   if (reply.has_error()) co_return reply.error();
-  if (not_ready(*reply.value())) co_return Errc::not_ready;
   co_return Result<void>{};
 }
 

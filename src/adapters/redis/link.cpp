@@ -7,6 +7,7 @@
 #include <boost/asio/write.hpp>
 #include <stdexcept>
 #include <utility>
+#include <vector>
 
 #include "sluice/base/log.hpp"
 
@@ -75,33 +76,23 @@ asio::awaitable<Trouble> Link::connect() {
 }
 
 asio::awaitable<Trouble> Link::greet() {
-  Reply reply;
-  Trouble trouble;
+  std::vector<Command> commands;
   if (!endpoint_.password.empty()) {
-    Command auth;
-    auth.add("AUTH");
+    auto& auth = commands.emplace_back().add("AUTH");
     if (!endpoint_.user.empty()) auth.add(endpoint_.user);
     auth.add(endpoint_.password);
-    trouble = co_await exchange(auth, reply);
+  }
+  if (endpoint_.db != 0) commands.emplace_back().add("SELECT").add(std::int64_t{endpoint_.db});
+  commands.emplace_back().add("CLIENT").add("SETNAME").add(settings_.client_name);
+  const bool listens = !subscription_.channel.empty();
+  if (listens) commands.emplace_back().add("SUBSCRIBE").add(subscription_.channel);
+  Trouble trouble;
+  Reply reply;
+  for (const auto& command : commands) {
+    trouble = co_await exchange(command, reply);
     if (!trouble.text.empty()) co_return trouble;
   }
-  if (endpoint_.db != 0) {
-    Command select;
-    select.add("SELECT").add(std::int64_t{endpoint_.db});
-    trouble = co_await exchange(select, reply);
-    if (!trouble.text.empty()) co_return trouble;
-  }
-  Command name;
-  name.add("CLIENT").add("SETNAME").add(settings_.client_name);
-  trouble = co_await exchange(name, reply);
-  if (!trouble.text.empty()) co_return trouble;
-  if (!subscription_.channel.empty()) {
-    Command subscribe;
-    subscribe.add("SUBSCRIBE").add(subscription_.channel);
-    trouble = co_await exchange(subscribe, reply);
-    co_return trouble;
-  }
-  trouble = co_await check_policy();
+  if (!listens) trouble = co_await check_policy();
   co_return trouble;
 }
 
