@@ -1,5 +1,7 @@
 #include "sluice/base/log.hpp"
 
+#include <fmt/format.h>
+#include <iterator>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <spdlog/pattern_formatter.h>
@@ -53,14 +55,11 @@ void configure_log(const LogSettings& settings) {
 spdlog::logger& log() { return *instance(); }
 
 std::string printable(std::string_view text, std::size_t length_max) {
-  static constexpr char kHex[] = "0123456789abcdef";
   std::string out;
   for (const char c : text.substr(0, length_max)) {
     const auto byte = static_cast<unsigned char>(c);
     if (byte < 0x20 || byte >= 0x7f || c == '"' || c == '\\') {
-      out += "\\x";
-      out += kHex[byte >> 4];
-      out += kHex[byte & 15];
+      fmt::format_to(std::back_inserter(out), "\\x{:02x}", byte);
     } else {
       out += c;
     }

@@ -1,6 +1,8 @@
 #include "sluice/base/result.hpp"
 
+#include <iterator>
 #include <string>
+#include <string_view>
 
 namespace sluice {
 namespace {
@@ -10,24 +12,17 @@ class Category final : public boost::system::error_category {
   const char* name() const noexcept override { return "sluice"; }
 
   std::string message(int value) const override {
-    switch (static_cast<Errc>(value)) {
-      case Errc::unavailable:
-        return "the service is unavailable; nothing was done";
-      case Errc::unknown:
-        return "no answer in time; it may have been done";
-      case Errc::not_ready:
-        return "the lane is not ready under this epoch";
-      case Errc::stale:
-        return "somebody newer owns it";
-      case Errc::not_found:
-        return "not found";
-      case Errc::invalid:
-        return "not understood";
-      case Errc::overloaded:
-        return "a bound was reached";
-      case Errc::internal:
-        return "internal error";
-    }
+    constexpr std::string_view kMessages[] = {"the service is unavailable; nothing was done",
+                                              "no answer in time; it may have been done",
+                                              "the lane is not ready under this epoch",
+                                              "somebody newer owns it",
+                                              "not found",
+                                              "not understood",
+                                              "a bound was reached",
+                                              "internal error"};
+    // The first code is 1: 0 is no error.
+    const auto place = static_cast<std::size_t>(value) - 1;
+    if (place < std::size(kMessages)) return std::string(kMessages[place]);
     return "unknown error " + std::to_string(value);
   }
 };

@@ -1,6 +1,5 @@
 #include "sluice/cli/admin_client.hpp"
 
-#include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/address.hpp>
@@ -9,6 +8,7 @@
 #include <boost/beast/core.hpp>
 #include <boost/beast/http.hpp>
 #include <boost/beast/version.hpp>
+#include <boost/url/parse.hpp>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -50,19 +50,6 @@ asio::awaitable<ClientReply> exchange_with(Endpoint server, Request request) {
   co_return reply;
 }
 
-bool is_port(std::string_view text) {
-  const auto port = parse_number<std::uint16_t>(text);
-  return port && *port > 0;
-}
-
-bool is_host(std::string_view text) { return text.size() <= 253 && is_plain_name(text); }
-
-bool is_v6(std::string_view text) {
-  boost::system::error_code error;
-  asio::ip::make_address_v6(text, error);
-  return !error;
-}
-
 /// The text of a member of a JSON object; empty when there is none.
 std::string member(const nlohmann::json& json, const char* name) {
   if (!json.is_object() || !json.contains(name) || !json[name].is_string()) return {};
@@ -72,19 +59,17 @@ std::string member(const nlohmann::json& json, const char* name) {
 }  // namespace
 
 std::optional<Endpoint> parse_url(std::string_view url) {
-  constexpr std::string_view kScheme = "http://";
-  if (!url.starts_with(kScheme)) return std::nullopt;
-  url.remove_prefix(kScheme.size());
-  if (url.ends_with('/')) url.remove_suffix(1);
-  const bool bracketed = url.starts_with('[');
-  const auto host_end = bracketed ? url.find(']') : std::min(url.find(':'), url.size());
-  if (host_end == std::string_view::npos) return std::nullopt;
-  const auto host = bracketed ? url.substr(1, host_end - 1) : url.substr(0, host_end);
-  auto rest = url.substr(bracketed ? host_end + 1 : host_end);
-  if (bracketed ? !is_v6(host) : !is_host(host)) return std::nullopt;
-  if (rest.empty()) return Endpoint{std::string(host), "80"};
-  if (rest[0] != ':' || !is_port(rest.substr(1))) return std::nullopt;
-  return Endpoint{std::string(host), std::string(rest.substr(1))};
+  const auto parsed = boost::urls::parse_uri(url);
+  if (!parsed || parsed->scheme() != "http" || parsed->has_userinfo() || parsed->has_query() ||
+      parsed->has_fragment() || parsed->encoded_path().size() > 1) {
+    return std::nullopt;
+  }
+  const std::string_view host = parsed->encoded_host();
+  const bool is_v6 = parsed->host_type() == boost::urls::host_type::ipv6;
+  if (!is_v6 && (host.size() > 253 || !is_plain_name(host))) return std::nullopt;
+  if (!parsed->has_port()) return Endpoint{parsed->host_address(), "80"};
+  if (parsed->port_number() == 0) return std::nullopt;
+  return Endpoint{parsed->host_address(), std::string(parsed->port())};
 }
 
 Endpoint endpoint_of(const std::string& address, unsigned port) {

@@ -1,5 +1,7 @@
 #include "sluice/domain/order_id.hpp"
 
+#include <boost/endian/conversion.hpp>
+
 namespace sluice {
 namespace {
 
@@ -9,15 +11,11 @@ constexpr std::uint64_t kVersion = 8;
 constexpr std::uint64_t kVariant = 2;
 
 std::uint64_t read64(const OrderId::Bytes& bytes, std::size_t at) {
-  std::uint64_t value = 0;
-  for (std::size_t i = 0; i < 8; ++i) value = value << 8 | bytes[at + i];
-  return value;
+  return boost::endian::load_big_u64(bytes.data() + at);
 }
 
 void write64(OrderId::Bytes& bytes, std::size_t at, std::uint64_t value) {
-  for (std::size_t i = 0; i < 8; ++i) {
-    bytes[at + i] = static_cast<std::uint8_t>(value >> (56 - 8 * i));
-  }
+  boost::endian::store_big_u64(bytes.data() + at, value);
 }
 
 int hex_digit(char c) {

@@ -3,7 +3,6 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
-#include <set>
 #include <thread>
 #include <toml++/toml.h>
 
@@ -27,6 +26,9 @@ class Loader {
     for (const auto& row : rows_) {
       loaded_.origins[row.key] = "default";
       keys_.push_back(row.key);
+      const auto section = section_of(row.key);
+      const bool is_new = !section.empty() && (sections_.empty() || sections_.back() != section);
+      if (is_new) sections_.push_back(section);
       variables_.push_back(variable_of(row.key));
     }
     for (const auto name : secret_variables()) variables_.emplace_back(name);
@@ -46,12 +48,12 @@ class Loader {
   void unknown(const std::string& where, const std::string& what,
                const std::vector<std::string>& candidates, std::string_view name);
   const Setting* find(std::string_view key) const;
-  bool is_section(const std::string& key) const;
   std::string where(const toml::node& node) const;
 
   LoadedSettings& loaded_;
   std::vector<Setting> rows_;
   std::vector<std::string> keys_;
+  std::vector<std::string> sections_;
   std::vector<std::string> variables_;
   std::string path_;
 };
@@ -128,7 +130,7 @@ void Loader::read_node(const toml::node& node, const std::string& key) {
     set(*row, value, value ? to_toml(*value) : "a value of that type", where(node), where(node));
     return;
   }
-  if (is_section(key)) {
+  if (std::ranges::find(sections_, key) != sections_.end()) {
     if (const auto* table = node.as_table()) {
       read_table(*table, key + ".");
     } else {
@@ -137,11 +139,7 @@ void Loader::read_node(const toml::node& node, const std::string& key) {
     return;
   }
   if (node.is_table() && key.find('.') == std::string::npos) {
-    std::set<std::string> sections;
-    for (const auto& row : rows_) sections.insert(section_of(row.key));
-    sections.erase("");
-    const std::vector<std::string> candidates(sections.begin(), sections.end());
-    unknown(where(node), "section", candidates, key);
+    unknown(where(node), "section", sections_, key);
     return;
   }
   unknown(where(node), "setting", keys_, key);
@@ -200,10 +198,6 @@ void Loader::unknown(const std::string& where, const std::string& what,
 const Setting* Loader::find(std::string_view key) const {
   const auto it = std::ranges::find(rows_, key, &Setting::key);
   return it == rows_.end() ? nullptr : &*it;
-}
-
-bool Loader::is_section(const std::string& key) const {
-  return std::ranges::any_of(keys_, [&](const auto& known) { return section_of(known) == key; });
 }
 
 std::string Loader::where(const toml::node& node) const {

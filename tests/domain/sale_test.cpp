@@ -44,101 +44,32 @@ TEST(SaleDraft, AcceptsItsLimits) {
 }
 
 TEST(SaleDraft, RefusesWhatIsBeyondThemAndNamesTheMember) {
-  const std::vector<std::pair<std::string, Edit>> edits = {
-      {"title",
-       [](auto& d) {
-         d.title.clear();
-       }},
-      {"title",
-       [](auto& d) {
-         d.title = std::string(201, 'x');
-       }},
-      {"description",
-       [](auto& d) {
-         d.description = std::string(2001, 'x');
-       }},
-      {"unit_price_minor",
-       [](auto& d) {
-         d.unit_price_minor = -1;
-       }},
-      {"unit_price_minor",
-       [](auto& d) {
-         d.unit_price_minor = 1'000'000'000'001;
-       }},
-      {"currency",
-       [](auto& d) {
-         d.currency = "eur";
-       }},
-      {"currency",
-       [](auto& d) {
-         d.currency = "EU";
-       }},
-      {"currency",
-       [](auto& d) {
-         d.currency = "EURO";
-       }},
-      {"currency",
-       [](auto& d) {
-         d.currency = "E1R";
-       }},
-      {"currency",
-       [](auto& d) {
-         d.currency.clear();
-       }},
-      {"stock",
-       [](auto& d) {
-         d.stock = 0;
-       }},
-      {"stock",
-       [](auto& d) {
-         d.stock = -5;
-       }},
-      {"stock",
-       [](auto& d) {
-         d.stock = 1'000'000'001;
-       }},
-      {"limit_per_order",
-       [](auto& d) {
-         d.limit_per_order = 0;
-       }},
-      {"limit_per_order",
-       [](auto& d) {
-         d.limit_per_order = 1001;
-       }},
-      {"lanes",
-       [](auto& d) {
-         d.lanes = 0;
-       }},
-      {"lanes",
-       [](auto& d) {
-         d.lanes = 257, d.stock = 1000;
-       }},
-      {"lanes",
-       [](auto& d) {
-         d.lanes = 101;
-       }},
-      {"starts_at",
-       [](auto& d) {
-         d.starts_at = TimePoint(Millis{-1});
-       }},
-      {"ends_at",
-       [](auto& d) {
-         d.ends_at = TimePoint(Millis{253'402'300'800'000});
-       }},
-      {"ends_at",
-       [](auto& d) {
-         d.ends_at = d.starts_at;
-       }},
-      {"ends_at",
-       [](auto& d) {
-         d.ends_at = d.starts_at - Millis{1};
-       }},
+  const auto expect_refused = [](const std::string& member, const Edit& edit) {
+    const auto problem = checked(edit).value_or("accepted");
+    EXPECT_NE(problem.find(member), std::string::npos) << member << ": " << problem;
   };
-  for (std::size_t i = 0; i < edits.size(); ++i) {
-    const auto problem = checked(edits[i].second);
-    ASSERT_TRUE(problem) << "edit " << i;
-    EXPECT_NE(problem->find(edits[i].first), std::string::npos) << *problem;
-  }
+  expect_refused("title", [](auto& d) { d.title.clear(); });
+  expect_refused("title", [](auto& d) { d.title = std::string(201, 'x'); });
+  expect_refused("description", [](auto& d) { d.description = std::string(2001, 'x'); });
+  expect_refused("unit_price_minor", [](auto& d) { d.unit_price_minor = -1; });
+  expect_refused("unit_price_minor", [](auto& d) { d.unit_price_minor = 1'000'000'000'001; });
+  expect_refused("currency", [](auto& d) { d.currency = "eur"; });
+  expect_refused("currency", [](auto& d) { d.currency = "EU"; });
+  expect_refused("currency", [](auto& d) { d.currency = "EURO"; });
+  expect_refused("currency", [](auto& d) { d.currency = "E1R"; });
+  expect_refused("currency", [](auto& d) { d.currency.clear(); });
+  expect_refused("stock", [](auto& d) { d.stock = 0; });
+  expect_refused("stock", [](auto& d) { d.stock = -5; });
+  expect_refused("stock", [](auto& d) { d.stock = 1'000'000'001; });
+  expect_refused("limit_per_order", [](auto& d) { d.limit_per_order = 0; });
+  expect_refused("limit_per_order", [](auto& d) { d.limit_per_order = 1001; });
+  expect_refused("lanes", [](auto& d) { d.lanes = 0; });
+  expect_refused("lanes", [](auto& d) { d.lanes = 257, d.stock = 1000; });
+  expect_refused("lanes", [](auto& d) { d.lanes = 101; });
+  expect_refused("starts_at", [](auto& d) { d.starts_at = TimePoint(Millis{-1}); });
+  expect_refused("ends_at", [](auto& d) { d.ends_at = TimePoint(Millis{253'402'300'800'000}); });
+  expect_refused("ends_at", [](auto& d) { d.ends_at = d.starts_at; });
+  expect_refused("ends_at", [](auto& d) { d.ends_at = d.starts_at - Millis{1}; });
 }
 
 TEST(SaleState, MovesOnlyForward) {

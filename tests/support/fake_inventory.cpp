@@ -110,18 +110,11 @@ Task<std::vector<std::optional<OrderView>>> FakeInventory::find(Call call, In<Us
 Task<LaneView> FakeInventory::view(Call call) {
   const auto fault = co_await on_view.enter();
   if (fault) co_return fault->error;
-  LaneView view;
   const auto it = lanes_.find(call.lane);
-  if (it == lanes_.end() || !it->second.ready) co_return view;
+  if (it == lanes_.end() || !it->second.ready) co_return LaneView{};
   const auto& lane = it->second;
-  view.ready = true;
-  view.epoch = lane.epoch;
-  view.version = lane.version;
-  view.stock = lane.stock;
-  view.pending = pending_in(lane);
-  view.held = held_in(lane);
-  view.window = lane.window;
-  co_return view;
+  co_return LaneView{true,          lane.epoch, lane.version, lane.stock, pending_in(lane),
+                     held_in(lane), lane.window};
 }
 
 Task<Winners> FakeInventory::winners(Call call) {
@@ -129,8 +122,7 @@ Task<Winners> FakeInventory::winners(Call call) {
   if (fault) co_return fault->error;
   const auto* lane = valid_lane(call);
   if (lane == nullptr) co_return Errc::not_ready;
-  Winners winners;
-  winners.version = lane->version;
+  Winners winners{lane->version, {}};
   for (const auto& [user, record] : lane->records) winners.users.push_back(user);
   co_return winners;
 }
@@ -144,14 +136,8 @@ Task<std::vector<Pending>> FakeInventory::overdue(Call call, Millis age, std::si
   for (const auto& [user, record] : records) {
     const auto& order = record.order;
     if (order.status != OrderStatus::queued || clock_.now() - record.reserved_at < age) continue;
-    OrderMessage message;
-    message.id = order.id;
-    message.lane = call.lane;
-    message.epoch = order.id.epoch();
-    message.user = user;
-    message.quantity = order.quantity;
-    message.reserved_at = record.reserved_at;
-    overdue.push_back({message});
+    const auto& at = record.reserved_at;
+    overdue.push_back({{order.id, call.lane, order.id.epoch(), user, order.quantity, at}});
   }
   const auto oldest = [](const Pending& a, const Pending& b) {
     return a.message.reserved_at < b.message.reserved_at;

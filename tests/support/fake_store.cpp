@@ -12,23 +12,16 @@ const Order* FakeOrderStore::live_order(SaleId sale, const UserId& user) const {
 }
 
 Outcome FakeOrderStore::decide(const OrderMessage& message) {
-  Outcome outcome;
-  outcome.id = message.id;
   if (const auto it = orders.find(message.id); it != orders.end()) {
-    outcome.status = it->second.status;
-    outcome.reason = it->second.reason;
-    return outcome;
+    return {message.id, it->second.status, it->second.reason};
   }
-  outcome.status = OrderStatus::rejected;
+  Outcome outcome{message.id, OrderStatus::rejected, RejectReason::none};
   const auto lane = lanes.find(message.lane);
-  if (lane == lanes.end()) {
-    outcome.reason = RejectReason::invalid;
-    return outcome;
-  }
-  if (message.epoch < lane->second.fence) {
+  if (lane == lanes.end()) outcome.reason = RejectReason::invalid;
+  if (lane != lanes.end() && message.epoch < lane->second.fence) {
     outcome.reason = RejectReason::fenced;
-    return outcome;
   }
+  if (outcome.reason != RejectReason::none) return outcome;
   if (live_order(message.lane.sale, message.user) != nullptr) {
     outcome.reason = RejectReason::duplicate;
   } else if (lane->second.stock < message.quantity) {
@@ -90,8 +83,7 @@ Task<std::optional<Order>> FakeOrderStore::find_live(Ticks /*deadline*/, SaleId 
   const auto fault = co_await on_find_live.enter();
   if (fault) co_return fault->error;
   const auto* order = live_order(sale, user);
-  if (order == nullptr) co_return std::optional<Order>();
-  co_return std::optional<Order>(*order);
+  co_return order == nullptr ? std::nullopt : std::optional(*order);
 }
 
 void FakeOrderStore::raise(const Fence& fence) {
@@ -246,8 +238,7 @@ Task<std::vector<Sale>> FakeSaleStore::list(Ticks /*deadline*/, std::size_t max)
 
 Task<std::optional<Sale>> FakeSaleStore::get(Ticks /*deadline*/, SaleId sale) {
   const auto it = sales.find(sale);
-  if (it == sales.end()) co_return std::optional<Sale>();
-  co_return std::optional<Sale>(it->second);
+  co_return it == sales.end() ? std::nullopt : std::optional(it->second);
 }
 
 Task<Sale> FakeSaleStore::set_state(Ticks /*deadline*/, SaleId sale, SaleState state) {
@@ -269,10 +260,7 @@ Task<Lease> FakeControlStore::acquire(Ticks /*deadline*/, std::string /*name*/, 
     holder = who;
     ++term;
   }
-  Lease lease;
-  lease.term = term;
-  lease.held = holder == who;
-  co_return lease;
+  co_return Lease{term, holder == who};
 }
 
 Task<> FakeControlStore::release(Ticks /*deadline*/, std::string /*name*/, std::string who) {

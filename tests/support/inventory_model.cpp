@@ -93,34 +93,14 @@ class History {
       : world_(world), lane_(world), random_(seeded_random(seed)) {}
 
   void step() {
-    switch (random_->below(13)) {
-      case 0:
-      case 1:
-      case 2:
-      case 3:
-      case 4:
-        reserve();
-        break;
-      case 5:
-      case 6:
-      case 7:
-        settle();
-        break;
-      case 8:
-        find();
-        break;
-      case 9:
-        look();
-        break;
-      case 10:
-        change_window();
-        break;
-      case 11:
-        end();
-        break;
-      default:
-        if (random_->below(6) == 0 || !model_.ready) rebuild();
-    }
+    const auto pick = below(13);
+    if (pick <= 4) return reserve();
+    if (pick <= 7) return settle();
+    if (pick == 8) return find();
+    if (pick == 9) return look();
+    if (pick == 10) return change_window();
+    if (pick == 11) return end();
+    if (below(6) == 0 || !model_.ready) rebuild();
   }
 
  private:

@@ -84,6 +84,21 @@ void let_go(Client client) {
   log().error("kafka: a client does not end and is left behind");
 }
 
+Result<int> count_partitions(rd_kafka_t* client, rd_kafka_topic_t* topic, int timeout_ms) {
+  const rd_kafka_metadata_t* answer = nullptr;
+  const auto failed = rd_kafka_metadata(client, 0, topic, &answer, timeout_ms);
+  if (failed != RD_KAFKA_RESP_ERR_NO_ERROR) return Errc::unavailable;
+  const Metadata metadata(answer);
+  if (metadata->topic_cnt != 1) return Errc::not_found;
+  const auto& found = metadata->topics[0];
+  if (found.err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART) return Errc::not_found;
+  if (found.err != RD_KAFKA_RESP_ERR_NO_ERROR) return Errc::not_ready;
+  for (int i = 0; i < found.partition_cnt; ++i) {
+    if (found.partitions[i].leader < 0) return Errc::not_ready;
+  }
+  return found.partition_cnt;
+}
+
 int remaining_ms(Ticks deadline, Ticks now, Millis max) {
   const auto left = std::chrono::ceil<Millis>(deadline - now);
   return static_cast<int>(std::clamp(left, Millis{0}, max).count());

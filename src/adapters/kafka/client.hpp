@@ -58,6 +58,10 @@ class Config {
 /// left of the client then stays until the process ends.
 void let_go(Client client);
 
+/// How many partitions a topic has: `Errc::unavailable` when the brokers did not answer,
+/// `Errc::not_found` when they do not know it, `Errc::not_ready` while a partition has no leader.
+Result<int> count_partitions(rd_kafka_t* client, rd_kafka_topic_t* topic, int timeout_ms);
+
 /// Until `deadline` in whole milliseconds, rounded up: 0 … `max`.
 int remaining_ms(Ticks deadline, Ticks now, Millis max);
 

@@ -190,19 +190,11 @@ void Feed::drain() {
 }
 
 void Feed::handle(rd_kafka_event_t* event) {
-  switch (rd_kafka_event_type(event)) {
-    case RD_KAFKA_EVENT_FETCH:
-      while (const auto* message = rd_kafka_event_message_next(event)) add(*message);
-      return;
-    case RD_KAFKA_EVENT_REBALANCE:
-      handle_rebalance(event);
-      return;
-    case RD_KAFKA_EVENT_ERROR:
-      handle_error(event);
-      return;
-    default:
-      return;
-  }
+  const auto type = rd_kafka_event_type(event);
+  if (type == RD_KAFKA_EVENT_REBALANCE) return handle_rebalance(event);
+  if (type == RD_KAFKA_EVENT_ERROR) return handle_error(event);
+  if (type != RD_KAFKA_EVENT_FETCH) return;
+  while (const auto* message = rd_kafka_event_message_next(event)) add(*message);
 }
 
 void Feed::add(const rd_kafka_message_t& message) {

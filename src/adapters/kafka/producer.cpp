@@ -251,18 +251,9 @@ void Producer::look_after() {
 
 Result<void> Producer::look() {
   const auto used = connection();
-  const rd_kafka_metadata_t* answer = nullptr;
-  const auto failed = rd_kafka_metadata(used->client.get(), 0, used->topic.get(), &answer, kLookMs);
-  if (failed != RD_KAFKA_RESP_ERR_NO_ERROR) return Errc::unavailable;
-  const Metadata metadata(answer);
-  if (metadata->topic_cnt != 1) return Errc::not_found;
-  const auto& topic = metadata->topics[0];
-  if (topic.err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART) return Errc::not_found;
-  if (topic.err != RD_KAFKA_RESP_ERR_NO_ERROR) return Errc::unavailable;
-  if (topic.partition_cnt != settings_.partitions) return Errc::invalid;
-  for (int i = 0; i < topic.partition_cnt; ++i) {
-    if (topic.partitions[i].leader < 0) return Errc::unavailable;
-  }
+  const auto count = count_partitions(used->client.get(), used->topic.get(), kLookMs);
+  if (!count) return count.error() == Errc::not_found ? Errc::not_found : Errc::unavailable;
+  if (*count != settings_.partitions) return Errc::invalid;
   if (!has_id_) return Errc::unavailable;
   return {};
 }

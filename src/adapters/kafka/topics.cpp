@@ -41,11 +41,10 @@ class Admin {
 
  private:
   int left() const { return remaining_ms(deadline_, steady_clock::now(), kWaitMax); }
-  Options options(rd_kafka_admin_op_t operation) const;
-  Event wait() const;
+  template <class Send>
+  Event ask(rd_kafka_admin_op_t operation, Send send) const;
   Result<void> create(const std::string& topic);
   Result<void> has_partitions(const std::string& topic);
-  Result<int> partitions(const std::string& topic);
 
   const KafkaSettings& settings_;
   Client client_;
@@ -53,16 +52,19 @@ class Admin {
   Ticks deadline_;
 };
 
-Options Admin::options(rd_kafka_admin_op_t operation) const {
-  Options made(rd_kafka_AdminOptions_new(client_.get(), operation));
+/// Makes a request; null when there is no good answer in time.
+template <class Send>
+Event Admin::ask(rd_kafka_admin_op_t operation, Send send) const {
+  const Options options(rd_kafka_AdminOptions_new(client_.get(), operation));
   std::array<char, 128> why{};
-  rd_kafka_AdminOptions_set_request_timeout(made.get(), std::max(left(), 1), why.data(),
+  rd_kafka_AdminOptions_set_request_timeout(options.get(), std::max(left(), 1), why.data(),
                                             why.size());
-  return made;
+  send(options.get());
+  // The request has its own timeout and always answers; a second more is for its hand-over.
+  Event event(rd_kafka_queue_poll(queue_.get(), left() + 1'000));
+  const bool good = event && rd_kafka_event_error(event.get()) == RD_KAFKA_RESP_ERR_NO_ERROR;
+  return good ? std::move(event) : nullptr;
 }
-
-// The request has its own timeout and always answers; a second more is for its hand-over.
-Event Admin::wait() const { return Event(rd_kafka_queue_poll(queue_.get(), left() + 1'000)); }
 
 Result<void> Admin::create(const std::string& topic) {
   std::array<char, 128> why{};
@@ -77,12 +79,10 @@ Result<void> Admin::create(const std::string& topic) {
   rd_kafka_NewTopic_set_config(wanted.get(), kTimestampKind, kAppendTime);
   rd_kafka_NewTopic_set_config(wanted.get(), "min.insync.replicas", in_sync.c_str());
   rd_kafka_NewTopic_t* list[] = {wanted.get()};
-  const auto options_used = options(RD_KAFKA_ADMIN_OP_CREATETOPICS);
-  rd_kafka_CreateTopics(client_.get(), list, 1, options_used.get(), queue_.get());
-  const auto event = wait();
-  if (!event || rd_kafka_event_error(event.get()) != RD_KAFKA_RESP_ERR_NO_ERROR) {
-    return Errc::unavailable;
-  }
+  const auto event = ask(RD_KAFKA_ADMIN_OP_CREATETOPICS, [&](const auto* options) {
+    rd_kafka_CreateTopics(client_.get(), list, 1, options, queue_.get());
+  });
+  if (!event) return Errc::unavailable;
   std::size_t count = 0;
   const auto* results =
       rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(event.get()), &count);
@@ -102,28 +102,13 @@ Result<void> Admin::create(const std::string& topic) {
   return refused ? Errc::invalid : Errc::unavailable;
 }
 
-// How many partitions the topic has; 0 while it, or the leader of one of them, is not known.
-Result<int> Admin::partitions(const std::string& topic) {
-  const Topic handle(rd_kafka_topic_new(client_.get(), topic.c_str(), nullptr));
-  const rd_kafka_metadata_t* answer = nullptr;
-  const auto failed = rd_kafka_metadata(client_.get(), 0, handle.get(), &answer, left());
-  if (failed != RD_KAFKA_RESP_ERR_NO_ERROR) return Errc::unavailable;
-  const Metadata metadata(answer);
-  if (metadata->topic_cnt != 1) return 0;
-  const auto& found = metadata->topics[0];
-  if (found.err != RD_KAFKA_RESP_ERR_NO_ERROR) return 0;
-  for (int i = 0; i < found.partition_cnt; ++i) {
-    if (found.partitions[i].leader < 0) return 0;
-  }
-  return found.partition_cnt;
-}
-
 Result<void> Admin::has_partitions(const std::string& topic) {
+  const Topic handle(rd_kafka_topic_new(client_.get(), topic.c_str(), nullptr));
   while (left() > 0) {
-    const auto count = partitions(topic);
-    if (!count) return count.error();
-    if (*count == settings_.partitions) return {};
-    if (*count > 0) {
+    const auto count = count_partitions(client_.get(), handle.get(), left());
+    if (!count && count.error() == Errc::unavailable) return count.error();
+    if (count && *count == settings_.partitions) return {};
+    if (count && *count > 0) {
       log().critical("kafka: topic {} has {} partitions, the settings say {}", topic, *count,
                      settings_.partitions);
       return Errc::invalid;
@@ -137,12 +122,10 @@ Result<void> Admin::has_partitions(const std::string& topic) {
 Result<void> Admin::has_append_time(const std::string& topic) {
   const Resource asked(rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, topic.c_str()));
   rd_kafka_ConfigResource_t* list[] = {asked.get()};
-  const auto options_used = options(RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS);
-  rd_kafka_DescribeConfigs(client_.get(), list, 1, options_used.get(), queue_.get());
-  const auto event = wait();
-  if (!event || rd_kafka_event_error(event.get()) != RD_KAFKA_RESP_ERR_NO_ERROR) {
-    return Errc::unavailable;
-  }
+  const auto event = ask(RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS, [&](const auto* options) {
+    rd_kafka_DescribeConfigs(client_.get(), list, 1, options, queue_.get());
+  });
+  if (!event) return Errc::unavailable;
   std::size_t count = 0;
   const auto* results = rd_kafka_DescribeConfigs_result_resources(
       rd_kafka_event_DescribeConfigs_result(event.get()), &count);

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <boost/uuid/detail/sha1.hpp>
-#include <cstdio>
+#include <fmt/format.h>
 #include <stdexcept>
 
 #include "sluice/base/log.hpp"
@@ -19,13 +19,7 @@ std::string sha1_hex(std::string_view bytes) {
   hash.process_bytes(bytes.data(), bytes.size());
   boost::uuids::detail::sha1::digest_type digest;
   hash.get_digest(digest);
-  std::string hex;
-  for (const auto word : digest) {
-    char digits[9];
-    std::snprintf(digits, sizeof digits, "%08x", word);
-    hex += digits;
-  }
-  return hex;
+  return fmt::format("{:08x}", fmt::join(digest, ""));
 }
 
 /// Errors by which Redis refuses before it has done anything, and which pass.

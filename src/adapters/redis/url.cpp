@@ -1,8 +1,6 @@
 #include "adapters/redis/url.hpp"
 
-#include <algorithm>
-#include <charconv>
-#include <optional>
+#include <boost/url/parse.hpp>
 
 #include "sluice/adapters/redis/redis.hpp"
 #include "sluice/base/text.hpp"
@@ -11,101 +9,51 @@ namespace sluice {
 namespace redis {
 namespace {
 
-constexpr std::string_view kScheme = "redis://";
+namespace urls = boost::urls;
+
 constexpr std::size_t kUrlLengthMax = 1024;
-constexpr unsigned kDbMax = 1'000'000;
+constexpr int kDbMax = 1'000'000;
 
-/// A number of [min, max] in decimal digits, and nothing else.
-std::optional<unsigned> parse_number(std::string_view text, unsigned min, unsigned max) {
-  const auto value = sluice::parse_number<unsigned>(text);
-  return value && *value >= min && *value <= max ? value : std::nullopt;
-}
-
-std::optional<std::string> percent_decoded(std::string_view text) {
-  std::string out;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] != '%') {
-      out += text[i];
-      continue;
-    }
-    unsigned byte = 0;
-    if (i + 2 >= text.size()) return std::nullopt;
-    const char* const digits = text.data() + i + 1;
-    const auto [stop, error] = std::from_chars(digits, digits + 2, byte, 16);
-    if (error != std::errc{} || stop != digits + 2) return std::nullopt;
-    out += static_cast<char>(byte);
-    i += 2;
-  }
-  return out;
-}
-
-bool valid_host(std::string host) {
-  std::ranges::replace(host, ':', '.');  // Of an IPv6 address.
+bool valid_host(const urls::url_view& url) {
+  if (url.host_type() == urls::host_type::ipv6) return true;
+  const std::string_view host = url.encoded_host();
   return host.size() <= 253 && is_plain_name(host);
 }
 
-/// Reads "user:password", "user" being optional. False when the text is neither.
-bool read_credentials(std::string_view text, Endpoint& endpoint) {
-  const auto colon = text.find(':');
-  if (colon == std::string_view::npos) return false;
-  auto user = percent_decoded(text.substr(0, colon));
-  auto password = percent_decoded(text.substr(colon + 1));
-  if (!user || !password || password->empty()) return false;
-  endpoint.user = std::move(*user);
-  endpoint.password = std::move(*password);
-  return true;
-}
-
-/// Splits "host[:port]", with an IPv6 address in brackets. False when the brackets are not closed
-/// or the port is empty.
-bool read_address(std::string_view text, Endpoint& endpoint) {
-  std::string_view rest;
-  if (text.starts_with('[')) {
-    const auto close = text.find(']');
-    if (close == std::string_view::npos) return false;
-    endpoint.host = text.substr(1, close - 1);
-    rest = text.substr(close + 1);
-  } else {
-    const auto colon = std::min(text.find(':'), text.size());
-    endpoint.host = text.substr(0, colon);
-    rest = text.substr(colon);
-  }
-  if (rest.empty()) return true;
-  if (rest.front() != ':' || !parse_number(rest.substr(1), 1, 65535)) return false;
-  endpoint.port = rest.substr(1);
-  return true;
+/// The number in the path; none is 0. Empty when the path is something else.
+std::optional<int> db_of(std::string_view path) {
+  if (path.empty() || path == "/") return 0;
+  // A sign is no digit.
+  const auto db = parse_number<unsigned>(path.substr(1));
+  return db && *db <= kDbMax ? std::optional(static_cast<int>(*db)) : std::nullopt;
 }
 
 }  // namespace
 
-ParsedUrl parse_url(std::string_view url) {
-  ParsedUrl parsed;
-  const auto refuse = [&](const char* problem) {
-    parsed.endpoint = Endpoint{};
-    parsed.problem = problem;
-    return parsed;
+ParsedUrl parse_url(std::string_view text) {
+  const auto refuse = [](const char* problem) {
+    return ParsedUrl{{}, problem};
   };
-  if (url.size() > kUrlLengthMax) return refuse("a Redis URL has at most 1024 characters");
-  if (!url.starts_with(kScheme)) return refuse("a Redis URL begins with redis://");
-  std::string_view rest = url.substr(kScheme.size());
-
-  if (const auto at = rest.rfind('@'); at != std::string_view::npos) {
-    if (!read_credentials(rest.substr(0, at), parsed.endpoint)) {
-      return refuse("a Redis URL's credentials are user:password, reserved characters as %XX");
-    }
-    rest = rest.substr(at + 1);
+  if (text.size() > kUrlLengthMax) return refuse("a Redis URL has at most 1024 characters");
+  if (!text.starts_with("redis://")) return refuse("a Redis URL begins with redis://");
+  const auto parsed = urls::parse_uri(text);
+  if (!parsed || parsed->has_query() || parsed->has_fragment()) {
+    return refuse(
+        "a Redis URL is redis://[user:password@]host[:port][/db], reserved characters as %XX");
   }
-  const auto slash = std::min(rest.find('/'), rest.size());
-  if (const auto db = rest.substr(slash); db.size() > 1) {
-    const auto number = parse_number(db.substr(1), 0, kDbMax);
-    if (!number) return refuse("a Redis URL's path is the number of a database");
-    parsed.endpoint.db = static_cast<int>(*number);
+  const auto& url = *parsed;
+  if (url.has_userinfo() && url.password().empty()) {
+    return refuse("a Redis URL's credentials are user:password, reserved characters as %XX");
   }
-  if (!read_address(rest.substr(0, slash), parsed.endpoint)) {
+  const auto db = db_of(url.encoded_path());
+  if (!db) return refuse("a Redis URL's path is the number of a database");
+  if (url.has_port() && url.port_number() == 0) {
     return refuse("a Redis URL's address is host, host:port or [IPv6]:port, port 1 to 65535");
   }
-  if (!valid_host(parsed.endpoint.host)) return refuse("a Redis URL needs a valid host name");
-  return parsed;
+  if (!valid_host(url)) return refuse("a Redis URL needs a valid host name");
+  Endpoint endpoint{url.host_address(), "6379", url.user(), url.password(), *db};
+  if (url.has_port()) endpoint.port = std::to_string(url.port_number());
+  return {endpoint, ""};
 }
 
 }  // namespace redis

@@ -115,32 +115,16 @@ class TwinHistory {
   std::uint64_t below(std::uint64_t bound) { return random_->below(bound); }
 
   void step() {
-    switch (below(24)) {
-      case 0:
-        return close();
-      case 1:
-        return damage();
-      case 2:
-      case 3:
-        return rebuild();
-      case 4:
-      case 5:
-        return change_window();
-      case 6:
-        return look();
-      case 7:
-        return find();
-      case 8:
-        return overdue();
-      case 9:
-      case 10:
-      case 11:
-      case 12:
-      case 13:
-        return settle();
-      default:
-        return reserve();
-    }
+    const auto pick = below(24);
+    if (pick == 0) return close();
+    if (pick == 1) return damage();
+    if (pick <= 3) return rebuild();
+    if (pick <= 5) return change_window();
+    if (pick == 6) return look();
+    if (pick == 7) return find();
+    if (pick == 8) return overdue();
+    if (pick <= 13) return settle();
+    reserve();
   }
 
   template <class Ask>
