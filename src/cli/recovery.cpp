@@ -93,46 +93,6 @@ int audit_command(const Cli& cli, const SaleChoice& options) {
   return holds == "true" ? kExitOk : kExitFailed;
 }
 
-/// How far the lanes of a sale are, as the last audit said.
-class Progress {
- public:
-  /// One line for each lane that is at another stage than before.
-  std::string see(const Json& audit) {
-    std::string changes;
-    lanes_.clear();
-    for (const auto& lane : lanes_of(audit)) {
-      const auto number = field(lane, "lane");
-      const auto stage = field(lane, "stage");
-      const auto fence = field(lane, "fence_epoch");
-      const auto newest = field(lane, "newest_epoch");
-      lanes_.emplace_back(number, stage);
-      auto line = fmt::format("lane {}: {}, epoch {}", number, stage, fence);
-      if (newest != fence) line += ", then " + newest;
-      auto& said = said_[number];
-      if (said != line) changes += line + "\n";
-      said = std::move(line);
-    }
-    return changes;
-  }
-
-  std::vector<std::string> not_ready() const {
-    std::vector<std::string> numbers;
-    for (const auto& [number, stage] : lanes_) {
-      if (stage != "ready") numbers.push_back(number);
-    }
-    return numbers;
-  }
-
-  /// Every lane waits for the log.
-  bool fencing() const {
-    return std::ranges::all_of(lanes_, [](const auto& lane) { return lane.second == "fencing"; });
-  }
-
- private:
-  std::vector<std::pair<std::string, std::string>> lanes_;  ///< Number and stage.
-  std::unordered_map<std::string, std::string> said_;
-};
-
 /// Asks for a rebuild and follows it.
 class Rebuild {
  public:
@@ -147,7 +107,7 @@ class Rebuild {
     const auto give_up = clock_->ticks() + timeout_;
     fencing_since_ = clock_->ticks();
     ask();
-    while (!progress_.not_ready().empty()) {
+    while (!not_ready().empty()) {
       if (clock_->ticks() >= give_up) throw ClientError(too_late());
       std::this_thread::sleep_for(kLookEvery);
       look();
@@ -162,7 +122,7 @@ class Rebuild {
   void look() {
     try {
       const auto now = clock_->ticks();
-      if (!progress_.fencing()) fencing_since_ = now;
+      if (!fencing()) fencing_since_ = now;
       // Only when all lanes wait: one that is ready would be given yet another epoch.
       if (options_.force && now - fencing_since_ >= kForceAfter) {
         fencing_since_ = now;
@@ -177,15 +137,40 @@ class Rebuild {
     }
   }
 
+  /// Remembers how far the lanes are, and prints a line for each that is further than before.
   void see(Json audit) {
-    const auto changes = progress_.see(audit);
-    if (!options_.json) out_ << changes << std::flush;
+    const auto& lanes = lanes_of(audit);
+    stages_.clear();
+    for (const auto& lane : lanes) {
+      const auto number = field(lane, "lane");
+      const auto fence = field(lane, "fence_epoch");
+      const auto newest = field(lane, "newest_epoch");
+      const auto& stage = stages_.emplace_back(number, field(lane, "stage")).second;
+      auto line = fmt::format("lane {}: {}, epoch {}", number, stage, fence);
+      if (newest != fence) line += ", then " + newest;
+      auto& said = said_[number];
+      if (said != line && !options_.json) out_ << line << std::endl;
+      said = std::move(line);
+    }
     audit_ = std::move(audit);
+  }
+
+  std::vector<std::string> not_ready() const {
+    std::vector<std::string> numbers;
+    for (const auto& [number, stage] : stages_) {
+      if (stage != "ready") numbers.push_back(number);
+    }
+    return numbers;
+  }
+
+  /// Every lane waits for the log.
+  bool fencing() const {
+    return std::ranges::all_of(stages_, [](const auto& lane) { return lane.second == "fencing"; });
   }
 
   std::string too_late() const {
     auto text = "sale " + options_.sale + " is not ready after " + options_.timeout + ": lane " +
-                boost::algorithm::join(progress_.not_ready(), ", ");
+                boost::algorithm::join(not_ready(), ", ");
     if (!problem_.empty()) text += "; " + problem_;
     return text + "; the servers go on; see sluice audit " + options_.sale;
   }
@@ -196,7 +181,8 @@ class Rebuild {
   std::ostream& out_;
   AdminApi api_;
   std::shared_ptr<Clock> clock_ = system_clock();
-  Progress progress_;
+  std::vector<std::pair<std::string, std::string>> stages_;  ///< Of each lane, by its number.
+  std::unordered_map<std::string, std::string> said_;
   Ticks fencing_since_{};
   Json audit_;
   std::string problem_;  ///< Of the last look.

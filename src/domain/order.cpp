@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 #include <utility>
 #include <vector>
@@ -81,11 +80,24 @@ std::optional<RejectReason> parse_reject_reason(std::string_view text) noexcept 
 
 std::string to_json(const OrderMessage& message) {
   // Every member is made of characters that JSON does not escape, so plain joining is exact.
-  return fmt::format(R"({{"v":1,"order_id":"{}","sale_id":{},"lane":{},"epoch":{},"user":"{}",)"
-                     R"("quantity":{},"reserved_at_ms":{}}})",
-                     message.id.text(), message.lane.sale, message.lane.index, message.epoch,
-                     message.user.text(), message.quantity,
-                     message.reserved_at.time_since_epoch().count());
+  std::string out;
+  out.reserve(200);
+  out += R"({"v":1,"order_id":")";
+  out += message.id.text();
+  out += R"(","sale_id":)";
+  out += std::to_string(message.lane.sale);
+  out += R"(,"lane":)";
+  out += std::to_string(message.lane.index);
+  out += R"(,"epoch":)";
+  out += std::to_string(message.epoch);
+  out += R"(,"user":")";
+  out += message.user.text();
+  out += R"(","quantity":)";
+  out += std::to_string(message.quantity);
+  out += R"(,"reserved_at_ms":)";
+  out += std::to_string(message.reserved_at.time_since_epoch().count());
+  out += '}';
+  return out;
 }
 
 std::optional<OrderMessage> parse_order_message(std::string_view bytes) {
@@ -116,8 +128,8 @@ std::optional<OrderMessage> parse_order_message(std::string_view bytes) {
 }
 
 std::string to_json(const Fence& fence) {
-  return fmt::format(R"({{"v":1,"fence":{},"sale_id":{},"lane":{}}})", fence.epoch, fence.lane.sale,
-                     fence.lane.index);
+  return R"({"v":1,"fence":)" + std::to_string(fence.epoch) + R"(,"sale_id":)" +
+         std::to_string(fence.lane.sale) + R"(,"lane":)" + std::to_string(fence.lane.index) + '}';
 }
 
 std::optional<Fence> parse_fence(std::string_view bytes) {
