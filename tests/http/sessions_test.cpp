@@ -60,7 +60,7 @@ class Client {
     while (buffered_.size() < header_size + body_size) {
       if (!read_some()) break;
     }
-    const auto whole = buffered_.substr(0, header_size + body_size);
+    auto whole = buffered_.substr(0, header_size + body_size);
     buffered_.erase(0, header_size + body_size);
     return whole;
   }
@@ -422,7 +422,7 @@ TEST_F(SessionsTest, RunningOutOfDescriptorsIsWaitedOut) {
   asio::io_context context;
   tcp::socket socket(context, tcp::v4());
   rlimit low = old;
-  low.rlim_cur = static_cast<rlim_t>(socket.native_handle() + 1);
+  low.rlim_cur = static_cast<rlim_t>(socket.native_handle()) + 1;
   setrlimit(RLIMIT_NOFILE, &low);
   socket.connect(tcp::endpoint(asio::ip::address_v4::loopback(), port));
   std::this_thread::sleep_for(150ms);

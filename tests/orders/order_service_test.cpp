@@ -74,7 +74,7 @@ class OrderServiceTest : public testing::Test {
   /// A confirmed order in a sale whose orders must be paid, which the projection knows.
   OrderMessage unpaid(std::uint64_t user) {
     sale_.terms.pay_within = Millis{60'000};
-    const auto order = message(user);
+    auto order = message(user);
     store_.decide(order);
     store_.orders[order.id].pay_by = clock_.now() + sale_.terms.pay_within;
     inventory_.lane(kLane).stock -= order.quantity;
