@@ -30,18 +30,24 @@ DURABILITY = {
 }
 
 
+claims = []
+
+
 def free_ports(count):
-    """Ports that nobody listens on now, at random, so that two campaigns hardly ever meet."""
+    """Ports that nobody listens on now, and that nobody else is given while this process lives."""
     found = []
     while len(found) < count:
         port = random.SystemRandom().choice(PORTS)
+        claim = socket.socket(socket.AF_UNIX)
         with socket.socket() as probe:
             try:
+                claim.bind(f"\0sluice-test-port-{port}")
                 probe.bind(("127.0.0.1", port))
             except OSError:
+                claim.close()
                 continue
-        if port not in found:
-            found.append(port)
+        claims.append(claim)
+        found.append(port)
     return found
 
 

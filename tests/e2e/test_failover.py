@@ -1,17 +1,12 @@
 """Redis fails over to a replica that had fallen behind: what it lacks is not sold again."""
 
-import sys
-from pathlib import Path
-
 import pytest
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-import stores  # noqa: E402
-from campaigns.services import Redis, free_ports  # noqa: E402
-from doors import behind_a_door, lanes_of  # noqa: E402
-from test_degradation import buy_until, check_all  # noqa: E402
-from test_failpoints import QUICK  # noqa: E402
+import stores
+from campaigns.services import Redis, free_ports
+from doors import behind_a_door, lanes_of
+from test_degradation import buy_until, check_all
+from test_failpoints import QUICK
 
 STOCK = 6
 

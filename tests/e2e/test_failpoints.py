@@ -13,7 +13,9 @@ from sluice import FAILPOINT_BINARY
 STOCK = 5
 QUICK = {"SLUICE_PURCHASE_PUBLISH_TIMEOUT_MS": "500", "SLUICE_PURCHASE_ANSWER_TIMEOUT_MS": "1500",
          "SLUICE_RECOVERY_OVERDUE_AGE_MS": "1500", "SLUICE_RECOVERY_TICK_MS": "200",
-         "SLUICE_RECOVERY_LEASE_MS": "1000"}
+         "SLUICE_RECOVERY_LEASE_MS": "1000",
+         # A consumer that died is missed for this long; the broker allows no less.
+         "SLUICE_KAFKA_SESSION_TIMEOUT_MS": "6000"}
 QUICK_WAYS = ["error", "lost", "duplicate", "kill"]
 WAYS = [*QUICK_WAYS, "stall"]
 
