@@ -13,8 +13,8 @@ namespace {
 
 namespace asio = boost::asio;
 
-/// Transactions of one thread that wait at the database, which joins those of all threads.
-constexpr DirectQueueSettings kJoinedBelow{8};
+/// The database joins what all threads publish.
+constexpr DirectQueueSettings kJoinedBelow{false};
 
 /// Makes the data folder if it is missing, for its owner alone.
 std::shared_ptr<SqliteDatabase> open_database(const Settings& settings,

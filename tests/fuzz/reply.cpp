@@ -19,7 +19,7 @@ void read_text(std::string_view text) {
     require(again && again->id == order->id, "a record survives being written");
   }
   redis::parse_pending({1, 0}, text, "1700000000000");
-  parse_number<std::int64_t>(text);
+  static_cast<void>(sluice::parse_number<std::int64_t>(text));
   if (const auto outcomes = redis::parse_outcomes(text)) {
     require(outcomes->size() <= redis::kOutcomesMax, "outcomes are bounded");
   }

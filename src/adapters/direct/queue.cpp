@@ -75,8 +75,9 @@ class DirectQueue final : public OrderQueue {
               std::shared_ptr<Clock> clock, DirectQueueSettings settings, CallMeter* meter)
       : store_(store),
         clock_(std::move(clock)),
+        joins_(settings.joins),
         meter_(meter),
-        group_(std::move(executor), limits(settings), Errc::unknown,
+        group_(std::move(executor), limits(), Errc::unknown,
                [this](Group::Batch& batch) { return commit(batch); }) {}
 
   bool decides() const noexcept override { return true; }
@@ -88,10 +89,7 @@ class DirectQueue final : public OrderQueue {
     if (waiting_ + messages.size() > kWaitingMax) co_return Errc::overloaded;
 
     const auto began = clock_->ticks();
-    waiting_ += messages.size();
-    Request request{deadline, Messages(messages.begin(), messages.end())};
-    const auto outcomes = co_await group_.submit(std::move(request));
-
+    const auto outcomes = co_await decide(deadline, messages);
     if (meter_ != nullptr) {
       meter_->record(messages.size(), outcomes.has_value(), clock_->ticks() - began);
     }
@@ -113,12 +111,23 @@ class DirectQueue final : public OrderQueue {
   }
 
  private:
-  static Group::Limits limits(const DirectQueueSettings& settings) {
+  static Group::Limits limits() {
     Group::Limits limits;
     limits.batch_max = kMessagesMax;
-    limits.in_flight_max = settings.in_flight_max;
+    limits.in_flight_max = 1;
     limits.waiting_max = kWaitingMax;
     return limits;
+  }
+
+  boost::asio::awaitable<Outcomes> decide(Ticks deadline, In<OrderMessage> messages) {
+    waiting_ += messages.size();
+    if (joins_) {
+      Request request{deadline, Messages(messages.begin(), messages.end())};
+      co_return co_await group_.submit(std::move(request));
+    }
+    auto outcomes = co_await apply(deadline, messages, false);
+    waiting_ -= messages.size();
+    co_return outcomes;
   }
 
   /// Applies the batch in as few transactions as the store's limit allows.
@@ -132,37 +141,47 @@ class DirectQueue final : public OrderQueue {
       if (!item.answer) continue;
       const auto& more = item.request.messages;
       if (messages.size() + more.size() > kMessagesMax) {
-        co_await apply(joined, messages);
+        co_await apply_joined(joined, messages);
         joined.clear();
         messages.clear();
       }
       messages.insert(messages.end(), more.begin(), more.end());
       joined.push_back(std::move(item));
     }
-    if (!joined.empty()) co_await apply(joined, messages);
+    if (!joined.empty()) co_await apply_joined(joined, messages);
   }
 
-  /// Asks the store until it knows, or nobody waits any more.
-  boost::asio::awaitable<void> apply(Items& items, const Messages& messages) {
+  /// Goes on as long as somebody waits: who waits no longer has its answer, and its messages stay.
+  boost::asio::awaitable<void> apply_joined(Items& items, const Messages& messages) {
     bool doubt = false;
-    Millis pause = kPauseFirst;
     for (;;) {
-      const auto now = clock_->ticks();
-      const auto deadline = give_up(items, now, doubt ? Errc::unknown : Errc::unavailable);
+      const auto late = doubt ? Errc::unknown : Errc::unavailable;
+      const auto deadline = give_up(items, clock_->ticks(), late);
       if (!deadline) co_return;
-      const auto outcomes = co_await try_apply(*deadline, messages);
-      doubt = doubt || (!outcomes && outcomes.error() == Errc::unknown);
-      // After an unknown answer, a definite "not done" is true of the repetition alone.
-      if (outcomes || !doubt || mutant("direct.doubt_forgotten")) {
+      const auto outcomes = co_await apply(*deadline, messages, doubt);
+      doubt = !outcomes && outcomes.error() == Errc::unknown;
+      if (!doubt) {
         answer(items, outcomes);
         co_return;
       }
-      co_await clock_->sleep_until(std::min<Ticks>(clock_->ticks() + pause, *deadline));
-      pause = std::min(2 * pause, kPauseMax);
     }
   }
 
-  boost::asio::awaitable<Outcomes> try_apply(Ticks deadline, const Messages& messages) {
+  /// Asks the store until it knows, or `deadline`. `doubt`: it may have done it already.
+  boost::asio::awaitable<Outcomes> apply(Ticks deadline, In<OrderMessage> messages, bool doubt) {
+    for (Millis pause = kPauseFirst;; pause = std::min(2 * pause, kPauseMax)) {
+      auto outcomes = co_await try_apply(deadline, messages);
+      if (outcomes) co_return outcomes;
+      doubt = doubt || outcomes.error() == Errc::unknown;
+      // After an unknown answer, a definite "not done" is true of the repetition alone.
+      if (!doubt || mutant("direct.doubt_forgotten")) co_return outcomes;
+      const auto now = clock_->ticks();
+      if (now >= deadline) co_return Errc::unknown;
+      co_await clock_->sleep_until(std::min<Ticks>(now + pause, deadline));
+    }
+  }
+
+  boost::asio::awaitable<Outcomes> try_apply(Ticks deadline, In<OrderMessage> messages) {
     try {
       auto outcomes = co_await store_.apply(deadline, messages, std::nullopt);
       if (outcomes.has_error() || outcomes->size() == messages.size()) co_return outcomes;
@@ -175,8 +194,9 @@ class DirectQueue final : public OrderQueue {
 
   OrderStore& store_;
   std::shared_ptr<Clock> clock_;
+  const bool joins_;
   CallMeter* meter_;
-  std::size_t waiting_ = 0;  ///< Messages of publishes that no batch took yet.
+  std::size_t waiting_ = 0;  ///< Messages of publishes that wait for the store.
   Group group_;
 };
 

@@ -120,8 +120,8 @@ TEST_F(DirectQueue, what_is_published_while_the_store_works_is_applied_together)
   EXPECT_THAT(sizes(), ElementsAre(5u, 200u));
 }
 
-TEST_F(DirectQueue, asks_the_store_for_as_many_transactions_at_once_as_allowed) {
-  queue_ = create_direct_queue(loop_.executor(), store_, clock_, {3});
+TEST_F(DirectQueue, one_that_does_not_join_asks_the_store_at_once) {
+  queue_ = create_direct_queue(loop_.executor(), store_, clock_, {false});
   store_.on_apply.hold();
   std::vector<Messages> sent;
   std::vector<Running<Answer>> answers;
@@ -129,10 +129,19 @@ TEST_F(DirectQueue, asks_the_store_for_as_many_transactions_at_once_as_allowed) 
     sent.push_back(some(2));
     answers.push_back(start(sent.back()));
   }
-  EXPECT_EQ(store_.on_apply.waiting(), 3u);
+  EXPECT_EQ(store_.on_apply.waiting(), 5u);
   let_go();
   for (std::size_t i = 0; i < sent.size(); ++i) expect_confirmed(answers[i].value(), sent[i]);
-  EXPECT_THAT(sizes(), ElementsAre(2u, 2u, 2u, 4u));
+  EXPECT_THAT(sizes(), ElementsAre(2u, 2u, 2u, 2u, 2u));
+
+  store_.on_apply.fail(Errc::unknown, true);
+  store_.on_apply.fail(Errc::unavailable);
+  const auto doubtful = start(some(1));
+  pass(Millis{50});
+  EXPECT_TRUE(doubtful.value().has_value());
+  EXPECT_EQ(store_.apply_calls.size(), 8u);
+  store_.on_apply.fail(Errc::unavailable);
+  EXPECT_EQ(start(some(1)).value().error(), Errc::unavailable);
 }
 
 TEST_F(DirectQueue, one_transaction_has_at_most_4096_messages) {
