@@ -51,7 +51,8 @@ asio::awaitable<void> Publisher::publish_batch(Stream& stream, Requests::Batch& 
   if (!receipts) receipts = std::vector<Receipt>(messages.size());
   // Settled before it is answered, so that no look-up sees the order go back to queued.
   co_await settle(stream, messages, *receipts);
-  for (std::size_t i = 0; i < batch.items.size(); ++i) batch.items[i].answer((*receipts)[i]);
+  for (std::size_t i = 0; i < batch.items.size(); ++i)
+    batch.items[i].answer.resume_here((*receipts)[i]);
 }
 
 asio::awaitable<void> Publisher::settle(Stream& stream, const std::vector<OrderMessage>& messages,

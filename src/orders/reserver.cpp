@@ -63,25 +63,27 @@ asio::awaitable<void> Reserver::reserve_batch(Lane& lane, Requests::Batch& batch
   const auto reply = co_await ask(lane, services, batch, attempts);
   batch.release();
   if (!reply) {
-    for (auto& item : batch.items) item.answer(reply.error());
+    for (auto& item : batch.items) item.answer.resume_here(reply.error());
     co_return;
   }
   std::size_t granted = 0;
   bool sold_out = false;
-  for (std::size_t i = 0; i < batch.items.size(); ++i) {
-    const auto& reservation = reply->reservations[i];
-    Reserved reserved{services, reservation, {}, reply->may_return};
+  for (const auto& reservation : reply->reservations) {
     sold_out |= reservation.verdict == Verdict::sold_out;
-    if (reservation.verdict == Verdict::granted) {
-      ++granted;
-      reserved.message = message_of(attempts[i], lane.id);
-    }
-    batch.items[i].answer(std::move(reserved));
+    granted += reservation.verdict == Verdict::granted ? 1 : 0;
   }
   if (sold_out) ports_.sold_out.said_sold_out(lane.id, lane.epoch, *reply);
   counters_->batch_size.Observe(static_cast<double>(batch.items.size()));
   counters_->reserved.Increment(static_cast<double>(granted));
   counters_->lost.Increment(static_cast<double>(batch.items.size() - granted));
+  for (std::size_t i = 0; i < batch.items.size(); ++i) {
+    const auto& reservation = reply->reservations[i];
+    Reserved reserved{services, reservation, {}, reply->may_return};
+    if (reservation.verdict == Verdict::granted) {
+      reserved.message = message_of(attempts[i], lane.id);
+    }
+    batch.items[i].answer.resume_here(std::move(reserved));
+  }
 }
 
 Task<ReserveReply> Reserver::ask(Lane& lane, const LaneServices& services,

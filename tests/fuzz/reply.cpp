@@ -3,6 +3,8 @@
 #include <stdexcept>
 #include <string_view>
 
+#include "sluice/base/text.hpp"
+
 #include "adapters/redis/protocol.hpp"
 #include "adapters/redis/records.hpp"
 #include "adapters/redis/result_message.hpp"

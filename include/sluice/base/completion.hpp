@@ -2,6 +2,7 @@
 
 #include <boost/asio/associated_executor.hpp>
 #include <boost/asio/async_result.hpp>
+#include <boost/asio/dispatch.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <memory>
@@ -28,20 +29,35 @@ class Completion {
     waiting->resume(std::move(value));
   }
 
+  /// As above; but on the coroutine's own executor it goes on at once, before this returns. For the
+  /// last lines of a batch, which no longer care what it does.
+  void resume_here(T value) {
+    auto waiting = std::move(waiting_);
+    waiting->resume_here(std::move(value));
+  }
+
  private:
   struct Waiting {
     virtual ~Waiting() = default;
     virtual void resume(T value) = 0;
+    virtual void resume_here(T value) = 0;
   };
 
   template <class Handler>
   struct Model final : Waiting {
     explicit Model(Handler h) : handler(std::move(h)) {}
     void resume(T value) override {
-      auto executor = boost::asio::get_associated_executor(handler);
-      boost::asio::post(executor, [h = std::move(handler), v = std::move(value)]() mutable {
+      const auto executor = boost::asio::get_associated_executor(handler);
+      boost::asio::post(executor, bind(std::move(value)));
+    }
+    void resume_here(T value) override {
+      const auto executor = boost::asio::get_associated_executor(handler);
+      boost::asio::dispatch(executor, bind(std::move(value)));
+    }
+    auto bind(T value) {
+      return [h = std::move(handler), v = std::move(value)]() mutable {
         std::move(h)(std::move(v));
-      });
+      };
     }
     Handler handler;
   };

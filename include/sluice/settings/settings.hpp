@@ -58,7 +58,7 @@ struct Settings {
 
   struct Gate {
     BucketSettings ips{0, 1000, 1 << 18};
-    BucketSettings users{20, 40, 1 << 18};
+    BucketSettings users{20, 40, 1 << 17};
     BucketSettings sales{0, 100'000, 1024};
     std::int64_t concurrency_max = 20'000;
   } gate;

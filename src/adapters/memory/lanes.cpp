@@ -1,8 +1,16 @@
 #include "adapters/memory/lanes.hpp"
 
+#include <algorithm>
+
 #include "sluice/base/mutation.hpp"
 
 namespace sluice::memory {
+
+namespace {
+
+constexpr std::int64_t kReservedMax = 1'000'000;
+
+}  // namespace
 
 Result<Lane> Lane::of(LaneId id, const LaneImage& image) {
   const bool valid =
@@ -13,7 +21,9 @@ Result<Lane> Lane::of(LaneId id, const LaneImage& image) {
   lane.version = 1;
   lane.window = image.window;
   lane.stock = image.stock;
-  lane.records.reserve(image.winners.size());
+  // Buckets for every order to come: growing under the lane's lock would hold up its buyers.
+  const auto stock = static_cast<std::size_t>(std::min(image.stock, kReservedMax));
+  lane.records.reserve(image.winners.size() + stock);
   for (const auto& [user, order] : image.winners) {
     const bool live = is_live(order.status) && order.quantity > 0;
     if (!live || !lane.records.emplace(user, Record{order, {}}).second) return Errc::invalid;

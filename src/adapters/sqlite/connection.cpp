@@ -32,11 +32,10 @@ bool may_have_committed(int code) noexcept {
 
 }  // namespace
 
-Connection::Connection(const std::string& path, Access access, std::shared_ptr<Clock> clock)
+Connection::Connection(const std::string& path, std::shared_ptr<Clock> clock)
     : clock_(std::move(clock)) {
   sqlite3* handle = nullptr;
-  const int mode = access == Access::write ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY;
-  const int flags = mode | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
+  const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
   const int code = sqlite3_open_v2(path.c_str(), &handle, flags, nullptr);
   handle_.reset(handle);
   if (code != SQLITE_OK) fail(code);
@@ -46,6 +45,13 @@ Connection::Connection(const std::string& path, Access access, std::shared_ptr<C
 void Connection::execute(const std::string& sql) {
   const int code = sqlite3_exec(raw(), sql.c_str(), nullptr, nullptr, nullptr);
   if (code != SQLITE_OK) fail(code);
+}
+
+void Connection::checkpoint() {
+  const auto mode = SQLITE_CHECKPOINT_PASSIVE;
+  const int code = sqlite3_wal_checkpoint_v2(raw(), nullptr, mode, nullptr, nullptr);
+  // The log keeps what is not written back; the next checkpoint tries again.
+  if (code != SQLITE_OK) log().warn("sqlite: checkpoint: {}", sqlite3_errstr(code));
 }
 
 std::int64_t Connection::integer(const std::string& sql) {

@@ -35,10 +35,8 @@ class Failure : public std::exception {
 /// One connection to the file, for one thread at a time.
 class Connection {
  public:
-  enum class Access { write, read };
-
   /// Opens the file without creating it. Throws `Failure`.
-  Connection(const std::string& path, Access access, std::shared_ptr<Clock> clock);
+  Connection(const std::string& path, std::shared_ptr<Clock> clock);
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
@@ -47,6 +45,9 @@ class Connection {
 
   /// Runs SQL text that returns nothing of interest. Throws `Failure`.
   void execute(const std::string& sql);
+
+  /// Writes what is in the log, as far as nobody reads it, back to the file. Others go on writing.
+  void checkpoint();
 
   /// The integer that a query of one row and column returns. Throws `Failure`.
   std::int64_t integer(const std::string& sql);

@@ -71,7 +71,35 @@ SqliteDatabase::SqliteDatabase(const SqliteSettings& settings, std::shared_ptr<C
       path(sqlite::usable_path(settings)),
       lock(path, settings.lock_wait),
       writer("sqlite", sqlite::open_writer(path, settings, clock)),
-      reader("sqlite-reader", sqlite::open_reader(path, clock)) {}
+      reader("sqlite-reader", sqlite::open_reader(path, clock)) {
+  sqlite3_wal_hook(writer.connection().raw(), &SqliteDatabase::committed, this);
+}
+
+SqliteDatabase::~SqliteDatabase() {
+  // What still runs may post to the other: nobody does when both have ended.
+  writer.end();
+  reader.end();
+}
+
+int SqliteDatabase::committed(void* self, sqlite3*, const char*, int log_pages) {
+  // In pages of 4 KiB.
+  constexpr int kLogPagesMax = 4'096;
+  if (log_pages >= kLogPagesMax) static_cast<SqliteDatabase*>(self)->write_back();
+  return SQLITE_OK;
+}
+
+/// The reader writes back what is there while orders come, then the writer the little that came
+/// meanwhile, after which the log begins anew.
+void SqliteDatabase::write_back() {
+  if (std::exchange(writing_back_, true)) return;
+  reader.post([this](sqlite::Connection& beside) {
+    beside.checkpoint();
+    writer.post([this](sqlite::Connection& connection) {
+      connection.checkpoint();
+      writing_back_ = false;
+    });
+  });
+}
 
 std::shared_ptr<SqliteDatabase> open_sqlite(const SqliteSettings& settings,
                                             std::shared_ptr<Clock> clock) {

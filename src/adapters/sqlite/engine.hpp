@@ -23,9 +23,15 @@ class ConnectionThread {
  public:
   /// `name`: at most 15 characters, for `top` and debuggers.
   ConnectionThread(std::string name, std::unique_ptr<Connection> connection);
-  ~ConnectionThread() { thread_.join(); }
+  ~ConnectionThread() { end(); }
   ConnectionThread(const ConnectionThread&) = delete;
   ConnectionThread& operator=(const ConnectionThread&) = delete;
+
+  /// Does what was posted, and nothing that is posted later. Idempotent.
+  void end() { thread_.join(); }
+
+  /// Before anything is posted.
+  Connection& connection() { return *connection_; }
 
   /// From any thread.
   template <class Work>
@@ -65,10 +71,14 @@ class GroupCommit {
 
 }  // namespace sqlite
 
-/// An open file: a connection that writes, one that only reads what is large, and their threads.
+/// An open file: a connection that makes changes, one that reads what is large and writes the log
+/// back meanwhile, and their threads.
 class SqliteDatabase {
  public:
   SqliteDatabase(const SqliteSettings& settings, std::shared_ptr<Clock> clock);
+  ~SqliteDatabase();
+  SqliteDatabase(const SqliteDatabase&) = delete;
+  SqliteDatabase& operator=(const SqliteDatabase&) = delete;
 
   const std::shared_ptr<Clock> clock;
   const std::string path;
@@ -76,6 +86,12 @@ class SqliteDatabase {
   sqlite::GroupCommit commits;
   sqlite::ConnectionThread writer;
   sqlite::ConnectionThread reader;
+
+ private:
+  static int committed(void* self, sqlite3* handle, const char* name, int log_pages);
+  void write_back();
+
+  bool writing_back_ = false;  ///< Of the writer's thread.
 };
 
 }  // namespace sluice

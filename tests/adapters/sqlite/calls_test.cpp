@@ -1,3 +1,4 @@
+#include <filesystem>
 #include <gtest/gtest.h>
 #include <memory>
 #include <thread>
@@ -150,6 +151,23 @@ TEST_F(SqliteCalls, stores_may_go_while_the_disk_hangs_and_what_did_not_begin_is
   EXPECT_EQ(error_of(run_awaitable(stores_->ping(soon()))), "ok");
   EXPECT_EQ(figures_of(*stores_->orders, lane_.sale).live_orders, 1);
   EXPECT_EQ(run_awaitable(stores_->orders->head(soon(), lane_)).value(), LaneHead{});
+}
+
+TEST_F(SqliteCalls, the_log_is_written_back_while_orders_come) {
+  const auto sale = run_awaitable(stores_->sales->create(soon(), draft_of(1'000'000))).value();
+  lane_ = {sale.id, 0};
+  const auto file = folder_.path("sluice.db");
+  const auto size_at_first = std::filesystem::file_size(file);
+  std::size_t batches = 0;
+  while (std::filesystem::file_size(file) == size_at_first && batches < 1'000) {
+    const auto messages = some(200);
+    ASSERT_TRUE(apply(messages)().has_value());
+    ++batches;
+  }
+  ASSERT_LT(batches, 1'000u) << "nothing was ever written back";
+  EXPECT_LT(std::filesystem::file_size(file + "-wal"), 40u << 20);
+  EXPECT_EQ(figures_of(*stores_->orders, sale.id).live_orders,
+            static_cast<std::int64_t>(batches * 200));
 }
 
 TEST_F(SqliteCalls, threads_use_stores_of_their_own_at_once) {
