@@ -59,9 +59,7 @@ class EmbeddedBackend final : public Backend {
     ports.control = std::move(stores.control);
     ports.queue = create_direct_queue(executor, *ports.orders, clock_, kJoinedBelow);
     ports.results = create_memory_result_feed(hub_, std::move(executor));
-    ports.log_end = [] {
-      return std::optional<std::int64_t>();
-    };
+    ports.log_end = [] { return std::optional<std::int64_t>(); };
     ports.probes = {
         {ServiceProbe::Role::store, std::move(stores.ping), "look at the disk under data_dir"},
     };

@@ -65,9 +65,7 @@ class ServicesBackend final : public Backend {
     ports.sales = std::move(stores.sales);
     ports.control = std::move(stores.control);
     ports.queue = producer_->create_queue(queue);
-    ports.log_end = [producer = producer_] {
-      return producer->figures().log_end;
-    };
+    ports.log_end = [producer = producer_] { return producer->figures().log_end; };
     ports.probes = {
         {ServiceProbe::Role::store,
          [health](Ticks deadline) -> Task<> { return health->ping(deadline); },
@@ -116,9 +114,7 @@ class ServicesBackend final : public Backend {
   /// must not meet a connection that is still being made.
   Task<> ping_inventory(RedisConnection redis, Ticks deadline) {
     const auto answer = co_await ping(std::move(redis), deadline);
-    const auto up = [](const auto& connection) {
-      return connection->load();
-    };
+    const auto up = [](const auto& connection) { return connection->load(); };
     while (answer && !std::ranges::all_of(connections_, up)) {
       if (clock_->ticks() >= deadline) co_return Errc::unavailable;
       co_await clock_->sleep_until(clock_->ticks() + kLookAgain);

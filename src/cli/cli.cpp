@@ -202,9 +202,7 @@ UserId user_of(const std::string& text) {
 }
 
 int run_command(const std::vector<std::string>& arguments, const CliWorld& world) {
-  const auto complain = [&](std::string_view line) {
-    world.err << "sluice: " << line << "\n";
-  };
+  const auto complain = [&](std::string_view line) { world.err << "sluice: " << line << "\n"; };
   try {
     return parse_and_run(arguments, world);
   } catch (const SettingsError& error) {

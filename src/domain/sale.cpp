@@ -48,9 +48,7 @@ std::optional<std::string> check(const SaleDraft& draft) {
   if (draft.unit_price_minor < 0 || draft.unit_price_minor > kPriceMax) {
     return "unit_price_minor must be 0 to 1000000000000";
   }
-  const auto upper = [](char c) {
-    return c >= 'A' && c <= 'Z';
-  };
+  const auto upper = [](char c) { return c >= 'A' && c <= 'Z'; };
   if (draft.currency.size() != 3 || !std::ranges::all_of(draft.currency, upper)) {
     return "currency must be three upper-case letters (ISO 4217)";
   }

@@ -24,9 +24,7 @@ constexpr std::string_view kSales = "/admin/sales";
 
 /// What was done, as its JSON says.
 template <auto to_json, unsigned status = 200>
-constexpr auto shown = [](const auto& done) {
-  return json_answer(status, to_json(done));
-};
+constexpr auto shown = [](const auto& done) { return json_answer(status, to_json(done)); };
 
 Answer sale_created(const Sale& sale) {
   auto answer = json_answer(201, operator_sale(sale));
@@ -76,9 +74,7 @@ Reply AdminRoutes::route(const Request& request, std::string_view) {
   const auto route = match ? match.counted_as() : RouteClass::admin;
   const bool open =
       route == RouteClass::probe || (route == RouteClass::metrics && settings_.metrics_open);
-  const auto refuse = [](Code code) {
-    return counted_as(RouteClass::admin, refused(code));
-  };
+  const auto refuse = [](Code code) { return counted_as(RouteClass::admin, refused(code)); };
   const auto token = bearer_token(request.authorization);
   if (!open && token.empty()) return refuse(Code::missing_token);
   if (!open && !equal_secrets(token, settings_.key)) return refuse(Code::invalid_token);

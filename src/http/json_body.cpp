@@ -44,9 +44,7 @@ class Collector : public nlohmann::json_sax<nlohmann::json> {
   }
   bool key(string_t& name) override {
     if (depth_ != 1) return true;
-    const auto same = [&name](const auto& member) {
-      return member.first == name;
-    };
+    const auto same = [&name](const auto& member) { return member.first == name; };
     if (std::any_of(members.begin(), members.end(), same)) duplicate = name;
     members.emplace_back(std::move(name), OtherJson{});
     return true;

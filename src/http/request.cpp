@@ -35,9 +35,7 @@ bool all_digits(std::string_view text) {
 /// `characters`, and percent-encoded ones.
 bool valid_target_part(std::string_view text, const urls::grammar::lut_chars& characters) {
   const auto* const end = text.data() + text.size();
-  const auto is_hex = [](char c) {
-    return urls::grammar::hexdig_value(c) >= 0;
-  };
+  const auto is_hex = [](char c) { return urls::grammar::hexdig_value(c) >= 0; };
   for (const auto* at = text.data();; at += 3) {
     at = urls::grammar::find_if_not(at, end, characters);
     if (at == end) return true;

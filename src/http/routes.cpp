@@ -18,9 +18,7 @@ Reply counted_as(RouteClass route, Reply reply) {
 }
 
 bool fits(std::string_view path, std::string_view pattern, Target& target) {
-  const auto end = [](std::string_view text) {
-    return std::min(text.find('/', 1), text.size());
-  };
+  const auto end = [](std::string_view text) { return std::min(text.find('/', 1), text.size()); };
   target = Target();
   while (!pattern.empty() && !path.empty()) {
     const auto wanted = pattern.substr(0, end(pattern));

@@ -82,9 +82,7 @@ class Match {
       return fits(request.path, route.pattern, target_);
     };
     const auto first = std::find_if(table.begin(), table.end(), same);
-    const auto other = [first](const auto& route) {
-      return route.pattern != first->pattern;
-    };
+    const auto other = [first](const auto& route) { return route.pattern != first->pattern; };
     resource_ = {first, std::find_if(first, table.end(), other)};
   }
 

@@ -126,9 +126,7 @@ std::string public_sale(const Sale& sale, TimePoint now) {
 }
 
 std::string public_sales(std::vector<const Sale*> sales, TimePoint now) {
-  const auto newer = [](const Sale* a, const Sale* b) {
-    return a->id > b->id;
-  };
+  const auto newer = [](const Sale* a, const Sale* b) { return a->id > b->id; };
   std::sort(sales.begin(), sales.end(), newer);
   Json list = Json::array();
   for (const auto* sale : sales) list.push_back(public_json(*sale, now));
@@ -160,9 +158,7 @@ std::variant<SaleDraft, Answer> parse_sale_draft(std::string_view body) {
     }
   }
   for (const std::string_view required : {"title", "stock", "starts_at", "ends_at"}) {
-    const auto same = [required](const auto& member) {
-      return member.first == required;
-    };
+    const auto same = [required](const auto& member) { return member.first == required; };
     if (std::none_of(members.begin(), members.end(), same)) {
       return refused(Code::invalid_sale, fmt::format("{} is missing", required));
     }

@@ -141,9 +141,7 @@ Task<> Control::refresh_sales() {
 }
 
 void Control::forget_unlisted() {
-  const auto unlisted = [this](SaleId sale) {
-    return !sales_.contains(sale);
-  };
+  const auto unlisted = [this](SaleId sale) { return !sales_.contains(sale); };
   std::erase_if(fences_, [&](const auto& lane) { return unlisted(lane.first.sale); });
   std::erase_if(store_lanes_, [&](LaneId lane) { return unlisted(lane.sale); });
   audits_.forget_if(unlisted);

@@ -88,9 +88,7 @@ Binding whole(Int& member, std::int64_t min, std::int64_t max) {
 /// An enumeration by its names, in the order of its values from 0.
 template <class Enum>
 Binding choice(Enum& member, const std::vector<std::string>& names) {
-  const auto get = [&member, names] {
-    return names[static_cast<std::size_t>(member)];
-  };
+  const auto get = [&member, names] { return names[static_cast<std::size_t>(member)]; };
   const auto put = [&member, names](const std::string& given) {
     const auto at = std::ranges::find(names, given);
     if (at == names.end()) return false;

@@ -23,9 +23,7 @@ class BatcherTest : public testing::Test {
  protected:
   void make(Numbers::Limits limits = {}, bool releases = false) {
     release_early_ = releases;
-    auto work = [this](Numbers::Batch& batch) {
-      return work_on(batch);
-    };
+    auto work = [this](Numbers::Batch& batch) { return work_on(batch); };
     batcher_.emplace(loop_.executor(), limits, kFallback, std::move(work));
   }
 

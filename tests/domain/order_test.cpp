@@ -190,9 +190,7 @@ TEST(FenceJson, HasTheDocumentedFormAndRoundTrips) {
 }
 
 TEST(FenceJson, RefusesHostileInput) {
-  const auto fence = [](const std::string& members) {
-    return "{" + members + "}";
-  };
+  const auto fence = [](const std::string& members) { return "{" + members + "}"; };
   const Hostile table[] = {
       {"nothing", ""},
       {"no object", "3"},

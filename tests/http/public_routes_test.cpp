@@ -369,9 +369,7 @@ TEST_F(PublicRoutesTest, ReadinessNamesWhatFailsButNotHow) {
 TEST_F(PublicRoutesTest, DemoTokenExistsOnlyWhenGiven) {
   const std::string json = "Content-Type: application/json\r\n";
   EXPECT_EQ(code("POST /demo/token", json, R"({"user":"ann"})"), "not_found");
-  demo_ = [](const UserId& user) {
-    return "token-" + user.text();
-  };
+  demo_ = [](const UserId& user) { return "token-" + user.text(); };
   EXPECT_EQ(ask("POST /demo/token", json, R"({"user":"ann"})").body, R"({"token":"token-ann"})");
   EXPECT_EQ(code("POST /demo/token", json, R"({"user":"a b"})"), "invalid_parameter");
   EXPECT_EQ(code("POST /demo/token", json, R"({"user":1})"), "invalid_parameter");

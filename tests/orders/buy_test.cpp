@@ -27,9 +27,7 @@ class BuyTest : public test::PurchaseFixture {
   /// Nothing but the inventory and the store, and no word of what the store did.
   void bypass_in_doubt() {
     queue_.decides_at_once = true;
-    queue_.receipt = [](const OrderMessage&) {
-      return test::unacknowledged();
-    };
+    queue_.receipt = [](const OrderMessage&) { return test::unacknowledged(); };
   }
 
   std::size_t look_ups() const { return store_.on_find.calls() + store_.on_head.calls(); }

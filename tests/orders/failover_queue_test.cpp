@@ -36,9 +36,7 @@ class FailoverQueueTest : public testing::Test {
   }
 
   void break_the_log() {
-    log_.receipt = [](const OrderMessage&) {
-      return test::unacknowledged();
-    };
+    log_.receipt = [](const OrderMessage&) { return test::unacknowledged(); };
     for (int i = 0; i < 3; ++i) publish();
   }
 
@@ -60,9 +58,7 @@ TEST_F(FailoverQueueTest, TheLogTakesWhatItCan) {
 }
 
 TEST_F(FailoverQueueTest, AnUnacknowledgedMessageIsNotSentTwoWays) {
-  log_.receipt = [](const OrderMessage&) {
-    return test::unacknowledged();
-  };
+  log_.receipt = [](const OrderMessage&) { return test::unacknowledged(); };
   EXPECT_EQ(publish()->front().kind, Receipt::Kind::unknown);
   EXPECT_TRUE(direct_.published.empty()) << "it may still arrive; recovery decides it";
 }

@@ -59,9 +59,7 @@ TEST_F(PublishThroughTest, OpenItSendsNothing) {
 }
 
 TEST_F(PublishThroughTest, AllReceiptsUnknownIsAFailure) {
-  inner_.receipt = [](const OrderMessage&) {
-    return test::unacknowledged();
-  };
+  inner_.receipt = [](const OrderMessage&) { return test::unacknowledged(); };
   for (int i = 0; i < 4; ++i) {
     const auto receipts = publish();
     ASSERT_TRUE(receipts);

@@ -344,9 +344,7 @@ TEST_F(PurchaseTest, AnInventoryThatDoesNotAnswerIsBusy) {
 
 TEST_F(PurchaseTest, AnUnacknowledgedPublishIsQueuedAndSaysSo) {
   inventory_.open_lane(kLane, 5);
-  queue_.receipt = [](const OrderMessage&) {
-    return test::unacknowledged();
-  };
+  queue_.receipt = [](const OrderMessage&) { return test::unacknowledged(); };
   EXPECT_EQ(said(buy(1)), "backlogged");
   queue_.on_publish.fail(Errc::unavailable);
   EXPECT_EQ(said(buy(2)), "backlogged") << "the pending record holds it";
@@ -356,9 +354,7 @@ TEST_F(PurchaseTest, AnUnacknowledgedPublishIsQueuedAndSaysSo) {
 TEST_F(PurchaseTest, AnUnknownOutcomeOfADirectQueueIsNeverPromised) {
   inventory_.open_lane(kLane, 5);
   queue_.decides_at_once = true;
-  queue_.receipt = [](const OrderMessage&) {
-    return test::unacknowledged();
-  };
+  queue_.receipt = [](const OrderMessage&) { return test::unacknowledged(); };
   const auto answer = buy(1);
   EXPECT_EQ(said(answer), "outcome_unknown");
   EXPECT_GT(answer.refusal.retry_after, Millis{0});
@@ -555,9 +551,7 @@ TEST_F(PurchaseTest, ALaneBehindTheFenceIsNotReady) {
 TEST_F(PurchaseTest, AnOrderThatNoLogHoldsIsNotPromisedAgain) {
   inventory_.open_lane(kLane, 10);
   direct(OrderStatus::confirmed);
-  queue_.receipt = [](const OrderMessage&) {
-    return test::unacknowledged();
-  };
+  queue_.receipt = [](const OrderMessage&) { return test::unacknowledged(); };
   EXPECT_EQ(said(buy(1)), "outcome_unknown");
   EXPECT_EQ(said(buy(1)), "outcome_unknown");
   queue_.decides_at_once = false;

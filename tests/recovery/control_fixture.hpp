@@ -51,9 +51,7 @@ class ControlFixture : public testing::Test {
   }
 
   static std::function<Task<>(Ticks)> pinging(FakeStep& step) {
-    return [&step](Ticks) {
-      return ping(step);
-    };
+    return [&step](Ticks) { return ping(step); };
   }
 
   static Task<> ping(FakeStep& step) {

@@ -57,9 +57,7 @@ class SimulatedStores final : public test::StoreWorld {
   Store store_{*ground_.clock};
 };
 
-const test::StoreContract kStores{"Simulated", [] {
-                                    return std::make_unique<SimulatedStores>();
-                                  }};
+const test::StoreContract kStores{"Simulated", [] { return std::make_unique<SimulatedStores>(); }};
 [[maybe_unused]] const bool kOrders = test::register_order_store_contract(kStores);
 [[maybe_unused]] const bool kMoves = test::register_order_moves_contract(kStores);
 [[maybe_unused]] const bool kSales = test::register_sale_store_contract(kStores);
@@ -80,10 +78,8 @@ class SimulatedRedis final : public test::InventoryWorld {
   SaleId sales_ = 0;
 };
 
-[[maybe_unused]] const bool kInventory =
-    test::register_inventory_contract({"Simulated", [] {
-                                         return std::make_unique<SimulatedRedis>();
-                                       }});
+[[maybe_unused]] const bool kInventory = test::register_inventory_contract(
+    {"Simulated", [] { return std::make_unique<SimulatedRedis>(); }});
 
 class SimulatedResults final : public test::ResultFeedWorld {
  public:
@@ -99,10 +95,8 @@ class SimulatedResults final : public test::ResultFeedWorld {
   Results results_{ground_.scheduler};
 };
 
-[[maybe_unused]] const bool kResults =
-    test::register_result_feed_contract({"Simulated", [] {
-                                           return std::make_unique<SimulatedResults>();
-                                         }});
+[[maybe_unused]] const bool kResults = test::register_result_feed_contract(
+    {"Simulated", [] { return std::make_unique<SimulatedResults>(); }});
 
 /// The simulated log, for callers in real time: virtual time keeps step with it.
 class PacedLog {
@@ -214,10 +208,8 @@ class SimulatedQueue final : public test::OrderQueueHarness {
   std::unique_ptr<OrderQueue> queue_ = create_queue(paced_.network, {paced_.thread, 1}, paced_.log);
 };
 
-[[maybe_unused]] const bool kQueue =
-    test::register_order_queue_contract({"Simulated", [] {
-                                           return std::make_unique<SimulatedQueue>();
-                                         }});
+[[maybe_unused]] const bool kQueue = test::register_order_queue_contract(
+    {"Simulated", [] { return std::make_unique<SimulatedQueue>(); }});
 
 /// Runs the calls of a real caller in virtual time.
 class PacedFeed final : public OrderFeed {
@@ -276,10 +268,8 @@ class SimulatedFeed final : public test::OrderFeedHarness {
   PacedFeed feed_{paced_, store_};
 };
 
-[[maybe_unused]] const bool kFeed =
-    test::register_order_feed_contract({"Simulated", [] {
-                                          return std::make_unique<SimulatedFeed>();
-                                        }});
+[[maybe_unused]] const bool kFeed = test::register_order_feed_contract(
+    {"Simulated", [] { return std::make_unique<SimulatedFeed>(); }});
 
 }  // namespace
 }  // namespace sluice::simulation

@@ -269,9 +269,7 @@ void Crowd::learn(const RequestPtr& request, const OrderId& id, OrderStatus stat
   auto& user = users_[request->user];
   services_.story.note(who(request->user), words(status), brief(id));
   const bool paid_for = must_pay(user);
-  const auto same = [&](const Known& known) {
-    return known.id == id;
-  };
+  const auto same = [&](const Known& known) { return known.id == id; };
   const auto before = std::ranges::find_if(request->known, same);
   const bool back = before != request->known.end() && !leads_to(before->seen, status, paid_for);
   auto now = std::ranges::find_if(user.orders, same);

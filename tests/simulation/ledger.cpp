@@ -21,34 +21,22 @@ std::int64_t number(LaneId lane) { return lane.sale * 10 + lane.index; }
 Ledger::Ledger(const Scheduler& scheduler, Story& story, Store& store, Redis& redis, Log& log,
                const Network& network)
     : scheduler_(scheduler), story_(story), store_(store), redis_(redis), network_(network) {
-  store.on_commit = [this](LaneId lane) {
-    committed(lane);
-  };
-  store.on_move = [this](const Store::Row& row, OrderStatus before) {
-    moved(row, before);
-  };
-  store.on_suspicion = [this](LaneId lane, Accuser accuser) {
-    suspected(lane, accuser);
-  };
+  store.on_commit = [this](LaneId lane) { committed(lane); };
+  store.on_move = [this](const Store::Row& row, OrderStatus before) { moved(row, before); };
+  store.on_suspicion = [this](LaneId lane, Accuser accuser) { suspected(lane, accuser); };
   store.on_fence = [this](Fence fence) {
     story_.note(kWorld, "lane {}: the fence is raised to {}", number(fence.lane), fence.epoch);
   };
-  redis.on_grant = [this](LaneId lane, const Attempt& attempt) {
-    granted(lane, attempt);
-  };
+  redis.on_grant = [this](LaneId lane, const Attempt& attempt) { granted(lane, attempt); };
   redis.on_return = [this](LaneId lane, Epoch epoch, const OrderId& id) {
     returned(lane, epoch, id);
   };
-  redis.on_open = [this](LaneId lane, Epoch epoch) {
-    opened(lane, epoch);
-  };
+  redis.on_open = [this](LaneId lane, Epoch epoch) { opened(lane, epoch); };
   redis.on_loss = [this](const OrderId& id) {
     ++figures.lost;
     story_.note(kWorld, "reservation {} is lost", brief(id));
   };
-  log.on_append = [this](const Log::Record& record) {
-    appended(record);
-  };
+  log.on_append = [this](const Log::Record& record) { appended(record); };
 }
 
 void Ledger::committed(LaneId id) {

@@ -33,8 +33,7 @@ class Log {
 
   Log(Scheduler& scheduler, Story& story, const Clock& clock, std::int32_t partitions);
 
-  std::function<void(const Record&)> on_append = [](const Record&) {
-  };
+  std::function<void(const Record&)> on_append = [](const Record&) {};
 
   std::int32_t partitions() const { return static_cast<std::int32_t>(records_.size()); }
   std::int32_t partition_of(LaneId lane) const;

@@ -174,9 +174,7 @@ Task<Delivery> FeedPort::next(Ticks deadline, std::size_t max) {
     for (const auto& [partition, reading] : readings_) {
       if (reading.next) turns.emplace_back(partition, *reading.next);
     }
-    const auto after = [this](const auto& turn) {
-      return turn.first <= cursor_;
-    };
+    const auto after = [this](const auto& turn) { return turn.first <= cursor_; };
     std::ranges::stable_partition(turns, std::not_fn(after));
     bool failed = false;
     for (const auto& [partition, begin] : turns) {

@@ -189,9 +189,7 @@ struct Node::Control {
   }
 
   Task<> ping(Service service, Ticks deadline) {
-    auto work = []() -> Result<void> {
-      return {};
-    };
+    auto work = []() -> Result<void> { return {}; };
     return network.call<void>(caller, service, deadline, std::move(work));
   }
 

@@ -25,17 +25,14 @@ class Redis {
 
   explicit Redis(const Clock& clock) : clock_(clock) {}
 
-  std::function<void(LaneId, const Attempt&)> on_grant = [](LaneId, const Attempt&) {
-  };
+  std::function<void(LaneId, const Attempt&)> on_grant = [](LaneId, const Attempt&) {};
   /// A unit of that order returned to the lane, which is open under that epoch.
   std::function<void(LaneId, Epoch, const OrderId&)> on_return = [](LaneId, Epoch, const OrderId&) {
   };
   /// A reservation that was there is not there any more.
-  std::function<void(const OrderId&)> on_loss = [](const OrderId&) {
-  };
+  std::function<void(const OrderId&)> on_loss = [](const OrderId&) {};
   /// The lane was opened under that epoch.
-  std::function<void(LaneId, Epoch)> on_open = [](LaneId, Epoch) {
-  };
+  std::function<void(LaneId, Epoch)> on_open = [](LaneId, Epoch) {};
 
   Result<ReserveReply> reserve(const Call& call, In<Attempt> attempts);
   Result<void> settle(const Call& call, In<Settlement> settlements);

@@ -66,9 +66,7 @@ class InventoryPort final : public Inventory {
  private:
   template <class T, class Work>
   Task<T> go(const Call& call, Work work) {
-    auto bound = [&redis = redis_, work = std::move(work)]() -> Result<T> {
-      return work(redis);
-    };
+    auto bound = [&redis = redis_, work = std::move(work)]() -> Result<T> { return work(redis); };
     return network_.call<T>(caller_, Service::redis, call.deadline, std::move(bound));
   }
 

@@ -28,9 +28,7 @@ void Scheduler::fire() {
 }
 
 std::optional<Ticks> Scheduler::idle_until() const {
-  const auto busy = [](const Thread* thread) {
-    return thread->runnable();
-  };
+  const auto busy = [](const Thread* thread) { return thread->runnable(); };
   if (heap_.empty() || std::ranges::any_of(threads_, busy)) return std::nullopt;
   return heap_.front().at;
 }

@@ -44,17 +44,13 @@ class Store {
   explicit Store(const Clock& clock) : clock_(clock) {}
 
   /// Called after a transaction that touched the lane.
-  std::function<void(LaneId)> on_commit = [](LaneId) {
-  };
+  std::function<void(LaneId)> on_commit = [](LaneId) {};
   /// Called when an order moved on, within the transaction: what it was before.
-  std::function<void(const Row&, OrderStatus)> on_move = [](const Row&, OrderStatus) {
-  };
+  std::function<void(const Row&, OrderStatus)> on_move = [](const Row&, OrderStatus) {};
   /// Called when a lane's epoch is made suspect, before it is.
-  std::function<void(LaneId, Accuser)> on_suspicion = [](LaneId, Accuser) {
-  };
+  std::function<void(LaneId, Accuser)> on_suspicion = [](LaneId, Accuser) {};
   /// Called when a fence was raised, within the transaction.
-  std::function<void(Fence)> on_fence = [](Fence) {
-  };
+  std::function<void(Fence)> on_fence = [](Fence) {};
 
   Result<std::vector<Outcome>> apply(const std::vector<OrderMessage>& messages,
                                      const std::optional<OffsetRange>& range);

@@ -14,9 +14,7 @@ class Way {
 
   template <class T, class Work>
   Task<T> go(Ticks deadline, Work work) {
-    auto bound = [&store = store_, work = std::move(work)] {
-      return work(store);
-    };
+    auto bound = [&store = store_, work = std::move(work)] { return work(store); };
     return network_.call<T>(caller_, Service::store, deadline, std::move(bound));
   }
 
@@ -41,9 +39,7 @@ class OrderPort final : public OrderStore {
 
   Task<std::vector<std::optional<Order>>> find(Ticks deadline, In<OrderKey> keys) override {
     std::vector<OrderKey> copy(keys.begin(), keys.end());
-    auto work = [copy = std::move(copy)](Store& store) {
-      return store.find(copy);
-    };
+    auto work = [copy = std::move(copy)](Store& store) { return store.find(copy); };
     return way_.go<std::vector<std::optional<Order>>>(deadline, std::move(work));
   }
 
@@ -55,37 +51,27 @@ class OrderPort final : public OrderStore {
   }
 
   Task<LaneHead> head(Ticks deadline, LaneId lane) override {
-    auto work = [lane](Store& store) {
-      return store.head(lane);
-    };
+    auto work = [lane](Store& store) { return store.head(lane); };
     return way_.go<LaneHead>(deadline, std::move(work));
   }
 
   Task<Epoch> next_epoch(Ticks deadline, LaneId lane, Authority authority) override {
-    auto work = [lane, authority](Store& store) {
-      return store.next_epoch(lane, authority);
-    };
+    auto work = [lane, authority](Store& store) { return store.next_epoch(lane, authority); };
     return way_.go<Epoch>(deadline, std::move(work));
   }
 
   Task<> raise_fence(Ticks deadline, Fence fence, std::optional<Epoch> seen) override {
-    auto work = [fence, seen](Store& store) {
-      return store.raise_fence(fence, seen);
-    };
+    auto work = [fence, seen](Store& store) { return store.raise_fence(fence, seen); };
     return way_.go<void>(deadline, std::move(work));
   }
 
   Task<> suspect(Ticks deadline, LaneId lane) override {
-    auto work = [lane, accuser = accuser_](Store& store) {
-      return store.suspect(lane, accuser);
-    };
+    auto work = [lane, accuser = accuser_](Store& store) { return store.suspect(lane, accuser); };
     return way_.go<void>(deadline, std::move(work));
   }
 
   Task<LaneImage> image(Ticks deadline, LaneId lane) override {
-    auto work = [lane](Store& store) {
-      return store.image(lane);
-    };
+    auto work = [lane](Store& store) { return store.image(lane); };
     return way_.go<LaneImage>(deadline, std::move(work));
   }
 
@@ -112,9 +98,7 @@ class OrderPort final : public OrderStore {
   }
 
   Task<std::vector<LaneFigures>> audit(Ticks deadline, SaleId sale) override {
-    auto work = [sale](Store& store) {
-      return store.audit(sale);
-    };
+    auto work = [sale](Store& store) { return store.audit(sale); };
     return way_.go<std::vector<LaneFigures>>(deadline, std::move(work));
   }
 
@@ -130,30 +114,22 @@ class MovesPort final : public OrderTransitions {
   Task<std::vector<std::optional<Order>>> move(Ticks deadline,
                                                In<Transition> transitions) override {
     std::vector<Transition> copy(transitions.begin(), transitions.end());
-    auto work = [copy = std::move(copy)](Store& store) {
-      return store.move(copy);
-    };
+    auto work = [copy = std::move(copy)](Store& store) { return store.move(copy); };
     return way_.go<std::vector<std::optional<Order>>>(deadline, std::move(work));
   }
 
   Task<std::vector<OrderKey>> due(Ticks deadline, std::size_t max) override {
-    auto work = [max](Store& store) {
-      return store.due(max);
-    };
+    auto work = [max](Store& store) { return store.due(max); };
     return way_.go<std::vector<OrderKey>>(deadline, std::move(work));
   }
 
   Task<std::vector<LaneId>> returning(Ticks deadline, std::size_t max) override {
-    auto work = [max](Store& store) {
-      return store.returning(max);
-    };
+    auto work = [max](Store& store) { return store.returning(max); };
     return way_.go<std::vector<LaneId>>(deadline, std::move(work));
   }
 
   Task<std::vector<Settlement>> outbox(Ticks deadline, LaneId lane, std::size_t max) override {
-    auto work = [lane, max](Store& store) {
-      return store.outbox(lane, max);
-    };
+    auto work = [lane, max](Store& store) { return store.outbox(lane, max); };
     return way_.go<std::vector<Settlement>>(deadline, std::move(work));
   }
 
@@ -174,30 +150,22 @@ class SalePort final : public SaleStore {
   explicit SalePort(Way way) : way_(way) {}
 
   Task<Sale> create(Ticks deadline, SaleDraft draft) override {
-    auto work = [draft = std::move(draft)](Store& store) {
-      return store.create(draft);
-    };
+    auto work = [draft = std::move(draft)](Store& store) { return store.create(draft); };
     return way_.go<Sale>(deadline, std::move(work));
   }
 
   Task<std::vector<Sale>> list(Ticks deadline, std::size_t max) override {
-    auto work = [max](Store& store) {
-      return store.list(max);
-    };
+    auto work = [max](Store& store) { return store.list(max); };
     return way_.go<std::vector<Sale>>(deadline, std::move(work));
   }
 
   Task<std::optional<Sale>> get(Ticks deadline, SaleId sale) override {
-    auto work = [sale](Store& store) {
-      return store.get(sale);
-    };
+    auto work = [sale](Store& store) { return store.get(sale); };
     return way_.go<std::optional<Sale>>(deadline, std::move(work));
   }
 
   Task<Sale> set_state(Ticks deadline, SaleId sale, SaleState state) override {
-    auto work = [sale, state](Store& store) {
-      return store.set_state(sale, state);
-    };
+    auto work = [sale, state](Store& store) { return store.set_state(sale, state); };
     return way_.go<Sale>(deadline, std::move(work));
   }
 
@@ -217,9 +185,7 @@ class ControlPort final : public ControlStore {
   }
 
   Task<std::string> requested(Ticks deadline, std::string name) override {
-    auto work = [name = std::move(name)](Store& store) {
-      return store.requested(name);
-    };
+    auto work = [name = std::move(name)](Store& store) { return store.requested(name); };
     return way_.go<std::string>(deadline, std::move(work));
   }
 

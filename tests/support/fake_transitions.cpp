@@ -43,9 +43,7 @@ Task<std::vector<OrderKey>> FakeOrderTransitions::due(Ticks /*deadline*/, std::s
     const bool over = order.pay_by && *order.pay_by <= clock_.now();
     if (order.status == OrderStatus::confirmed && over) overdue.push_back(&order);
   }
-  const auto longer = [](const Order* a, const Order* b) {
-    return *a->pay_by < *b->pay_by;
-  };
+  const auto longer = [](const Order* a, const Order* b) { return *a->pay_by < *b->pay_by; };
   std::stable_sort(overdue.begin(), overdue.end(), longer);
   std::vector<OrderKey> keys;
   for (const auto* order : overdue) {

@@ -125,9 +125,7 @@ class History {
     std::vector<Attempt> batch;
     for (auto count = below(6); count > 0; --count) batch.push_back(random_attempt());
     const auto reply = lane_.try_reserve(batch);
-    const auto of_this_epoch = [&](const auto& a) {
-      return a.id.epoch() == lane_.epoch;
-    };
+    const auto of_this_epoch = [&](const auto& a) { return a.id.epoch() == lane_.epoch; };
     if (!std::ranges::all_of(batch, of_this_epoch)) {
       ASSERT_EQ(reply.error(), Errc::invalid);
       return;

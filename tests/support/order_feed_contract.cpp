@@ -332,12 +332,8 @@ std::vector<std::string> OrderFeedTest::read_records(std::size_t count, std::siz
 
 TEST_P(OrderFeedTest, a_fence_ends_its_stretch_wherever_it_stands) {
   const auto lane = harness_->lane(1);
-  const auto order = [&](std::uint64_t user) {
-    return to_json(message_of(lane, user_of(user)));
-  };
-  const auto fence = [&](Epoch epoch) {
-    return to_json(Fence{lane, epoch});
-  };
+  const auto order = [&](std::uint64_t user) { return to_json(message_of(lane, user_of(user))); };
+  const auto fence = [&](Epoch epoch) { return to_json(Fence{lane, epoch}); };
   const std::vector<std::string> log = {fence(1), order(1), order(2), fence(2), order(3),
                                         fence(3), fence(4), order(4), order(5), fence(5)};
   harness_->append(1, log);

@@ -38,9 +38,7 @@ T run_awaitable(boost::asio::awaitable<T> work) {
   boost::asio::io_context context(1);
   std::exception_ptr failure;
   std::optional<T> value;
-  auto finish = [&](std::exception_ptr thrown) {
-    failure = thrown;
-  };
+  auto finish = [&](std::exception_ptr thrown) { failure = thrown; };
   boost::asio::co_spawn(context, detail::keep(std::move(work), value), finish);
   context.run();
   if (failure) std::rethrow_exception(failure);

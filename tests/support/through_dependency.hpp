@@ -13,9 +13,7 @@ class ThroughDependency final : public OrderQueue {
   bool decides() const noexcept override { return inner_.decides(); }
 
   Task<std::vector<Receipt>> publish(Ticks deadline, In<OrderMessage> messages) override {
-    auto work = [this, deadline, messages] {
-      return inner_.publish(deadline, messages);
-    };
+    auto work = [this, deadline, messages] { return inner_.publish(deadline, messages); };
     return publish_through(dependency_, deadline, messages.size(), std::move(work));
   }
 

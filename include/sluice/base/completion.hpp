@@ -55,9 +55,8 @@ class Completion {
       boost::asio::dispatch(executor, bind(std::move(value)));
     }
     auto bind(T value) {
-      return [h = std::move(handler), v = std::move(value)]() mutable {
-        std::move(h)(std::move(v));
-      };
+      return
+          [h = std::move(handler), v = std::move(value)]() mutable { std::move(h)(std::move(v)); };
     }
     Handler handler;
   };

@@ -41,9 +41,7 @@ struct HandOver {
 }  // namespace
 
 Blocking::Blocking(std::string name) : thread_(std::make_unique<Thread>()) {
-  auto rename = [name = std::move(name)] {
-    ::pthread_setname_np(::pthread_self(), name.c_str());
-  };
+  auto rename = [name = std::move(name)] { ::pthread_setname_np(::pthread_self(), name.c_str()); };
   boost::asio::post(thread_->pool, std::move(rename));
 }
 

@@ -322,9 +322,7 @@ class ProducerQueue final : public OrderQueue {
     values.reserve(messages.size());
     for (const auto& message : messages) values.push_back(to_json(message));
     Send send{this, deadline, lane, values};
-    Dependency::Operation<std::vector<Receipt>> work = [send] {
-      return suspend<Receipts>(send);
-    };
+    Dependency::Operation<std::vector<Receipt>> work = [send] { return suspend<Receipts>(send); };
     co_return co_await publish_through(dependency_, deadline, messages.size(), std::move(work));
   }
 

@@ -224,9 +224,7 @@ void Link::give_up(Exchange& exchange) {
 }
 
 void Link::end_if_idle() {
-  const auto answered = [](const auto& exchange) {
-    return exchange->answer.has_value();
-  };
+  const auto answered = [](const auto& exchange) { return exchange->answer.has_value(); };
   if (retired_ && waiting_.empty() && std::ranges::all_of(sent_, answered)) close();
 }
 

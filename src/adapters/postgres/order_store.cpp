@@ -38,9 +38,7 @@ Params apply_params(In<OrderMessage> messages, const std::optional<OffsetRange>&
 }
 
 LaneHead read_head(const Rows& rows, std::size_t row, int c) {
-  const auto epoch = [&](int column) {
-    return static_cast<Epoch>(rows.int4(row, column));
-  };
+  const auto epoch = [&](int column) { return static_cast<Epoch>(rows.int4(row, column)); };
   return LaneHead{epoch(c), epoch(c + 1), epoch(c + 2), epoch(c + 3)};
 }
 

@@ -73,18 +73,14 @@ std::shared_ptr<Link> Pool::pick() {
   std::vector<std::shared_ptr<Link>> usable;
   std::ranges::copy_if(links_, std::back_inserter(usable), &Link::usable);
   std::erase_if(links_, [](const auto& link) { return link->closed(); });
-  const auto busy = [](const auto& link) {
-    return link->ready() && link->load() > 0;
-  };
+  const auto busy = [](const auto& link) { return link->ready() && link->load() > 0; };
   if (usable.size() < settings_.pool_size && std::ranges::all_of(usable, busy) &&
       std::chrono::steady_clock::now() >= connecting_->next_attempt) {
     usable.push_back(std::make_shared<Link>(executor_, settings_, connecting_));
     links_.push_back(usable.back());
     usable.back()->open();
   }
-  const auto cost = [](const auto& link) {
-    return std::pair(!link->ready(), link->load());
-  };
+  const auto cost = [](const auto& link) { return std::pair(!link->ready(), link->load()); };
   const auto least = std::ranges::min_element(usable, {}, cost);
   return least == usable.end() ? nullptr : *least;
 }

@@ -22,9 +22,7 @@ class Client {
 
   /// One statement: a call of the dependency.
   Task<Rows> run(Ticks deadline, const Statement& statement, Params params) {
-    const Dependency::Operation<Rows> ask = [&] {
-      return pool_.run(deadline, statement, params);
-    };
+    const Dependency::Operation<Rows> ask = [&] { return pool_.run(deadline, statement, params); };
     const auto step = step_of(statement);
     co_return co_await dependency_.call(step, deadline, ask);
   }

@@ -17,9 +17,7 @@ class PostgresHealth final : public StoreHealth {
   explicit PostgresHealth(std::shared_ptr<postgres::Client> client) : client_(std::move(client)) {}
 
   Task<> ping(Ticks deadline) override {
-    const Dependency::Operation<void> ask = [this, deadline] {
-      return look(deadline);
-    };
+    const Dependency::Operation<void> ask = [this, deadline] { return look(deadline); };
     co_return co_await client_->dependency().call(kPing, deadline, ask);
   }
 

@@ -72,9 +72,7 @@ class RedisResultFeed final : public ResultFeed {
   void listen(Listener listener) override {
     // Shared, because a subscription is copied to every new connection.
     auto receiver = std::make_shared<Receiver>(std::move(listener));
-    auto deliver = [receiver](std::string_view message) {
-      (*receiver)(message);
-    };
+    auto deliver = [receiver](std::string_view message) { (*receiver)(message); };
     Subscription subscription{channel_, std::move(deliver)};
     subscriber_ = std::make_unique<Connection>(connection_->executor(), connection_->settings(),
                                                std::move(subscription));

@@ -31,9 +31,7 @@ std::optional<int> db_of(std::string_view path) {
 }  // namespace
 
 ParsedUrl parse_url(std::string_view text) {
-  const auto refuse = [](const char* problem) {
-    return ParsedUrl{{}, problem};
-  };
+  const auto refuse = [](const char* problem) { return ParsedUrl{{}, problem}; };
   if (text.size() > kUrlLengthMax) return refuse("a Redis URL has at most 1024 characters");
   if (!text.starts_with("redis://")) return refuse("a Redis URL begins with redis://");
   const auto parsed = urls::parse_uri(text);

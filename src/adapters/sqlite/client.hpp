@@ -54,9 +54,7 @@ class Client {
         call->answer(connection.answer(deadline, [&] { return work(connection); }));
       });
     };
-    const Dependency::Operation<T> operation = [&] {
-      return wait<T>(deadline, late, begin);
-    };
+    const Dependency::Operation<T> operation = [&] { return wait<T>(deadline, late, begin); };
     co_return co_await dependency_.call(step, deadline, operation);
   }
 

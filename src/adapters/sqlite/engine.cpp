@@ -38,9 +38,7 @@ std::vector<Batch> GroupCommit::take() {
 
 void GroupCommit::commit(Connection& connection) {
   auto batches = take();
-  const auto given_up = [](const Batch& batch) {
-    return !batch.call->begin();
-  };
+  const auto given_up = [](const Batch& batch) { return !batch.call->begin(); };
   std::erase_if(batches, given_up);
   if (batches.empty()) return;
 

@@ -218,9 +218,7 @@ class SqliteOrderStore final : public OrderStore {
   }
 
   Task<LaneHead> head(Ticks deadline, LaneId lane) override {
-    const auto work = [lane](Connection& connection) {
-      return read_head(connection, lane);
-    };
+    const auto work = [lane](Connection& connection) { return read_head(connection, lane); };
     return client_->write<LaneHead>({"head"}, deadline, work);
   }
 
@@ -257,9 +255,7 @@ class SqliteOrderStore final : public OrderStore {
   }
 
   Task<LaneImage> image(Ticks deadline, LaneId lane) override {
-    const auto work = [lane](Connection& connection) {
-      return read_image(connection, lane);
-    };
+    const auto work = [lane](Connection& connection) { return read_image(connection, lane); };
     return client_->read<LaneImage>(kImage, deadline, work);
   }
 
@@ -293,9 +289,7 @@ class SqliteOrderStore final : public OrderStore {
   }
 
   Task<std::vector<LaneFigures>> audit(Ticks deadline, SaleId sale) override {
-    const auto work = [sale](Connection& connection) {
-      return read_figures(connection, sale);
-    };
+    const auto work = [sale](Connection& connection) { return read_figures(connection, sale); };
     return client_->read<std::vector<LaneFigures>>(kAudit, deadline, work);
   }
 

@@ -48,9 +48,7 @@ class DirectWorld final : public OrderQueueHarness {
   std::unique_ptr<OrderQueue> queue_ = create_direct_queue(context_.get_executor(), store_);
 };
 
-const OrderQueueContract kDirect{"Direct", [] {
-                                   return std::make_unique<DirectWorld>();
-                                 }};
+const OrderQueueContract kDirect{"Direct", [] { return std::make_unique<DirectWorld>(); }};
 [[maybe_unused]] const bool kRegistered = register_order_queue_contract(kDirect);
 
 }  // namespace

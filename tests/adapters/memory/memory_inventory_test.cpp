@@ -35,9 +35,8 @@ class MemoryWorld final : public InventoryWorld {
   SaleId sales_ = 0;
 };
 
-const bool kRegistered = register_inventory_contract({"Memory", [] {
-                                                        return std::make_unique<MemoryWorld>();
-                                                      }});
+const bool kRegistered =
+    register_inventory_contract({"Memory", [] { return std::make_unique<MemoryWorld>(); }});
 
 /// Stands still until the test moves it.
 class ManualClock final : public Clock {

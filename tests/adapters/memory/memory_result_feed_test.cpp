@@ -25,9 +25,7 @@ class MemoryFeedWorld final : public ResultFeedWorld {
 };
 
 const bool kRegistered =
-    register_result_feed_contract({"Memory", [] {
-                                     return std::make_unique<MemoryFeedWorld>();
-                                   }});
+    register_result_feed_contract({"Memory", [] { return std::make_unique<MemoryFeedWorld>(); }});
 
 Outcome some_outcome() { return confirmed(message_of({1, 0}, user_of(1))); }
 

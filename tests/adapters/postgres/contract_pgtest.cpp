@@ -7,9 +7,7 @@
 namespace sluice::test {
 namespace {
 
-const StoreContract kPostgres{"Postgres", [] {
-                                return std::make_unique<PostgresWorld>();
-                              }};
+const StoreContract kPostgres{"Postgres", [] { return std::make_unique<PostgresWorld>(); }};
 const bool kOrders = register_order_store_contract(kPostgres);
 const bool kMoves = register_order_moves_contract(kPostgres);
 const bool kSales = register_sale_store_contract(kPostgres);

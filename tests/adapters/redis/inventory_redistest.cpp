@@ -11,10 +11,8 @@
 namespace sluice::test {
 namespace {
 
-const bool kRegistered = register_inventory_contract({"Redis", [] {
-                                                        return std::make_unique<RedisWorld>(
-                                                            settings_of(shared_redis_url()));
-                                                      }});
+const bool kRegistered = register_inventory_contract(
+    {"Redis", [] { return std::make_unique<RedisWorld>(settings_of(shared_redis_url())); }});
 
 class RedisInventory : public testing::Test {
  protected:

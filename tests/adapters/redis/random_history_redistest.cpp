@@ -60,9 +60,7 @@ std::string text(const Result<std::vector<std::optional<OrderView>>>& found) {
 
 std::string text(const LaneView& view) {
   if (!view.ready) return view.epoch == 0 && view.stock == 0 ? "not ready" : "half a view";
-  const auto ms = [](TimePoint time) {
-    return std::to_string(time.time_since_epoch().count());
-  };
+  const auto ms = [](TimePoint time) { return std::to_string(time.time_since_epoch().count()); };
   return "epoch " + std::to_string(view.epoch) + " v" + std::to_string(view.version) + " stock " +
          std::to_string(view.stock) + " pending " + std::to_string(view.pending) + " held " +
          std::to_string(view.held) + ' ' + std::string(name(view.window.state)) + ' ' +

@@ -38,10 +38,8 @@ class RedisFeedWorld final : public ResultFeedWorld {
   boost::asio::io_context context_{1};
 };
 
-const bool kRegistered =
-    register_result_feed_contract({"Redis", [] {
-                                     return std::make_unique<RedisFeedWorld>(shared_redis_url());
-                                   }});
+const bool kRegistered = register_result_feed_contract(
+    {"Redis", [] { return std::make_unique<RedisFeedWorld>(shared_redis_url()); }});
 
 Outcome outcome_of(std::uint64_t user) { return confirmed(message_of({1, 0}, user_of(user))); }
 

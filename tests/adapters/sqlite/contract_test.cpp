@@ -39,9 +39,7 @@ class SqliteWorld final : public StoreWorld {
   std::weak_ptr<SqliteDatabase> database_;
 };
 
-const StoreContract kSqlite{"Sqlite", [] {
-                              return std::make_unique<SqliteWorld>();
-                            }};
+const StoreContract kSqlite{"Sqlite", [] { return std::make_unique<SqliteWorld>(); }};
 [[maybe_unused]] const bool kOrders = register_order_store_contract(kSqlite);
 [[maybe_unused]] const bool kMoves = register_order_moves_contract(kSqlite);
 [[maybe_unused]] const bool kSales = register_sale_store_contract(kSqlite);

@@ -190,9 +190,7 @@ TEST(SqliteDurability, a_move_that_the_disk_refused_returns_its_units_once) {
   const Messages messages{order};
   decide(stores, messages).value();
   const std::vector<Transition> transitions{{{order.id, lane.sale, order.user}, Move::cancel}};
-  const auto cancel = [&] {
-    return run_awaitable(stores.moves->move(soon(), transitions));
-  };
+  const auto cancel = [&] { return run_awaitable(stores.moves->move(soon(), transitions)); };
   disk.full = true;
   EXPECT_EQ(cancel().error(), Errc::unavailable);
   const SaleFigures sold{100, 99, 1, 1, 0, 0};
