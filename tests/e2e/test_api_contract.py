@@ -29,9 +29,9 @@ checks.positive_data_acceptance.expected-statuses = [201, 422]
 def problem_table():
     """Rows of src/base/problem.cpp: code, status, retryable, meaning."""
     source = (ROOT / "src/base/problem.cpp").read_text()
-    rows = re.findall(r'Problem\{Code::(\w+),\s*"(\w+)",\s*(\d+),\s*(true|false),\s*"([^"]*)"\}',
+    rows = re.findall(r'\{Code::(\w+),\s*"(\w+)",\s*(\d+),\s*(true|false),\s*"([^"]*)"\}',
                       source)
-    assert len(rows) == source.count("Problem{Code::") > 30
+    assert len(rows) == source.count("{Code::") > 30
     assert all(enumerator == name for enumerator, name, *_ in rows)
     return [(name, int(status), "yes" if again == "true" else "no", text)
             for _, name, status, again, text in rows]
