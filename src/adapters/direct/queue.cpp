@@ -172,9 +172,10 @@ class DirectQueue final : public OrderQueue {
     for (Millis pause = kPauseFirst;; pause = std::min(2 * pause, kPauseMax)) {
       auto outcomes = co_await try_apply(deadline, messages);
       if (outcomes) co_return outcomes;
-      doubt = doubt || outcomes.error() == Errc::unknown;
       // After an unknown answer, a definite "not done" is true of the repetition alone.
-      if (!doubt || mutant("direct.doubt_forgotten")) co_return outcomes;
+      const bool before = doubt && !mutant("direct.doubt_forgotten");
+      doubt = before || outcomes.error() == Errc::unknown;
+      if (!doubt) co_return outcomes;
       const auto now = clock_->ticks();
       if (now >= deadline) co_return Errc::unknown;
       co_await clock_->sleep_until(std::min<Ticks>(now + pause, deadline));
