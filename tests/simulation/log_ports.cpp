@@ -175,7 +175,7 @@ Task<Delivery> FeedPort::next(Ticks deadline, std::size_t max) {
       if (reading.next) turns.emplace_back(partition, *reading.next);
     }
     const auto after = [this](const auto& turn) { return turn.first <= cursor_; };
-    std::ranges::stable_partition(turns, std::not_fn(after));
+    std::stable_partition(turns.begin(), turns.end(), std::not_fn(after));
     bool failed = false;
     for (const auto& [partition, begin] : turns) {
       auto delivery = co_await fetch(deadline, partition, begin, max);

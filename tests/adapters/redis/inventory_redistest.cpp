@@ -117,7 +117,7 @@ TEST_F(RedisInventory, IsNotReadyWithAFieldThatIsMissingOrNonsense) {
       {keys[0], "revision"}, {keys[0], "starts_at_ms"}, {keys[0], "ends_at_ms"}, {keys[1], "epoch"},
       {keys[1], "units"},    {keys[1], "held"}};
   for (const auto& [key, field] : fields) {
-    SCOPED_TRACE(key + " " + field);
+    SCOPED_TRACE(testing::Message() << key << " " << field);
     const auto good = ask({"HGET", key, field});
     ask({"HDEL", key, field});
     expect_not_ready(attempt);
