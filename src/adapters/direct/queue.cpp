@@ -54,14 +54,15 @@ void answer(Items& items, const Outcomes& outcomes) {
   }
 }
 
-/// Answers the items whose deadline passed with `error`. The first deadline of the others, if any.
-std::optional<Ticks> give_up(Items& items, Ticks now, Errc error) {
+/// Answers the items whose deadline passed: their messages may be applied with those of the others.
+/// The first deadline of the others, if any.
+std::optional<Ticks> give_up(Items& items, Ticks now) {
   std::optional<Ticks> first;
   for (auto& item : items) {
     if (!item.answer) continue;
     const auto deadline = item.request.deadline;
     if (deadline <= now) {
-      item.answer(error);
+      item.answer(Errc::unknown);
     } else {
       first = first ? std::min(*first, deadline) : deadline;
     }
@@ -133,17 +134,19 @@ class DirectQueue final : public OrderQueue {
   /// Applies the batch in as few transactions as the store's limit allows.
   boost::asio::awaitable<void> commit(Group::Batch& batch) {
     for (const auto& item : batch.items) waiting_ -= item.request.messages.size();
-    batch.release();
-    give_up(batch.items, clock_->ticks(), Errc::unavailable);
     Items joined;
     Messages messages;
     for (auto& item : batch.items) {
-      if (!item.answer) continue;
       const auto& more = item.request.messages;
       if (messages.size() + more.size() > kMessagesMax) {
         co_await apply_joined(joined, messages);
         joined.clear();
         messages.clear();
+      }
+      // Looked at last: the transaction before may have taken long.
+      if (item.request.deadline <= clock_->ticks()) {
+        item.answer(Errc::unavailable);
+        continue;
       }
       messages.insert(messages.end(), more.begin(), more.end());
       joined.push_back(std::move(item));
@@ -155,8 +158,7 @@ class DirectQueue final : public OrderQueue {
   boost::asio::awaitable<void> apply_joined(Items& items, const Messages& messages) {
     bool doubt = false;
     for (;;) {
-      const auto late = doubt ? Errc::unknown : Errc::unavailable;
-      const auto deadline = give_up(items, clock_->ticks(), late);
+      const auto deadline = give_up(items, clock_->ticks());
       if (!deadline) co_return;
       const auto outcomes = co_await apply(*deadline, messages, doubt);
       doubt = !outcomes && outcomes.error() == Errc::unknown;

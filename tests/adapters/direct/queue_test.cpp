@@ -239,6 +239,24 @@ TEST_F(DirectQueue, a_publish_that_never_began_is_unavailable_and_stays_undone) 
   EXPECT_EQ(store_.rows(), last);
 }
 
+TEST_F(DirectQueue, who_gave_up_while_the_transaction_before_was_under_way_stays_undone) {
+  store_.on_apply.hold();
+  start(some(1));
+  std::vector<Running<Answer>> patient;
+  for (int i = 0; i < 4; ++i) patient.push_back(start(some(1'000)));
+  const auto hasty_messages = some(1'000);
+  const auto hasty = start(hasty_messages, Millis{50});
+  const auto last_messages = some(1);
+  const auto last = start(last_messages);
+  let_go_the_first();
+  pass(Millis{50});
+  let_go();
+  EXPECT_EQ(hasty.value().error(), Errc::unavailable);
+  expect_confirmed(last.value(), last_messages);
+  EXPECT_THAT(sizes(), ElementsAre(1u, 4'000u, 1u));
+  EXPECT_THAT(store_.rows(), testing::Not(testing::Contains(hasty_messages[0])));
+}
+
 TEST_F(DirectQueue, each_merged_publish_has_its_own_deadline) {
   store_.on_apply.hold();
   start(some(1));
