@@ -21,9 +21,7 @@ Result<Lane> Lane::of(LaneId id, const LaneImage& image) {
   lane.version = 1;
   lane.window = image.window;
   lane.stock = image.stock;
-  // Buckets for every order to come: growing under the lane's lock would hold up its buyers.
-  const auto stock = static_cast<std::size_t>(std::min(image.stock, kReservedMax));
-  lane.records.reserve(image.winners.size() + stock);
+  lane.records.reserve(image.winners.size());
   for (const auto& [user, order] : image.winners) {
     const bool live = is_live(order.status) && order.quantity > 0;
     if (!live || !lane.records.emplace(user, Record{order, {}}).second) return Errc::invalid;
@@ -70,9 +68,17 @@ Reservation Lane::decide(const Attempt& attempt, bool open, TimePoint now) {
   stock -= attempt.quantity;
   held += attempt.quantity;
   const OrderView order{attempt.id, OrderStatus::queued, attempt.quantity};
+  make_room();
   records.emplace(attempt.user, Record{order, now});
   pending.emplace(PendingKey{now, attempt.id}, attempt.user);
   return {Verdict::granted, order};
+}
+
+void Lane::make_room() {
+  if (records.size() < records.bucket_count()) return;
+  // Growing holds up the lane's buyers: once, then, for every order that the stock may bring.
+  const auto to_come = static_cast<std::size_t>(std::clamp<std::int64_t>(stock, 0, kReservedMax));
+  records.reserve(std::max(records.size() + to_come, 2 * records.size()));
 }
 
 void Lane::settle(Epoch of_epoch, In<Settlement> settlements) {

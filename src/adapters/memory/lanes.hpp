@@ -51,6 +51,7 @@ struct Lane {
 
  private:
   bool serves(Epoch of_epoch) const;
+  void make_room();
   Reservation decide(const Attempt& attempt, bool open, TimePoint now);
   void settle_one(const Settlement& settlement);
 };

@@ -81,7 +81,7 @@ SqliteDatabase::~SqliteDatabase() {
 
 int SqliteDatabase::committed(void* self, sqlite3*, const char*, int log_pages) {
   // In pages of 4 KiB.
-  constexpr int kLogPagesMax = 4'096;
+  constexpr int kLogPagesMax = 1'024;
   if (log_pages >= kLogPagesMax) static_cast<SqliteDatabase*>(self)->write_back();
   return SQLITE_OK;
 }
