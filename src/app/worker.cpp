@@ -11,14 +11,10 @@ namespace {
 
 void end_on_exception(std::exception_ptr failure) {
   if (!failure) return;
-  try {
-    std::rethrow_exception(failure);
-  } catch (const std::exception& e) {
-    log().critical("a background task failed: {}", e.what());
-    log().flush();
-    // Without the task the process would seem healthy and sell nothing; a restart recovers all.
-    std::terminate();
-  }
+  log().critical("a background task failed: {}", what_of(failure));
+  log().flush();
+  // Without the task the process would seem healthy and sell nothing; a restart recovers all.
+  std::terminate();
 }
 
 }  // namespace

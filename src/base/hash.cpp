@@ -1,9 +1,15 @@
 #include "sluice/base/hash.hpp"
 
 #include <sodium.h>
-#include <vector>
 
 namespace sluice {
+namespace {
+
+const unsigned char* bytes_of(std::string_view text) {
+  return reinterpret_cast<const unsigned char*>(text.data());
+}
+
+}  // namespace
 
 static_assert(sizeof(HashKey) == crypto_shorthash_KEYBYTES);
 
@@ -13,8 +19,16 @@ static_assert(sizeof(HashKey) == crypto_shorthash_KEYBYTES);
 std::uint64_t keyed_hash(const HashKey& key, std::string_view text) noexcept {
   std::uint64_t hash = 0;
   static_assert(sizeof(hash) == crypto_shorthash_BYTES);
-  crypto_shorthash(reinterpret_cast<unsigned char*>(&hash),
-                   reinterpret_cast<const unsigned char*>(text.data()), text.size(), key.data());
+  crypto_shorthash(reinterpret_cast<unsigned char*>(&hash), bytes_of(text), text.size(),
+                   key.data());
+  return hash;
+}
+
+std::array<std::uint64_t, 2> keyed_hash_128(const HashKey& key, std::string_view text) noexcept {
+  std::array<std::uint64_t, 2> hash{};
+  static_assert(sizeof(hash) == crypto_shorthash_siphashx24_BYTES);
+  crypto_shorthash_siphashx24(reinterpret_cast<unsigned char*>(hash.data()), bytes_of(text),
+                              text.size(), key.data());
   return hash;
 }
 
@@ -25,28 +39,20 @@ HashKey random_hash_key() {
 }
 
 HashKey derive_hash_key(std::string_view secret, std::string_view purpose) {
-  HashKey key;
-  crypto_generichash_state state;
-  crypto_generichash_init(&state, nullptr, 0, key.size());
   // The length in front keeps (purpose, secret) pairs apart.
   const std::uint64_t length = purpose.size();
-  crypto_generichash_update(&state, reinterpret_cast<const unsigned char*>(&length),
-                            sizeof(length));
-  for (const auto part : {purpose, secret}) {
-    crypto_generichash_update(&state, reinterpret_cast<const unsigned char*>(part.data()),
-                              part.size());
-  }
-  crypto_generichash_final(&state, key.data(), key.size());
+  std::string text(reinterpret_cast<const char*>(&length), sizeof(length));
+  text.append(purpose).append(secret);
+  HashKey key;
+  crypto_generichash(key.data(), key.size(), bytes_of(text), text.size(), nullptr, 0);
   return key;
 }
 
 std::string random_hex(std::size_t bytes) {
-  // An empty vector has no memory to hand to the library.
-  if (bytes == 0) return {};
-  std::vector<unsigned char> random(bytes);
+  std::string random(bytes, '\0');
   randombytes_buf(random.data(), random.size());
   std::string text(bytes * 2 + 1, '\0');
-  sodium_bin2hex(text.data(), text.size(), random.data(), random.size());
+  sodium_bin2hex(text.data(), text.size(), bytes_of(random), random.size());
   text.pop_back();
   return text;
 }

@@ -26,33 +26,27 @@ class JsonPayload final : public spdlog::custom_flag_formatter {
   }
 };
 
-std::shared_ptr<spdlog::logger> make_logger() {
-  auto logger =
-      std::make_shared<spdlog::logger>("sluice", std::make_shared<spdlog::sinks::stderr_sink_mt>());
-  logger->set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %^%l%$ %v");
-  return logger;
-}
-
-std::shared_ptr<spdlog::logger>& instance() {
-  static auto logger = make_logger();
-  return logger;
-}
-
 }  // namespace
 
 void configure_log(const LogSettings& settings) {
-  auto& logger = instance();
-  logger->set_level(spdlog::level::from_str(settings.level));
-  logger->flush_on(spdlog::level::warn);
+  log().set_level(spdlog::level::from_str(settings.level));
+  log().flush_on(spdlog::level::warn);
   if (settings.format == "json") {
     auto formatter = std::make_unique<spdlog::pattern_formatter>();
     formatter->add_flag<JsonPayload>('*').set_pattern(
         R"({"time":"%Y-%m-%dT%H:%M:%S.%e%z","level":"%l","thread":%t,"message":%*})");
-    logger->set_formatter(std::move(formatter));
+    log().set_formatter(std::move(formatter));
   }
 }
 
-spdlog::logger& log() { return *instance(); }
+spdlog::logger& log() {
+  static const auto logger = [] {
+    auto made = std::make_shared<spdlog::sinks::stderr_sink_mt>();
+    made->set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %^%l%$ %v");
+    return std::make_shared<spdlog::logger>("sluice", std::move(made));
+  }();
+  return *logger;
+}
 
 std::string printable(std::string_view text, std::size_t length_max) {
   std::string out;
@@ -66,6 +60,16 @@ std::string printable(std::string_view text, std::size_t length_max) {
   }
   if (text.size() > length_max) out += "...";
   return out;
+}
+
+std::string what_of(const std::exception_ptr& failure) {
+  try {
+    std::rethrow_exception(failure);
+  } catch (const std::exception& e) {
+    return e.what();
+  } catch (...) {
+    return "not an exception";
+  }
 }
 
 }  // namespace sluice

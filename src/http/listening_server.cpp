@@ -56,12 +56,7 @@ tcp::acceptor listen(const asio::any_io_executor& executor, const HttpSettings& 
 /// What becomes of a coroutine that nobody waits for.
 struct LogFailure {
   void operator()(std::exception_ptr failure) const {
-    if (!failure) return;
-    try {
-      std::rethrow_exception(failure);
-    } catch (const std::exception& e) {
-      log().error("a connection failed: {}", e.what());
-    }
+    if (failure) log().error("a connection failed: {}", what_of(failure));
   }
 };
 

@@ -56,7 +56,6 @@ TEST_F(BatcherTest, SendsAtOnceWhenIdle) {
   loop_.turn();
   EXPECT_EQ(one.value(), 8);
   EXPECT_EQ(batches_, (Batches{{4}}));
-  EXPECT_TRUE(batcher_->idle());
 }
 
 TEST_F(BatcherTest, JoinsWhatArrivesInOneTurn) {
@@ -96,12 +95,10 @@ TEST_F(BatcherTest, ReleaseLetsTheNextBatchStart) {
   loop_.turn();
   EXPECT_EQ(batches_, (Batches{{1}, {2}}));
   EXPECT_FALSE(first.done());
-  EXPECT_FALSE(batcher_->idle());
   step_.let_go();
   loop_.turn();
   EXPECT_EQ(first.value(), 2);
   EXPECT_EQ(second.value(), 4);
-  EXPECT_TRUE(batcher_->idle());
 }
 
 TEST_F(BatcherTest, KeepsToInFlightMax) {
@@ -167,7 +164,6 @@ TEST_F(BatcherTest, WorkThatThrowsGivesTheFallbackAndTheNextBatchWorks) {
   auto one = loop_.start(batcher_->submit(1));
   loop_.turn();
   EXPECT_EQ(one.value(), kFallback);
-  EXPECT_TRUE(batcher_->idle());
   auto two = loop_.start(batcher_->submit(2));
   loop_.turn();
   EXPECT_EQ(two.value(), 4);

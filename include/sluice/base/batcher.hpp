@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -7,6 +8,7 @@
 #include <cstddef>
 #include <exception>
 #include <functional>
+#include <iterator>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -47,9 +49,8 @@ class Batcher {
   };
 
   struct Limits {
-    std::size_t batch_max = 512;  ///< Requests in one batch.
-    std::size_t in_flight_max =
-        8;  ///< Batches released and not finished, the current one included.
+    std::size_t batch_max = 512;      ///< Requests in one batch.
+    std::size_t in_flight_max = 8;    ///< Batches not finished, the released ones included.
     std::size_t waiting_max = 65536;  ///< Requests that wait for a batch; see `full()`.
   };
 
@@ -67,12 +68,12 @@ class Batcher {
   /// True when `submit` would exceed `waiting_max`; the caller refuses instead.
   bool full() const noexcept { return state_->waiting.size() >= state_->limits.waiting_max; }
 
-  /// Nothing waits and nothing is in flight.
-  bool idle() const noexcept { return state_->waiting.empty() && state_->in_flight == 0; }
-
   /// Suspends until the batch that takes this request answers it.
   boost::asio::awaitable<Reply> submit(Request request) {
-    Enqueue enqueue{state_.get(), std::move(request)};
+    auto enqueue = [state = state_, r = std::move(request)](Completion<Reply> answer) mutable {
+      state->waiting.push_back(Item{std::move(r), std::move(answer)});
+      state->schedule();
+    };
     return suspend<Reply>(std::move(enqueue));
   }
 
@@ -92,33 +93,29 @@ class Batcher {
 
     void start() {
       if (collecting || waiting.empty() || in_flight >= limits.in_flight_max) return;
-      Batch batch;
-      if (waiting.size() <= limits.batch_max) {
-        batch.items.swap(waiting);
-      } else {
-        const auto end = waiting.begin() + static_cast<std::ptrdiff_t>(limits.batch_max);
-        batch.items.assign(std::make_move_iterator(waiting.begin()), std::make_move_iterator(end));
-        waiting.erase(waiting.begin(), end);
-      }
+      const auto count = std::min(waiting.size(), limits.batch_max);
+      const auto end = waiting.begin() + static_cast<std::ptrdiff_t>(count);
+      auto batch = std::make_shared<Batch>();
+      batch->items.assign(std::make_move_iterator(waiting.begin()), std::make_move_iterator(end));
+      waiting.erase(waiting.begin(), end);
+      batch->collecting_for_ = this;
       collecting = true;
       ++in_flight;
-      batch.collecting_for_ = this;
-      auto running = run(this->shared_from_this(), std::move(batch));
-      boost::asio::co_spawn(executor, std::move(running), Finished{this->shared_from_this()});
+      auto running = work(*batch);
+      auto finished = [self = this->shared_from_this(), batch](const std::exception_ptr& failure) {
+        self->finish(*batch, failure);
+      };
+      boost::asio::co_spawn(executor, std::move(running), std::move(finished));
     }
 
-    static boost::asio::awaitable<void> run(std::shared_ptr<State> self, Batch batch) {
-      try {
-        co_await self->work(batch);
-      } catch (const std::exception& e) {
-        log().critical("a batch failed: {}", e.what());
-      } catch (...) {
-        log().critical("a batch failed");
-      }
+    void finish(Batch& batch, const std::exception_ptr& failure) {
+      if (failure) log().critical("a batch failed: {}", what_of(failure));
       for (auto& item : batch.items) {
-        if (item.answer) item.answer(self->fallback);
+        if (item.answer) item.answer(fallback);
       }
       batch.release();
+      --in_flight;
+      schedule();
     }
 
     boost::asio::any_io_executor executor;
@@ -129,23 +126,6 @@ class Batcher {
     std::size_t in_flight = 0;
     bool collecting = false;
     bool scheduled = false;
-  };
-
-  struct Finished {
-    std::shared_ptr<State> state;
-    void operator()(std::exception_ptr) const {
-      --state->in_flight;
-      state->schedule();
-    }
-  };
-
-  struct Enqueue {
-    State* state;
-    Request request;
-    void operator()(Completion<Reply> answer) {
-      state->waiting.push_back(Item{std::move(request), std::move(answer)});
-      state->schedule();
-    }
   };
 
   std::shared_ptr<State> state_;

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <boost/asio/associated_executor.hpp>
+#include <boost/asio/append.hpp>
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/dispatch.hpp>
 #include <boost/asio/post.hpp>
@@ -15,74 +15,39 @@ namespace sluice {
 /// destroyed, also on that executor, so it must not outlive the coroutine's io_context.
 template <class T>
 class Completion {
+  /// What Asio makes of a coroutine that waits.
+  using Handler =
+      typename boost::asio::async_result<boost::asio::use_awaitable_t<>, void(T)>::handler_type;
+
  public:
   Completion() = default;
-
-  template <class Handler>
-  explicit Completion(std::in_place_t, Handler handler)
-      : waiting_(std::make_unique<Model<Handler>>(std::move(handler))) {}
+  explicit Completion(Handler handler) : waiting_(std::make_unique<Handler>(std::move(handler))) {}
 
   explicit operator bool() const noexcept { return waiting_ != nullptr; }
 
-  void operator()(T value) {
-    auto waiting = std::move(waiting_);
-    waiting->resume(std::move(value));
-  }
+  void operator()(T value) { boost::asio::post(take_with(std::move(value))); }
 
   /// As above; but on the coroutine's own executor it goes on at once, before this returns. For the
   /// last lines of a batch, which no longer care what it does.
-  void resume_here(T value) {
-    auto waiting = std::move(waiting_);
-    waiting->resume_here(std::move(value));
-  }
+  void resume_here(T value) { boost::asio::dispatch(take_with(std::move(value))); }
 
  private:
-  struct Waiting {
-    virtual ~Waiting() = default;
-    virtual void resume(T value) = 0;
-    virtual void resume_here(T value) = 0;
-  };
-
-  template <class Handler>
-  struct Model final : Waiting {
-    explicit Model(Handler h) : handler(std::move(h)) {}
-    void resume(T value) override {
-      const auto executor = boost::asio::get_associated_executor(handler);
-      boost::asio::post(executor, bind(std::move(value)));
-    }
-    void resume_here(T value) override {
-      const auto executor = boost::asio::get_associated_executor(handler);
-      boost::asio::dispatch(executor, bind(std::move(value)));
-    }
-    auto bind(T value) {
-      return
-          [h = std::move(handler), v = std::move(value)]() mutable { std::move(h)(std::move(v)); };
-    }
-    Handler handler;
-  };
-
-  std::unique_ptr<Waiting> waiting_;
-};
-
-namespace detail {
-
-template <class T, class Start>
-struct Suspend {
-  template <class Handler>
-  void operator()(Handler&& handler, Start start) const {
-    start(Completion<T>(std::in_place, std::forward<Handler>(handler)));
+  auto take_with(T value) {
+    const auto waiting = std::exchange(waiting_, nullptr);
+    return boost::asio::append(std::move(*waiting), std::move(value));
   }
-};
 
-}  // namespace detail
+  std::unique_ptr<Handler> waiting_;
+};
 
 /// Suspends the calling coroutine, hands its completion to `start`, and resumes with the value
 /// given. Bind `start` to a named variable before the call: g++ 12 miscompiles temporaries in
 /// `co_await`.
 template <class T, class Start>
 boost::asio::awaitable<T> suspend(Start start) {
+  const auto initiate = [](auto handler, Start begin) { begin(Completion<T>(std::move(handler))); };
   return boost::asio::async_initiate<const boost::asio::use_awaitable_t<>, void(T)>(
-      detail::Suspend<T, Start>{}, boost::asio::use_awaitable, std::move(start));
+      initiate, boost::asio::use_awaitable, std::move(start));
 }
 
 }  // namespace sluice

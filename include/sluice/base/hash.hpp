@@ -12,6 +12,9 @@ using HashKey = std::array<unsigned char, 16>;
 /// SipHash-2-4 (libsodium's crypto_shorthash): keyed, so that clients cannot aim at a slot.
 std::uint64_t keyed_hash(const HashKey& key, std::string_view text) noexcept;
 
+/// The same with 128 bits, for what must not collide.
+std::array<std::uint64_t, 2> keyed_hash_128(const HashKey& key, std::string_view text) noexcept;
+
 /// A key from the operating system's entropy.
 HashKey random_hash_key();
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <exception>
 #include <spdlog/logger.h>
 #include <string>
 #include <string_view>
@@ -19,5 +20,8 @@ spdlog::logger& log();
 
 /// `text` with control bytes, quotes and non-ASCII bytes escaped, cut at `length_max` bytes.
 std::string printable(std::string_view text, std::size_t length_max = 128);
+
+/// What the exception that was caught says of itself.
+std::string what_of(const std::exception_ptr& failure);
 
 }  // namespace sluice

@@ -1,10 +1,10 @@
 #pragma once
 
 #include <map>
-#include <memory>
 #include <prometheus/counter.h>
 #include <prometheus/gauge.h>
 #include <prometheus/histogram.h>
+#include <prometheus/registry.h>
 #include <string>
 
 namespace sluice {
@@ -19,9 +19,6 @@ class Metrics {
  public:
   using Labels = std::map<std::string, std::string>;
 
-  Metrics();
-  ~Metrics();
-
   Counter& counter(const std::string& name, const std::string& help, const Labels& labels = {});
   Gauge& gauge(const std::string& name, const std::string& help, const Labels& labels = {});
   Histogram& histogram(const std::string& name, const std::string& help,
@@ -31,8 +28,7 @@ class Metrics {
   std::string text() const;
 
  private:
-  struct Impl;
-  std::unique_ptr<Impl> impl_;
+  prometheus::Registry registry_;
 };
 
 }  // namespace sluice

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -20,11 +21,8 @@ struct ReadyState {
   std::vector<ReadyCheck> checks;
 
   bool ready() const {
-    if (draining || checks.empty()) return false;
-    for (const auto& check : checks) {
-      if (!check.problem.empty() && !check.tolerated) return false;
-    }
-    return true;
+    const auto passes = [](const ReadyCheck& c) { return c.problem.empty() || c.tolerated; };
+    return !draining && !checks.empty() && std::ranges::all_of(checks, passes);
   }
 };
 
