@@ -1,69 +1,64 @@
 #include <algorithm>
 #include <atomic>
+#include <boost/asio/post.hpp>
+#include <memory>
 #include <mutex>
 #include <utility>
 #include <vector>
 
 #include "sluice/adapters/memory/memory.hpp"
-#include "sluice/base/log.hpp"
-#include "sluice/base/mailbox.hpp"
 
 namespace sluice {
 namespace memory {
 
 using News = std::shared_ptr<const std::vector<Outcome>>;
 
-/// Delivers news to one listener on its own executor.
-class Subscriber {
- public:
-  Subscriber(boost::asio::any_io_executor executor, ResultFeed::Listener listener)
-      : listener_(std::move(listener)),
-        mailbox_(std::move(executor), [this](std::vector<News> news) { receive(news); }) {}
+/// One listener and the executor on which it is told.
+struct Subscriber {
+  Subscriber(boost::asio::any_io_executor e, ResultFeed::Listener l)
+      : executor(std::move(e)), listener(std::move(l)) {}
 
-  /// Thread-safe. What does not fit is lost.
+  boost::asio::any_io_executor executor;
+  ResultFeed::Listener listener;
+  std::atomic<std::size_t> waiting{0};  ///< Announcements on their way to it.
+};
+
+class ResultHub {
+ public:
+  using Place = std::shared_ptr<Subscriber>;
+
+  void add(const Place& subscriber) {
+    std::lock_guard lock(mutex_);
+    subscribers_.push_back(subscriber);
+  }
+
+  void remove(const Place& subscriber) {
+    std::lock_guard lock(mutex_);
+    std::erase(subscribers_, subscriber);
+  }
+
+  /// What does not fit is lost.
   void put(const News& news) {
-    if (waiting_.fetch_add(1) >= kWaitingMax) {
-      waiting_.fetch_sub(1);
-      return;
+    std::lock_guard lock(mutex_);
+    for (const auto& subscriber : subscribers_) {
+      if (subscriber->waiting >= kWaitingMax) continue;
+      ++subscriber->waiting;
+      const std::weak_ptr<Subscriber> place = subscriber;
+      boost::asio::post(subscriber->executor, [place, news] {
+        // A listener may destroy its feed: it lives on until it returns.
+        const auto told = place.lock();
+        if (!told) return;
+        --told->waiting;
+        told->listener(*news);
+      });
     }
-    mailbox_.put(news);
   }
 
  private:
   static constexpr std::size_t kWaitingMax = 1024;
 
-  void receive(const std::vector<News>& news) {
-    waiting_.fetch_sub(news.size());
-    // A listener may destroy its feed, and this with it: only what is here may be touched after.
-    const auto listener = listener_;
-    for (const auto& outcomes : news) listener(*outcomes);
-  }
-
-  ResultFeed::Listener listener_;
-  std::atomic<std::size_t> waiting_{0};
-  Mailbox<News> mailbox_;
-};
-
-class ResultHub {
- public:
-  void add(Subscriber* subscriber) {
-    std::lock_guard lock(mutex_);
-    subscribers_.push_back(subscriber);
-  }
-
-  void remove(Subscriber* subscriber) {
-    std::lock_guard lock(mutex_);
-    std::erase(subscribers_, subscriber);
-  }
-
-  void put(const News& news) {
-    std::lock_guard lock(mutex_);
-    for (auto* subscriber : subscribers_) subscriber->put(news);
-  }
-
- private:
   std::mutex mutex_;
-  std::vector<Subscriber*> subscribers_;
+  std::vector<Place> subscribers_;
 };
 
 namespace {
@@ -73,7 +68,7 @@ class MemoryResultFeed final : public ResultFeed {
   MemoryResultFeed(MemoryResultHub hub, boost::asio::any_io_executor executor)
       : hub_(std::move(hub)), executor_(std::move(executor)) {}
 
-  ~MemoryResultFeed() override { leave(); }
+  ~MemoryResultFeed() override { hub_->remove(subscriber_); }
 
   Task<> announce(Ticks, In<Outcome> outcomes) override {
     if (!outcomes.empty()) {
@@ -83,19 +78,15 @@ class MemoryResultFeed final : public ResultFeed {
   }
 
   void listen(Listener listener) override {
-    leave();
-    subscriber_ = std::make_unique<Subscriber>(executor_, std::move(listener));
-    hub_->add(subscriber_.get());
+    hub_->remove(subscriber_);
+    subscriber_ = std::make_shared<Subscriber>(executor_, std::move(listener));
+    hub_->add(subscriber_);
   }
 
  private:
-  void leave() {
-    if (subscriber_) hub_->remove(subscriber_.get());
-  }
-
   MemoryResultHub hub_;
   boost::asio::any_io_executor executor_;
-  std::unique_ptr<Subscriber> subscriber_;
+  ResultHub::Place subscriber_;  ///< Null while nobody listens.
 };
 
 }  // namespace
