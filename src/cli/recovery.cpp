@@ -202,7 +202,7 @@ std::string mode_text(const Json& report) {
 int mode_command(const Cli& cli, const ModeOptions& options) {
   constexpr auto kPath = "/admin/mode";
   const auto& mode = options.mode;
-  if (!mode.empty() && mode != "auto" && !parse_operating_mode(mode)) {
+  if (!mode.empty() && mode != "auto" && !parse_name<OperatingMode>(mode)) {
     throw UsageError(terminal_text(mode) + " is no mode: auto, normal, bypass or database");
   }
   AdminApi api(cli, options);

@@ -1,6 +1,10 @@
 #include "sluice/domain/order_id.hpp"
 
+#include <algorithm>
 #include <boost/endian/conversion.hpp>
+#include <boost/uuid/uuid.hpp>
+#include <boost/uuid/uuid_io.hpp>
+#include <sodium.h>
 
 namespace sluice {
 namespace {
@@ -18,42 +22,22 @@ void write64(OrderId::Bytes& bytes, std::size_t at, std::uint64_t value) {
   boost::endian::store_big_u64(bytes.data() + at, value);
 }
 
-int hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  return -1;
-}
-
-constexpr bool hyphen_before(std::size_t byte) {
-  return byte == 4 || byte == 6 || byte == 8 || byte == 10;
-}
-
 }  // namespace
 
 std::optional<OrderId> OrderId::parse(std::string_view text) {
-  if (text.size() != 36) return std::nullopt;
-  Bytes bytes;
-  std::size_t at = 0;
-  for (std::size_t i = 0; i < bytes.size(); ++i) {
-    if (hyphen_before(i) && text[at++] != '-') return std::nullopt;
-    const int high = hex_digit(text[at++]);
-    const int low = hex_digit(text[at++]);
-    if (high < 0 || low < 0) return std::nullopt;
-    bytes[i] = static_cast<std::uint8_t>(high << 4 | low);
-  }
-  return OrderId(bytes);
+  OrderId id;
+  std::size_t size = 0;
+  const int refused = sodium_hex2bin(id.bytes_.data(), id.bytes_.size(), text.data(), text.size(),
+                                     "-", &size, nullptr);
+  // Hyphens anywhere and capital letters were read, too.
+  if (refused != 0 || size != id.bytes_.size() || id.text() != text) return std::nullopt;
+  return id;
 }
 
 std::string OrderId::text() const {
-  static constexpr char kHex[] = "0123456789abcdef";
-  std::string out;
-  out.reserve(36);
-  for (std::size_t i = 0; i < bytes_.size(); ++i) {
-    if (hyphen_before(i)) out += '-';
-    out += kHex[bytes_[i] >> 4];
-    out += kHex[bytes_[i] & 15];
-  }
-  return out;
+  boost::uuids::uuid uuid;
+  std::ranges::copy(bytes_, uuid.begin());
+  return boost::uuids::to_string(uuid);
 }
 
 TimePoint OrderId::created_at() const noexcept {

@@ -1,14 +1,9 @@
 #include "sluice/domain/sale.hpp"
 
 #include <algorithm>
-#include <array>
-
-#include "sluice/base/text.hpp"
 
 namespace sluice {
 namespace {
-
-constexpr std::array<std::string_view, 4> kStateNames = {"draft", "open", "paused", "closed"};
 
 constexpr std::int64_t kPriceMax = 1'000'000'000'000;
 constexpr std::int64_t kStockMax = 1'000'000'000;
@@ -20,26 +15,11 @@ constexpr TimePoint kTimeMax{Millis(253'402'300'799'999)};
 
 }  // namespace
 
-std::string_view name(SaleState state) noexcept {
-  return kStateNames[static_cast<std::size_t>(state)];
-}
-
-std::optional<SaleState> parse_sale_state(std::string_view text) noexcept {
-  return find_name<SaleState>(kStateNames, text);
-}
-
 bool may_become(SaleState from, SaleState to) noexcept {
-  switch (to) {
-    case SaleState::draft:
-      return from == SaleState::draft;
-    case SaleState::open:
-      return from != SaleState::closed;
-    case SaleState::paused:
-      return from == SaleState::open || from == SaleState::paused;
-    case SaleState::closed:
-      return from != SaleState::draft;
-  }
-  return false;
+  if (from == to) return true;
+  if (to == SaleState::open) return from != SaleState::closed;
+  if (to == SaleState::paused) return from == SaleState::open;
+  return to == SaleState::closed && from != SaleState::draft;
 }
 
 std::optional<std::string> check(const SaleDraft& draft) {

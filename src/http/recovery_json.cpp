@@ -92,7 +92,7 @@ std::variant<std::optional<OperatingMode>, Answer> parse_held_mode(std::string_v
     if (const auto* text = std::get_if<std::string>(&value)) wanted = *text;
   }
   if (wanted == kAutomatic) return std::optional<OperatingMode>{};
-  if (const auto mode = parse_operating_mode(wanted)) return mode;
+  if (const auto mode = parse_name<OperatingMode>(wanted)) return mode;
   return refused(Code::invalid_parameter, "mode must be auto, normal, bypass or database");
 }
 

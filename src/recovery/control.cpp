@@ -151,7 +151,7 @@ void Control::forget_unlisted() {
 Task<> Control::read_requests() {
   const auto wish = co_await ports_.control.requested(deadline(), kModeRequest);
   if (!wish) co_return wish.error();
-  const auto held = parse_operating_mode(*wish);
+  const auto held = parse_name<OperatingMode>(*wish);
   if (held != held_) {
     log().warn("an operator holds the mode: {}", held ? name(*held) : "automatic again");
   }

@@ -211,7 +211,7 @@ Task<std::size_t> LaneReconciler::decide(LaneId lane, Millis age, std::size_t ma
   for (std::size_t begin = 0; begin < overdue->size(); begin += kApplyMax) {
     std::vector<OrderMessage> messages;
     const auto end = std::min(begin + kApplyMax, overdue->size());
-    for (auto i = begin; i < end; ++i) messages.push_back((*overdue)[i].message);
+    for (auto i = begin; i < end; ++i) messages.push_back((*overdue)[i]);
     const auto outcomes = co_await ports_.store.apply(deadline(), messages, std::nullopt);
     if (!outcomes) co_return outcomes.error();
     co_await settle_and_announce(ports_.inventory, ports_.results, deadline(), messages, *outcomes);

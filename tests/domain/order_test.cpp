@@ -32,17 +32,17 @@ TEST(OrderNames, RoundTripAndAreUnique) {
   std::set<std::string_view> names;
   for (int i = 0; i <= static_cast<int>(OrderStatus::expired); ++i) {
     const auto status = static_cast<OrderStatus>(i);
-    EXPECT_EQ(parse_order_status(name(status)), status);
+    EXPECT_EQ(parse_name<OrderStatus>(name(status)), status);
     EXPECT_TRUE(names.insert(name(status)).second);
   }
   for (int i = 0; i <= static_cast<int>(RejectReason::invalid); ++i) {
     const auto reason = static_cast<RejectReason>(i);
-    EXPECT_EQ(parse_reject_reason(name(reason)), reason);
+    EXPECT_EQ(parse_name<RejectReason>(name(reason)), reason);
   }
   for (const auto* text : {"", "Queued", "queued ", "6", "none"}) {
-    EXPECT_FALSE(parse_order_status(text)) << text;
+    EXPECT_FALSE(parse_name<OrderStatus>(text)) << text;
   }
-  EXPECT_FALSE(parse_reject_reason("fence"));
+  EXPECT_FALSE(parse_name<RejectReason>("fence"));
 }
 
 TEST(OrderStatus, LiveIsWhatHoldsThePlace) {

@@ -81,10 +81,10 @@ TEST(SaleState, MovesOnlyForward) {
     for (const auto to : {draft, open, paused, closed}) {
       EXPECT_EQ(may_become(from, to), allowed.contains({from, to})) << name(from) << name(to);
     }
-    EXPECT_EQ(parse_sale_state(name(from)), from);
+    EXPECT_EQ(parse_name<SaleState>(name(from)), from);
   }
-  EXPECT_FALSE(parse_sale_state("Open"));
-  EXPECT_FALSE(parse_sale_state(""));
+  EXPECT_FALSE(parse_name<SaleState>("Open"));
+  EXPECT_FALSE(parse_name<SaleState>(""));
 }
 
 TEST(SalePhase, ChangesExactlyAtTheEdges) {

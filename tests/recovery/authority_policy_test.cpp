@@ -63,10 +63,10 @@ TEST_F(AuthorityPolicyTest, AnOperatorsWordCounts) {
 
 TEST(OperatingMode, NamesAreReadBack) {
   for (const auto mode : {OperatingMode::normal, OperatingMode::bypass, OperatingMode::database}) {
-    EXPECT_EQ(parse_operating_mode(name(mode)), mode);
+    EXPECT_EQ(parse_name<OperatingMode>(name(mode)), mode);
   }
-  EXPECT_FALSE(parse_operating_mode("auto"));
-  EXPECT_FALSE(parse_operating_mode(""));
+  EXPECT_FALSE(parse_name<OperatingMode>("auto"));
+  EXPECT_FALSE(parse_name<OperatingMode>(""));
 }
 
 }  // namespace

@@ -47,7 +47,7 @@ Result<void> Redis::close(LaneId id, Epoch epoch) {
   return {};
 }
 
-std::vector<Pending> Redis::overdue(LaneId id, Millis age, std::size_t max) const {
+std::vector<OrderMessage> Redis::overdue(LaneId id, Millis age, std::size_t max) const {
   const auto found = lanes_.find(id);
   if (found == lanes_.end()) return {};
   return found->second.lane.overdue(id, clock_.now() - age, max);

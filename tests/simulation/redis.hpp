@@ -36,7 +36,7 @@ class Redis {
 
   Result<ReserveReply> reserve(const Call& call, In<Attempt> attempts);
   Result<void> settle(const Call& call, In<Settlement> settlements);
-  std::vector<Pending> overdue(LaneId id, Millis age, std::size_t max) const;
+  std::vector<OrderMessage> overdue(LaneId id, Millis age, std::size_t max) const;
   Result<void> close(LaneId id, Epoch epoch);
   Result<void> rebuild(LaneId id, const LaneImage& image);
 

@@ -44,8 +44,8 @@ class InventoryPort final : public Inventory {
                        [call](Redis& redis) { return redis.at(call.lane).winners(call.epoch); });
   }
 
-  Task<std::vector<Pending>> overdue(Call call, Millis age, std::size_t max) override {
-    return go<std::vector<Pending>>(
+  Task<std::vector<OrderMessage>> overdue(Call call, Millis age, std::size_t max) override {
+    return go<std::vector<OrderMessage>>(
         call, [call, age, max](Redis& redis) { return redis.overdue(call.lane, age, max); });
   }
 

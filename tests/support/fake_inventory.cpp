@@ -127,20 +127,21 @@ Task<Winners> FakeInventory::winners(Call call) {
   co_return winners;
 }
 
-Task<std::vector<Pending>> FakeInventory::overdue(Call call, Millis age, std::size_t max) {
+Task<std::vector<OrderMessage>> FakeInventory::overdue(Call call, Millis age, std::size_t max) {
   const auto fault = co_await on_overdue.enter();
   if (fault) co_return fault->error;
   overdue_ages.push_back(age);
-  std::vector<Pending> overdue;
+  std::vector<OrderMessage> overdue;
   const auto records = has(call.lane) ? lanes_[call.lane].records : std::map<UserId, Record>();
   for (const auto& [user, record] : records) {
     const auto& order = record.order;
     if (order.status != OrderStatus::queued || clock_.now() - record.reserved_at < age) continue;
     const auto& at = record.reserved_at;
-    overdue.push_back({{order.id, call.lane, order.id.epoch(), user, order.quantity, at}});
+    OrderMessage message{order.id, call.lane, order.id.epoch(), user, order.quantity, at};
+    overdue.push_back(std::move(message));
   }
-  const auto oldest = [](const Pending& a, const Pending& b) {
-    return a.message.reserved_at < b.message.reserved_at;
+  const auto oldest = [](const OrderMessage& a, const OrderMessage& b) {
+    return a.reserved_at < b.reserved_at;
   };
   std::ranges::stable_sort(overdue, oldest);
   if (overdue.size() > max) overdue.resize(max);

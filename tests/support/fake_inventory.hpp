@@ -47,7 +47,7 @@ class FakeInventory final : public Inventory {
   Task<std::vector<std::optional<OrderView>>> find(Call call, In<UserId> users) override;
   Task<LaneView> view(Call call) override;
   Task<Winners> winners(Call call) override;
-  Task<std::vector<Pending>> overdue(Call call, Millis age, std::size_t max) override;
+  Task<std::vector<OrderMessage>> overdue(Call call, Millis age, std::size_t max) override;
   Task<> close(Call call) override;
   Task<> rebuild(Call call, const LaneImage& image) override;
   Task<> set_window(Call call, LaneWindow window) override;

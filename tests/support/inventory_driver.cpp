@@ -79,12 +79,7 @@ std::vector<std::string> LaneDriver::winners() {
 }
 
 std::vector<OrderMessage> LaneDriver::overdue(Millis age, std::size_t max) {
-  std::vector<OrderMessage> messages;
-  for (auto& pending :
-       run_on(world.context(), world.inventory().overdue(call(), age, max)).value()) {
-    messages.push_back(std::move(pending.message));
-  }
-  return messages;
+  return run_on(world.context(), world.inventory().overdue(call(), age, max)).value();
 }
 
 Result<void> LaneDriver::close() {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cstddef>
@@ -34,13 +35,28 @@ std::optional<Number> parse_number(std::string_view text) {
   return value;
 }
 
-/// The enumerator of that name; `names` are those of all of them, from the value 0 on.
+/// The enumerator of that name; `names` are those of its values from 0 on.
 template <class Enum, std::size_t N>
-std::optional<Enum> find_name(const std::array<std::string_view, N>& names, std::string_view text) {
-  for (std::size_t i = 0; i < N; ++i) {
-    if (names[i] == text) return static_cast<Enum>(i);
-  }
-  return std::nullopt;
+std::optional<Enum> find_name(const std::array<std::string_view, N>& names,
+                              std::string_view text) noexcept {
+  const auto found = std::ranges::find(names, text);
+  if (found == names.end()) return std::nullopt;
+  return static_cast<Enum>(found - names.begin());
+}
+
+/// The names of an enumeration's values from 0 on: specialized beside each that has any.
+template <class Enum>
+inline constexpr std::array<std::string_view, 0> kEnumNames{};
+
+template <class Enum>
+requires(!kEnumNames<Enum>.empty()) constexpr std::string_view name(Enum value) noexcept {
+  return kEnumNames<Enum>[static_cast<std::size_t>(value)];
+}
+
+/// The value of that name.
+template <class Enum>
+std::optional<Enum> parse_name(std::string_view text) noexcept {
+  return find_name<Enum>(kEnumNames<Enum>, text);
 }
 
 }  // namespace sluice

@@ -1,10 +1,12 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 
+#include "sluice/base/text.hpp"
 #include "sluice/base/time.hpp"
 #include "sluice/domain/ids.hpp"
 #include "sluice/domain/order_id.hpp"
@@ -23,11 +25,13 @@ enum class RejectReason : std::uint8_t {
   invalid,    ///< The message could not be accepted (for example an unknown sale).
 };
 
-/// The names used in the API, messages and tables.
-std::string_view name(OrderStatus status) noexcept;
-std::string_view name(RejectReason reason) noexcept;
-std::optional<OrderStatus> parse_order_status(std::string_view text) noexcept;
-std::optional<RejectReason> parse_reject_reason(std::string_view text) noexcept;
+// The names used in the API, messages and tables.
+template <>
+inline constexpr std::array<std::string_view, 6> kEnumNames<OrderStatus> = {
+    "queued", "confirmed", "paid", "rejected", "cancelled", "expired"};
+template <>
+inline constexpr std::array<std::string_view, 5> kEnumNames<RejectReason> = {
+    "none", "stock", "duplicate", "fenced", "invalid"};
 
 /// An order that holds its user's place in the sale: queued, confirmed or paid.
 constexpr bool is_live(OrderStatus status) noexcept {
@@ -39,19 +43,13 @@ constexpr bool is_live(OrderStatus status) noexcept {
 /// time.
 enum class Move : std::uint8_t { pay, cancel, expire };
 
-std::string_view name(Move move) noexcept;
+template <>
+inline constexpr std::array<std::string_view, 3> kEnumNames<Move> = {"pay", "cancel", "expire"};
 
 /// The status that an order has after that move.
 constexpr OrderStatus after(Move move) noexcept {
-  switch (move) {
-    case Move::pay:
-      return OrderStatus::paid;
-    case Move::cancel:
-      return OrderStatus::cancelled;
-    case Move::expire:
-      break;
-  }
-  return OrderStatus::expired;
+  constexpr std::array kAfter{OrderStatus::paid, OrderStatus::cancelled, OrderStatus::expired};
+  return kAfter[static_cast<std::size_t>(move)];
 }
 
 /// What travels from a reservation to the store. JSON form, version 1: see docs/protocol.md.

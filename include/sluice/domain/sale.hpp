@@ -1,10 +1,12 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 
+#include "sluice/base/text.hpp"
 #include "sluice/base/time.hpp"
 #include "sluice/domain/ids.hpp"
 
@@ -13,8 +15,9 @@ namespace sluice {
 /// draft → open ⇄ paused; open | paused → closed. A closed sale never opens again.
 enum class SaleState : std::uint8_t { draft, open, paused, closed };
 
-std::string_view name(SaleState state) noexcept;
-std::optional<SaleState> parse_sale_state(std::string_view text) noexcept;
+template <>
+inline constexpr std::array<std::string_view, 4> kEnumNames<SaleState> = {"draft", "open", "paused",
+                                                                          "closed"};
 
 /// True when an operator may move a sale from one state to the other.
 bool may_become(SaleState from, SaleState to) noexcept;

@@ -87,11 +87,6 @@ struct Winners {
   std::vector<UserId> users;
 };
 
-/// A reservation that no outcome has settled yet.
-struct Pending {
-  OrderMessage message;
-};
-
 /// The fast stock of one or many lanes: a projection of the store that can be rebuilt from it.
 ///
 /// Every call fails with `Errc::not_ready` when the lane has no valid projection under exactly
@@ -118,9 +113,10 @@ class Inventory {
 
   virtual Task<Winners> winners(Call call) = 0;
 
-  /// Reservations at least `age` old by the inventory's clock, oldest first, at most `max`.
-  /// Works on a lane that is not ready, with what is still there; `call.epoch` is ignored.
-  virtual Task<std::vector<Pending>> overdue(Call call, Millis age, std::size_t max) = 0;
+  /// Reservations that no outcome has settled yet, at least `age` old by the inventory's clock,
+  /// oldest first, at most `max`. Works on a lane that is not ready, with what is still there;
+  /// `call.epoch` is ignored.
+  virtual Task<std::vector<OrderMessage>> overdue(Call call, Millis age, std::size_t max) = 0;
 
   /// Ends every epoch of the lane up to `call.epoch`: none of them grants anything from now on, and
   /// a rebuild under one of them is `Errc::stale`, also where there is no lane yet. Undecided

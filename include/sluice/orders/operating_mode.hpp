@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -8,6 +9,7 @@
 #include <unordered_set>
 
 #include "sluice/base/snapshot.hpp"
+#include "sluice/base/text.hpp"
 #include "sluice/base/time.hpp"
 #include "sluice/domain/ids.hpp"
 
@@ -20,8 +22,9 @@ enum class OperatingMode : std::uint8_t {
   database,  ///< The store alone: the inventory is away.
 };
 
-std::string_view name(OperatingMode mode) noexcept;
-std::optional<OperatingMode> parse_operating_mode(std::string_view text) noexcept;
+template <>
+inline constexpr std::array<std::string_view, 3> kEnumNames<OperatingMode> = {"normal", "bypass",
+                                                                              "database"};
 
 /// What one node's control thread says about the way behind the gate. Replaced whole.
 struct ModeState {

@@ -119,8 +119,8 @@ class StoreInventory final : public Inventory {
     co_return winners;
   }
 
-  Task<std::vector<Pending>> overdue(Call, Millis, std::size_t) override {
-    co_return std::vector<Pending>{};
+  Task<std::vector<OrderMessage>> overdue(Call, Millis, std::size_t) override {
+    co_return std::vector<OrderMessage>{};
   }
 
   Task<> close(Call) override { co_return Result<void>{}; }

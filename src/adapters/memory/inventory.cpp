@@ -37,7 +37,7 @@ class MemoryInventory final : public Inventory {
     co_return lane->winners(call.epoch);
   }
 
-  Task<std::vector<Pending>> overdue(Call call, Millis age, std::size_t max) override {
+  Task<std::vector<OrderMessage>> overdue(Call call, Millis age, std::size_t max) override {
     const auto lane = lanes_->at(call.lane);
     co_return lane->overdue(call.lane, lanes_->now() - age, max);
   }

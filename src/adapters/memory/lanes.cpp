@@ -136,13 +136,13 @@ void Lane::close(Epoch up_to) {
   if (mutant("memory.close_forgets")) pending.clear();
 }
 
-std::vector<Pending> Lane::overdue(LaneId id, TimePoint not_after, std::size_t max) const {
-  std::vector<Pending> out;
+std::vector<OrderMessage> Lane::overdue(LaneId id, TimePoint not_after, std::size_t max) const {
+  std::vector<OrderMessage> out;
   for (const auto& [key, user] : pending) {
     const auto& [reserved_at, order] = key;
     if (reserved_at > not_after || out.size() >= max) break;
     const auto quantity = records.at(user).order.quantity;
-    out.push_back(Pending{OrderMessage{order, id, order.epoch(), user, quantity, reserved_at}});
+    out.push_back(OrderMessage{order, id, order.epoch(), user, quantity, reserved_at});
   }
   return out;
 }

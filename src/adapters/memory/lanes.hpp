@@ -37,7 +37,7 @@ struct Lane {
   LaneView view() const;
   Result<Winners> winners(Epoch of_epoch) const;
   void close(Epoch up_to);
-  std::vector<Pending> overdue(LaneId id, TimePoint not_after, std::size_t max) const;
+  std::vector<OrderMessage> overdue(LaneId id, TimePoint not_after, std::size_t max) const;
   Result<void> set_window(Epoch of_epoch, const LaneWindow& newer);
 
   Epoch epoch = 0;  ///< 0: neither rebuilt nor closed.

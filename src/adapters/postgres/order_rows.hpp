@@ -12,8 +12,8 @@ namespace sluice::postgres {
 /// this program's domain.
 inline std::optional<Order> read_order(const Rows& rows, std::size_t row, int c) {
   const auto user = UserId::parse(rows.text(row, c + 3));
-  const auto status = parse_order_status(rows.text(row, c + 5));
-  const auto reason = parse_reject_reason(rows.text(row, c + 6));
+  const auto status = parse_name<OrderStatus>(rows.text(row, c + 5));
+  const auto reason = parse_name<RejectReason>(rows.text(row, c + 6));
   if (!user || !status || !reason) return std::nullopt;
   Order order;
   order.id = rows.uuid(row, c);

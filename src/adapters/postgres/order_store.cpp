@@ -45,7 +45,7 @@ LaneHead read_head(const Rows& rows, std::size_t row, int c) {
 /// The window in the columns state, start, end and revision from `c` on; empty when the state is
 /// beyond this program's domain.
 std::optional<LaneWindow> read_window(const Rows& rows, int c) {
-  const auto state = parse_sale_state(rows.text(0, c));
+  const auto state = parse_name<SaleState>(rows.text(0, c));
   if (!state) return std::nullopt;
   return LaneWindow{*state, rows.time(0, c + 1), rows.time(0, c + 2),
                     static_cast<std::uint32_t>(rows.int4(0, c + 3))};
@@ -67,7 +67,7 @@ Result<LaneImage> read_image(LaneId id, const Rows& lane, const Rows& winners) {
   image.winners.reserve(winners.size());
   for (std::size_t i = 0; i < winners.size(); ++i) {
     const auto user = UserId::parse(winners.text(i, 0));
-    const auto status = parse_order_status(winners.text(i, 2));
+    const auto status = parse_name<OrderStatus>(winners.text(i, 2));
     if (!user || !status) return Errc::invalid;
     const auto quantity = static_cast<std::uint32_t>(winners.int4(i, 3));
     image.winners.emplace_back(*user, OrderView{winners.uuid(i, 1), *status, quantity});
@@ -93,8 +93,8 @@ class PostgresOrderStore final : public OrderStore {
     std::vector<Outcome> outcomes;
     outcomes.reserve(messages.size());
     for (std::size_t i = 0; i < messages.size(); ++i) {
-      const auto status = parse_order_status(rows->text(i, 0));
-      const auto reason = parse_reject_reason(rows->text(i, 1));
+      const auto status = parse_name<OrderStatus>(rows->text(i, 0));
+      const auto reason = parse_name<RejectReason>(rows->text(i, 1));
       if (!status || !reason) co_return Errc::unknown;
       outcomes.push_back(Outcome{messages[i].id, *status, *reason});
     }
@@ -192,7 +192,7 @@ class PostgresOrderStore final : public OrderStore {
     lane_snapshot.orders.resize(users.size());
     for (std::size_t i = 0; i < users.size(); ++i) {
       if (rows->null(i, 10)) continue;
-      const auto status = parse_order_status(rows->text(i, 11));
+      const auto status = parse_name<OrderStatus>(rows->text(i, 11));
       if (!status) co_return Errc::invalid;
       const auto quantity = static_cast<std::uint32_t>(rows->int4(i, 12));
       lane_snapshot.orders[i] = OrderView{rows->uuid(i, 10), *status, quantity};

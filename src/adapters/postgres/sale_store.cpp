@@ -42,7 +42,7 @@ constexpr Statement kSetState{"set_state",
 
 /// The sale of one row; `Errc::invalid` when its state is beyond this program's domain.
 Result<Sale> read_sale(const Rows& rows, std::size_t row) {
-  const auto state = parse_sale_state(rows.text(row, 10));
+  const auto state = parse_name<SaleState>(rows.text(row, 10));
   if (!state) return Errc::invalid;
   Sale sale;
   sale.id = rows.int8(row, 0);

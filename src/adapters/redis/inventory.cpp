@@ -125,7 +125,7 @@ void add_window(Command& words, const LaneWindow& window) {
 std::optional<LaneView> read_view(const redisReply& reply) {
   const auto words = elements(reply);
   if (words.size() != 9) return std::nullopt;
-  const auto state = parse_sale_state(text(*words[5]));
+  const auto state = parse_name<SaleState>(text(*words[5]));
   if (!state) return std::nullopt;
   LaneView view;
   view.ready = true;
@@ -153,10 +153,10 @@ void add_users(std::span<redisReply* const> names, std::vector<UserId>& users) {
 }
 
 void add_pending(LaneId lane, std::string_view member, std::string_view score,
-                 std::vector<Pending>& out) {
+                 std::vector<OrderMessage>& out) {
   auto message = parse_pending(lane, member, score);
   if (message) {
-    out.push_back(Pending{std::move(*message)});
+    out.push_back(std::move(*message));
   } else {
     log().error("redis: a pending record cannot be read: {}", printable(member));
   }
@@ -186,7 +186,7 @@ class RedisInventory final : public Inventory {
   Task<std::vector<std::optional<OrderView>>> find(Call call, In<UserId> users) override;
   Task<LaneView> view(Call call) override;
   Task<Winners> winners(Call call) override;
-  Task<std::vector<Pending>> overdue(Call call, Millis age, std::size_t max) override;
+  Task<std::vector<OrderMessage>> overdue(Call call, Millis age, std::size_t max) override;
   Task<> close(Call call) override;
   Task<> rebuild(Call call, const LaneImage& image) override;
   Task<> set_window(Call call, LaneWindow window) override;
@@ -317,8 +317,8 @@ Task<Winners> RedisInventory::winners(Call call) {
   co_return std::move(out);
 }
 
-Task<std::vector<Pending>> RedisInventory::overdue(Call call, Millis age, std::size_t max) {
-  std::vector<Pending> out;
+Task<std::vector<OrderMessage>> RedisInventory::overdue(Call call, Millis age, std::size_t max) {
+  std::vector<OrderMessage> out;
   // The sentinel's score is its epoch, below every time.
   std::string lowest = "(" + std::to_string(kEpochMax);
   std::size_t skip = 0;

@@ -19,8 +19,8 @@ std::optional<Outcome> parse_outcome(const json& entry) {
   const auto* reason = entry.size() == 3 ? as_string(entry[2]) : nullptr;
   if (!id || !status || (entry.size() == 3 && !reason)) return std::nullopt;
   const auto order = OrderId::parse(*id);
-  const auto known_status = parse_order_status(*status);
-  const auto known_reason = reason ? parse_reject_reason(*reason) : RejectReason::none;
+  const auto known_status = parse_name<OrderStatus>(*status);
+  const auto known_reason = reason ? parse_name<RejectReason>(*reason) : RejectReason::none;
   if (!order || !known_status || !known_reason) return std::nullopt;
   return Outcome{*order, *known_status, *known_reason};
 }

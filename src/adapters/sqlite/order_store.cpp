@@ -124,7 +124,7 @@ bool read_lane(Connection& connection, LaneId lane, View& view, LaneHead& head) 
   if (!row.next()) return false;
   head = head_of(row);
   view.stock = row.integer(4);
-  view.window.state = parse_sale_state(row.text(6)).value_or(SaleState::closed);
+  view.window.state = parse_name<SaleState>(row.text(6)).value_or(SaleState::closed);
   view.window.starts_at = from_ms(row.integer(7));
   view.window.ends_at = from_ms(row.integer(8));
   view.window.revision = static_cast<std::uint32_t>(row.integer(9));

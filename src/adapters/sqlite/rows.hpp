@@ -8,12 +8,12 @@ namespace sluice::sqlite {
 
 /// Values as tables hold them; each throws `Failure` when the text is none of its names.
 inline OrderStatus status_of(std::string_view text) {
-  if (const auto status = parse_order_status(text)) return *status;
+  if (const auto status = parse_name<OrderStatus>(text)) return *status;
   throw Failure(Errc::invalid, SQLITE_CORRUPT, "an order has an unknown status");
 }
 
 inline RejectReason reason_of(std::string_view text) {
-  if (const auto reason = parse_reject_reason(text)) return *reason;
+  if (const auto reason = parse_name<RejectReason>(text)) return *reason;
   throw Failure(Errc::invalid, SQLITE_CORRUPT, "an order has an unknown reason");
 }
 

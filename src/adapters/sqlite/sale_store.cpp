@@ -19,7 +19,7 @@ Sale sale_of(const Statement::Run& row) {
   sale.terms.lanes = static_cast<std::uint32_t>(row.integer(7));
   sale.terms.starts_at = from_ms(row.integer(8));
   sale.terms.ends_at = from_ms(row.integer(9));
-  const auto state = parse_sale_state(row.text(10));
+  const auto state = parse_name<SaleState>(row.text(10));
   if (!state) throw Failure(Errc::invalid, SQLITE_CORRUPT, "a sale has an unknown state");
   sale.state = *state;
   sale.revision = static_cast<std::uint32_t>(row.integer(11));
