@@ -2,17 +2,25 @@
 
 #ifdef SLUICE_FAILPOINTS
 
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
-#include <memory>
+#include <list>
+#include <regex>
 #include <string>
 #include <thread>
 #include <unistd.h>
-#include <vector>
+
+#include "sluice/base/text.hpp"
 
 namespace sluice {
+
+template <>
+inline constexpr std::array<std::string_view, 4> kEnumNames<Fault> = {"none", "error", "lost",
+                                                                      "duplicate"};
+
 namespace {
 
 struct Point {
@@ -27,45 +35,37 @@ struct Point {
   }
 };
 
-std::unique_ptr<Point> read_point(const std::string& text) {
-  const auto equals = text.find('=');
-  if (equals == std::string::npos) return nullptr;
-  const auto at = text.find('@', equals);
-  auto point = std::make_unique<Point>();
-  point->name = text.substr(0, equals);
-  point->action = text.substr(equals + 1, at == std::string::npos ? at : at - equals - 1);
-  if (at != std::string::npos) point->passages_left = std::atol(text.c_str() + at + 1);
-  point->from_then_on = at != std::string::npos && text.ends_with('+');
-  return point;
-}
-
-std::vector<std::unique_ptr<Point>> read_points() {
-  std::vector<std::unique_ptr<Point>> points;
-  const char* text = std::getenv("SLUICE_FAILPOINT");
-  std::string rest = text == nullptr ? "" : text;
-  while (!rest.empty()) {
-    const auto comma = rest.find(',');
-    if (auto point = read_point(rest.substr(0, comma))) points.push_back(std::move(point));
-    rest = comma == std::string::npos ? "" : rest.substr(comma + 1);
+std::list<Point> read_points() {
+  const std::regex form("([^=,]+)=([^@,]*)(?:@([0-9]+)([+]?))?");
+  const char* variable = std::getenv("SLUICE_FAILPOINT");
+  const std::string text = variable == nullptr ? "" : variable;
+  std::list<Point> points;
+  for (std::sregex_iterator match(text.begin(), text.end(), form), end; match != end; ++match) {
+    auto& point = points.emplace_back();
+    point.name = match->str(1);
+    point.action = match->str(2);
+    if ((*match)[3].matched) point.passages_left = std::stol(match->str(3));
+    point.from_then_on = match->str(4) == "+";
   }
   return points;
 }
 
-Fault act(const std::string& action) {
+Fault act(std::string_view action) {
   if (action == "kill") ::kill(::getpid(), SIGKILL);
   if (action == "stall") std::this_thread::sleep_for(std::chrono::seconds(5));
-  if (action == "error") return Fault::error;
-  if (action == "lost") return Fault::lost;
-  if (action == "duplicate") return Fault::duplicate;
-  return Fault::none;
+  return parse_name<Fault>(action).value_or(Fault::none);
 }
 
 }  // namespace
 
-Fault failpoint(std::string_view name) {
-  static const auto points = read_points();
-  for (const auto& point : points) {
-    if (point->name == name && point->acts()) return act(point->action);
+Fault failpoint(std::string_view use, std::string_view call, std::string_view end) {
+  static auto points = read_points();
+  std::string name(use);
+  for (const auto part : {call, end}) {
+    if (!part.empty()) name.append(".").append(part);
+  }
+  for (auto& point : points) {
+    if (point.name == name && point.acts()) return act(point.action);
   }
   return Fault::none;
 }

@@ -21,7 +21,8 @@ Dependency::Dependency(DependencySettings settings, Breaker* breaker, Clock& clo
 
 std::optional<Errc> Dependency::refuse(Ticks now, Ticks deadline) {
   if (now >= deadline) return Errc::unavailable;
-  if (*calls_ >= settings_.calls_max) return Errc::overloaded;
+  // One copy is the dependency's own.
+  if (std::cmp_greater(calls_.use_count(), settings_.calls_max)) return Errc::overloaded;
   if (breaker_ != nullptr && !breaker_->permit(now)) return Errc::unavailable;
   return std::nullopt;
 }
@@ -59,18 +60,5 @@ Histogram& Dependency::seconds(Step step) {
   }
   return *histogram;
 }
-
-#ifdef SLUICE_FAILPOINTS
-Fault Dependency::failpoint_before(Step step) const {
-  return failpoint(settings_.use + "." + std::string(step.name));
-}
-
-void Dependency::failpoint_after(Step step) const {
-  failpoint(settings_.use + "." + std::string(step.name) + ".done");
-}
-#else
-Fault Dependency::failpoint_before(Step) const { return Fault::none; }
-void Dependency::failpoint_after(Step) const {}
-#endif
 
 }  // namespace sluice

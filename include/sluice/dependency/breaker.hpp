@@ -1,8 +1,6 @@
 #pragma once
 
 #include <array>
-#include <atomic>
-#include <cstddef>
 #include <cstdint>
 #include <mutex>
 #include <optional>
@@ -29,8 +27,7 @@ struct BreakerSettings {
 ///
 /// closed → open when a call fails or is slow and the window holds enough of the kind; open →
 /// half-open by time; half-open lets `trials` calls through: all good → closed, one bad (slow
-/// counts) → open again, for twice as long. Thread-safe; while closed, `permit` and the record of a
-/// good call take no lock.
+/// counts) → open again, for twice as long. Thread-safe.
 class Breaker {
  public:
   enum class State : std::uint8_t { closed, open, half_open };
@@ -60,26 +57,24 @@ class Breaker {
   /// Set by an operator: open permits nothing, closed permits everything, half-open or empty leaves
   /// it to the calls. They are counted and judged meanwhile as always.
   void hold(std::optional<State> state);
-  std::optional<State> held() const;
 
   Transitions transitions() const;
   const BreakerSettings& settings() const noexcept { return settings_; }
 
  private:
-  static constexpr std::size_t kParts = 10;
+  static constexpr std::int64_t kParts = 10;
 
   /// Calls of one tenth of the window.
   struct Part {
-    std::atomic<std::int64_t> number{-1};  ///< Which tenth since the clock began; -1: none.
-    std::atomic<std::uint32_t> calls{0};
-    std::atomic<std::uint32_t> failures{0};
-    std::atomic<std::uint32_t> slow{0};
+    std::int64_t number = 0;  ///< Which tenth since the clock began.
+    std::uint32_t calls = 0;
+    std::uint32_t failures = 0;
+    std::uint32_t slow = 0;
   };
 
   std::int64_t number_of(Ticks now) const;
   void count(Ticks now, bool ok, bool slow);
   bool too_bad(Ticks now) const;
-  void forget_calls();
   void become(State state, Ticks now);
   void open(Ticks now);
   void pass_time(Ticks now);
@@ -87,14 +82,14 @@ class Breaker {
 
   const BreakerSettings settings_;
   const std::int64_t part_ns_;
-  std::array<Part, kParts> parts_;
-  std::atomic<State> state_{State::closed};
-  std::atomic<Ticks> since_{Ticks{}};                    ///< When the present state began.
-  std::atomic<int> hold_{-1};                            ///< -1: none.
-  std::array<std::atomic<std::uint64_t>, 3> entered_{};  ///< By `State`.
 
-  std::mutex mutex_;  ///< Guards changes of state and what follows.
-  Millis open_for_;   ///< How long the present or next opening lasts.
+  mutable std::mutex mutex_;  ///< Guards what follows.
+  std::array<Part, kParts> parts_;
+  State state_ = State::closed;
+  Ticks since_{};  ///< When the present state began.
+  std::optional<State> hold_;
+  std::array<std::uint64_t, 3> entered_{};  ///< By `State`.
+  Millis open_for_;                         ///< How long the present or next opening lasts.
   std::uint32_t good_trials_ = 0;
   std::vector<Ticks> trials_;  ///< When each trial under way began.
 };

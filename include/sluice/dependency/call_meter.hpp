@@ -1,8 +1,9 @@
 #pragma once
 
-#include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <mutex>
+#include <utility>
 
 #include "sluice/base/time.hpp"
 
@@ -20,31 +21,25 @@ struct CallSample {
   }
 };
 
-/// Counts calls. Thread-safe, lock-free.
+/// Counts calls. Thread-safe.
 class CallMeter {
  public:
   void record(std::uint64_t orders, bool ok, std::chrono::nanoseconds latency) {
-    calls_.fetch_add(1, std::memory_order_relaxed);
-    (ok ? orders_ : failures_).fetch_add(ok ? orders : 1, std::memory_order_relaxed);
-    latency_ns_.fetch_add(latency.count(), std::memory_order_relaxed);
+    const std::lock_guard lock(mutex_);
+    ++sample_.calls;
+    (ok ? sample_.orders : sample_.failures) += ok ? orders : 1;
+    sample_.latency += latency;
   }
 
-  /// What was recorded since the last `take`. A call recorded meanwhile may be split between two
-  /// samples; none is lost.
+  /// What was recorded since the last `take`.
   CallSample take() {
-    CallSample sample;
-    sample.calls = calls_.exchange(0, std::memory_order_relaxed);
-    sample.failures = failures_.exchange(0, std::memory_order_relaxed);
-    sample.orders = orders_.exchange(0, std::memory_order_relaxed);
-    sample.latency = std::chrono::nanoseconds(latency_ns_.exchange(0, std::memory_order_relaxed));
-    return sample;
+    const std::lock_guard lock(mutex_);
+    return std::exchange(sample_, {});
   }
 
  private:
-  std::atomic<std::uint64_t> calls_{0};
-  std::atomic<std::uint64_t> failures_{0};
-  std::atomic<std::uint64_t> orders_{0};
-  std::atomic<std::int64_t> latency_ns_{0};
+  std::mutex mutex_;
+  CallSample sample_;
 };
 
 }  // namespace sluice

@@ -5,9 +5,9 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
 
 #include "sluice/base/failpoint.hpp"
 #include "sluice/base/metrics.hpp"
@@ -60,46 +60,27 @@ class Dependency {
     const auto began = clock_.ticks();
     const auto refused = refuse(began, deadline);
     if (refused) co_return *refused;
-    const UnderWay under_way(calls_);
-    const auto fault = failpoint_before(step);
+    const auto under_way = calls_;
+    const auto fault = failpoint(settings_.use, step.name);
     if (fault == Fault::error) co_return finish(step, began, Errc::unavailable);
-    auto answer = co_await run(step, began, operation);
+    Result<T> answer = Errc::internal;
+    try {
+      answer = co_await operation();
+    } catch (...) {
+      // A failure, too, which passes on.
+      finish(step, began, Errc::internal);
+      throw;
+    }
     if (fault == Fault::duplicate) answer = co_await operation();
-    failpoint_after(step);
+    failpoint(settings_.use, step.name, "done");
     if (fault == Fault::lost) co_return finish(step, began, Errc::unknown);
     finish(step, began, answer ? boost::system::error_code() : answer.error());
     co_return answer;
   }
 
  private:
-  /// Counts a call that is under way, to its end. A call whose executor was stopped is destroyed
-  /// with that, maybe after the dependency.
-  class UnderWay {
-   public:
-    explicit UnderWay(std::shared_ptr<std::size_t> calls) : calls_(std::move(calls)) { ++*calls_; }
-    ~UnderWay() { --*calls_; }
-    UnderWay(const UnderWay&) = delete;
-    UnderWay& operator=(const UnderWay&) = delete;
-
-   private:
-    std::shared_ptr<std::size_t> calls_;
-  };
-
-  /// An exception is a failure, too, and passes on.
-  template <class T>
-  Task<T> run(Step step, Ticks began, const Operation<T>& operation) {
-    try {
-      co_return co_await operation();
-    } catch (...) {
-      finish(step, began, Errc::internal);
-      throw;
-    }
-  }
-
   /// Why the call may not be made; empty when it may.
   std::optional<Errc> refuse(Ticks now, Ticks deadline);
-  Fault failpoint_before(Step step) const;
-  void failpoint_after(Step step) const;
   boost::system::error_code finish(Step step, Ticks began, boost::system::error_code error);
   Histogram& seconds(Step step);
 
@@ -108,7 +89,9 @@ class Dependency {
   Clock& clock_;
   Metrics& metrics_;
   std::map<std::string_view, Histogram*> seconds_;
-  std::shared_ptr<std::size_t> calls_ = std::make_shared<std::size_t>(0);
+  /// Each call under way holds a copy. One whose executor was stopped is destroyed with that, maybe
+  /// after the dependency.
+  const std::shared_ptr<void> calls_ = std::make_shared<bool>();
   bool failing_ = false;
 };
 
