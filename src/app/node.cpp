@@ -56,9 +56,9 @@ struct Node::Http {
        const std::function<std::string(const UserId&)>& demo_token)
       : worker("http-" + std::to_string(index)),
         ports(node.backend_->http_ports(worker.executor())),
-        front(AdmissionChain().add(create_address_rate_stage(node.ip_buckets_, *random)),
+        front{{create_address_rate_stage(node.ip_buckets_, random)},
               Identity(node.settings_.identity),
-              AdmissionChain().add(create_user_rate_stage(node.user_buckets_, *random))),
+              {create_user_rate_stage(node.user_buckets_, random)}},
         failover(ports.direct ? create_failover_queue(*ports.queue, *ports.direct,
                                                       node.guards_.queue, *node.clock_)
                               : nullptr),
@@ -71,7 +71,7 @@ struct Node::Http {
                    orders,
                    {node.sale_buckets_, node.guards_.rate_limiter, node.concurrency_},
                    *node.clock_,
-                   *random,
+                   random,
                    node.seal_,
                    node.metrics_}),
         api(create_public_api(front, node.book_, purchases, orders, *node.clock_,
@@ -94,7 +94,7 @@ struct Node::Http {
   }
 
   Worker worker;
-  std::unique_ptr<Random> random = system_random();
+  Random random = system_random();
   HttpPorts ports;
   FrontGate front;
   std::unique_ptr<OrderQueue> failover;  ///< Null on a node with one mode.

@@ -5,17 +5,13 @@
 #include <cerrno>
 #include <cstdlib>
 #include <jwt.h>
-#include <span>
+#include <memory>
 #include <stdexcept>
-#include <vector>
-
-#include "sluice/base/hash.hpp"
 
 namespace sluice {
 namespace {
 
 constexpr std::size_t kTokenBytesMax = 2048;
-constexpr std::size_t kWays = 4;  // Slots of a token: with one, two tokens evict each other.
 constexpr auto kPemBegin = "-----BEGIN PUBLIC KEY-----";
 
 struct FreeJwt {
@@ -36,94 +32,19 @@ Refusal refusal(Code code) { return Refusal{code, Millis{0}}; }
 
 }  // namespace
 
-struct Identity::Impl {
-  /// Of tokens, as a whole; keyed, so that clients cannot aim at a slot.
-  struct Mark {
-    std::uint64_t a = 0;
-    std::uint64_t b = 0;
-    bool operator==(const Mark&) const = default;
-  };
-
-  struct Remembered {
-    Mark mark;
-    TimePoint expires_at{};
-    UserId user;
-  };
-
-  explicit Impl(IdentitySettings s) : settings(std::move(s)) {
-    algorithm = jwt_str_alg(settings.algorithm.c_str());
-    if (algorithm != JWT_ALG_HS256 && algorithm != JWT_ALG_RS256 && algorithm != JWT_ALG_ES256) {
-      throw std::invalid_argument("identity.algorithm must be HS256, RS256 or ES256");
-    }
-    if (algorithm == JWT_ALG_HS256 && settings.key.size() < 32) {
-      throw std::invalid_argument("the identity secret must have at least 32 bytes");
-    }
-    if (algorithm != JWT_ALG_HS256 && settings.key.find(kPemBegin) == std::string::npos) {
-      throw std::invalid_argument("the identity key must be a public key as PEM");
-    }
-    cache.resize(std::bit_ceil(std::max(settings.cache_slots, kWays)));
+Identity::Identity(IdentitySettings settings) : settings_(std::move(settings)) {
+  const auto algorithm = jwt_str_alg(settings_.algorithm.c_str());
+  if (algorithm != JWT_ALG_HS256 && algorithm != JWT_ALG_RS256 && algorithm != JWT_ALG_ES256) {
+    throw std::invalid_argument("identity.algorithm must be HS256, RS256 or ES256");
   }
-
-  Mark mark_of(std::string_view token) const {
-    return {keyed_hash(key_a, token), keyed_hash(key_b, token)};
+  if (algorithm == JWT_ALG_HS256 && settings_.key.size() < 32) {
+    throw std::invalid_argument("the identity secret must have at least 32 bytes");
   }
-
-  std::span<Remembered, kWays> slots_of(const Mark& mark) {
-    const auto set = mark.a & (cache.size() / kWays - 1);
-    return std::span<Remembered, kWays>(&cache[set * kWays], kWays);
+  if (algorithm != JWT_ALG_HS256 && settings_.key.find(kPemBegin) == std::string::npos) {
+    throw std::invalid_argument("the identity key must be a public key as PEM");
   }
-
-  /// Takes the slot of an expired token, or else of any: users who come round in turn would always
-  /// evict each other if it were the oldest.
-  void remember(Remembered fresh, TimePoint now) {
-    const auto slots = slots_of(fresh.mark);
-    auto slot =
-        std::ranges::find_if(slots, [now](const Remembered& old) { return old.expires_at <= now; });
-    if (slot == slots.end()) slot = slots.begin() + static_cast<std::ptrdiff_t>(turn++ % kWays);
-    *slot = std::move(fresh);
-  }
-
-  Identified decode(const std::string& token, TimePoint now, TimePoint& expires_at) const {
-    jwt_t* raw = nullptr;
-    const auto* key = reinterpret_cast<const unsigned char*>(settings.key.data());
-    if (jwt_decode(&raw, token.c_str(), key, static_cast<int>(settings.key.size())) != 0) {
-      return refusal(Code::invalid_token);
-    }
-    const Jwt jwt(raw);
-    // The library accepts any algorithm that fits the key: the pin is ours to check.
-    if (jwt_get_alg(jwt.get()) != algorithm) return refusal(Code::invalid_token);
-    if (grant(jwt.get(), "iss") != settings.issuer ||
-        grant(jwt.get(), "aud") != settings.audience) {
-      return refusal(Code::invalid_token);
-    }
-    auto user = UserId::parse(grant(jwt.get(), "sub"));
-    const auto expires = jwt_get_grant_int(jwt.get(), "exp");
-    if (!user || expires <= 0) return refusal(Code::invalid_token);
-    if (expires <= seconds(now)) return refusal(Code::expired_token);
-    const auto not_before = jwt_get_grant_int(jwt.get(), "nbf");
-    const bool absent = errno == ENOENT;
-    // The library reads one that is no whole number as 0.
-    if (!absent && (not_before <= 0 || not_before > seconds(now))) {
-      return refusal(Code::invalid_token);
-    }
-    // Far beyond any sale, and small enough not to overflow in milliseconds.
-    const auto bounded = std::min<std::int64_t>(expires, INT64_C(1) << 40);
-    expires_at = TimePoint(std::chrono::seconds(bounded));
-    return std::move(*user);
-  }
-
-  IdentitySettings settings;
-  jwt_alg_t algorithm = JWT_ALG_NONE;
-  HashKey key_a = random_hash_key();
-  HashKey key_b = random_hash_key();
-  std::vector<Remembered> cache;
-  std::size_t turn = 0;
-};
-
-Identity::Identity(IdentitySettings settings)
-    : impl_(std::make_unique<Impl>(std::move(settings))) {}
-Identity::Identity(Identity&&) noexcept = default;
-Identity::~Identity() = default;
+  cache_.resize(std::bit_ceil(std::max(settings_.cache_slots, kWays)));
+}
 
 Identified Identity::verify(std::string_view token, TimePoint now) {
   if (token.empty()) return refusal(Code::missing_token);
@@ -131,14 +52,58 @@ Identified Identity::verify(std::string_view token, TimePoint now) {
   if (token.size() > kTokenBytesMax || token.find('\0') != std::string_view::npos) {
     return refusal(Code::invalid_token);
   }
-  const auto mark = impl_->mark_of(token);
-  for (const auto& known : impl_->slots_of(mark)) {
+  const auto mark = keyed_hash_128(key_, token);
+  for (const auto& known : slots_of(mark)) {
     if (known.mark == mark && now < known.expires_at) return known.user;
   }
   TimePoint expires_at{};
-  auto user = impl_->decode(std::string(token), now, expires_at);
-  if (user) impl_->remember({mark, expires_at, *user}, now);
+  auto user = decode(std::string(token), now, expires_at);
+  if (user) remember({mark, expires_at, *user}, now);
   return user;
+}
+
+std::span<Identity::Remembered, Identity::kWays> Identity::slots_of(const Mark& mark) {
+  const auto set = mark[0] & (cache_.size() / kWays - 1);
+  return std::span<Remembered, kWays>(&cache_[set * kWays], kWays);
+}
+
+// Takes the slot of an expired token, or else of any: users who come round in turn would always
+// evict each other if it were the oldest.
+void Identity::remember(Remembered fresh, TimePoint now) {
+  const auto slots = slots_of(fresh.mark);
+  auto slot =
+      std::ranges::find_if(slots, [now](const Remembered& old) { return old.expires_at <= now; });
+  if (slot == slots.end()) slot = slots.begin() + static_cast<std::ptrdiff_t>(turn_++ % kWays);
+  *slot = std::move(fresh);
+}
+
+Identified Identity::decode(const std::string& token, TimePoint now, TimePoint& expires_at) const {
+  jwt_t* raw = nullptr;
+  const auto* key = reinterpret_cast<const unsigned char*>(settings_.key.data());
+  if (jwt_decode(&raw, token.c_str(), key, static_cast<int>(settings_.key.size())) != 0) {
+    return refusal(Code::invalid_token);
+  }
+  const Jwt jwt(raw);
+  // The library accepts any algorithm that fits the key: the pin is ours to check.
+  if (jwt_get_alg(jwt.get()) != jwt_str_alg(settings_.algorithm.c_str()) ||
+      grant(jwt.get(), "iss") != settings_.issuer ||
+      grant(jwt.get(), "aud") != settings_.audience) {
+    return refusal(Code::invalid_token);
+  }
+  auto user = UserId::parse(grant(jwt.get(), "sub"));
+  const auto expires = jwt_get_grant_int(jwt.get(), "exp");
+  if (!user || expires <= 0) return refusal(Code::invalid_token);
+  if (expires <= seconds(now)) return refusal(Code::expired_token);
+  const auto not_before = jwt_get_grant_int(jwt.get(), "nbf");
+  const bool absent = errno == ENOENT;
+  // The library reads one that is no whole number as 0.
+  if (!absent && (not_before <= 0 || not_before > seconds(now))) {
+    return refusal(Code::invalid_token);
+  }
+  // Far beyond any sale, and small enough not to overflow in milliseconds.
+  const auto bounded = std::min<std::int64_t>(expires, INT64_C(1) << 40);
+  expires_at = TimePoint(std::chrono::seconds(bounded));
+  return std::move(*user);
 }
 
 std::string sign_token(const IdentitySettings& settings, const UserId& user, TimePoint now,

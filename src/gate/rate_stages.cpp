@@ -22,9 +22,16 @@ std::optional<Refusal> busy_for(Millis wait, Random& random) {
 
 }  // namespace
 
+std::optional<Refusal> admit(const AdmissionChain& chain, Admission& admission) {
+  for (const auto& stage : chain) {
+    if (auto refusal = stage(admission)) return refusal;
+  }
+  return std::nullopt;
+}
+
 Millis jittered(Millis wait, Random& random) {
   const auto spread = static_cast<std::uint64_t>(wait.count()) + 1;
-  return wait + Millis(static_cast<std::int64_t>(random.below(spread)));
+  return wait + Millis(static_cast<std::int64_t>(random() % spread));
 }
 
 AdmissionStage create_address_rate_stage(TokenBuckets& ips, Random& random) {

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 
 #include "sluice/gate/admission.hpp"
 
@@ -20,20 +21,11 @@ AdmissionStage create_sale_window_stage() {
 }
 
 Code window_code(WindowPhase phase) noexcept {
-  switch (phase) {
-    case WindowPhase::not_started:
-      return Code::sale_not_started;
-    case WindowPhase::ended:
-      return Code::sale_ended;
-    case WindowPhase::paused:
-      return Code::sale_paused;
-    case WindowPhase::closed:
-      return Code::sale_closed;
-    case WindowPhase::open:
-      break;
-  }
-  // The node's clock says open and the lane's does not: the edge of the window.
-  return Code::not_ready;
+  // When the node's clock says open and the lane's does not it is the edge of the window.
+  static constexpr std::array<Code, 5> kCodes = {Code::sale_not_started, Code::not_ready,
+                                                 Code::sale_ended, Code::sale_paused,
+                                                 Code::sale_closed};
+  return kCodes[static_cast<std::size_t>(phase)];
 }
 
 }  // namespace sluice

@@ -20,13 +20,15 @@ class Api final : public PublicApi {
         readiness_(readiness) {}
 
   std::optional<Refusal> admit(std::string_view ip) override {
-    return gate_.admit(ip, clock_.now(), clock_.ticks());
+    Admission admission{clock_.now(), clock_.ticks(), ip};
+    return sluice::admit(gate_.addresses, admission);
   }
   Identified identify(std::string_view token) override {
-    return gate_.identify(token, clock_.now());
+    return gate_.identity.verify(token, clock_.now());
   }
   std::optional<Refusal> admit_user(const UserId& user) override {
-    return gate_.admit(user, clock_.now(), clock_.ticks());
+    Admission admission{clock_.now(), clock_.ticks(), {}, &user};
+    return sluice::admit(gate_.users, admission);
   }
   std::shared_ptr<const SaleSnapshot> sales() override { return sales_.hold(); }
   const ReadyState& readiness() override { return readiness_.get(); }

@@ -22,13 +22,10 @@ PurchaseAnswer refused(Refusal refusal) {
 
 /// Who refuses a purchase, the cheapest first.
 AdmissionChain admission_of(const PurchaseService::Ports& ports, const SoldOutViews& views) {
-  AdmissionChain chain;
-  chain.add(create_sale_window_stage());
-  chain.add(create_sold_out_stage(views, ports.random));
-  chain.add(create_sale_rate_stage(ports.limits.sales, ports.random));
-  chain.add(create_node_rate_stage(ports.limits.node, ports.random));
-  chain.add(create_concurrency_stage(ports.limits.concurrency, ports.random));
-  return chain;
+  return {create_sale_window_stage(), create_sold_out_stage(views, ports.random),
+          create_sale_rate_stage(ports.limits.sales, ports.random),
+          create_node_rate_stage(ports.limits.node, ports.random),
+          create_concurrency_stage(ports.limits.concurrency, ports.random)};
 }
 
 Code code_of(const boost::system::error_code& error) {
@@ -81,7 +78,7 @@ asio::awaitable<PurchaseAnswer> PurchaseService::buy(const Sale& sale, UserId us
                                                      std::uint32_t quantity) {
   const LaneId lane{sale.id, lane_of(user, sale.terms.lanes)};
   Admission admission{ports_.clock.now(), ports_.clock.ticks(), {}, &user, &sale, lane, quantity};
-  if (const auto refusal = admission_.admit(admission)) co_return refused(*refusal);
+  if (const auto refusal = admit(admission_, admission)) co_return refused(*refusal);
 
   const auto reserved = co_await reserver_.reserve(lane, user, quantity);
   if (!reserved) co_return refuse_unreserved(reserved.error());

@@ -133,7 +133,7 @@ std::vector<Attempt> Reserver::make_attempts(const Lane& lane, const Requests::B
   const auto now = ports_.clock.now();
   for (const auto& item : batch.items) {
     const auto& [user, quantity] = item.request;
-    const auto id = ports_.seal.issue(lane.id, lane.epoch, user, now, ports_.random.next());
+    const auto id = ports_.seal.issue(lane.id, lane.epoch, user, now, ports_.random());
     attempts.push_back({id, user, quantity});
   }
   return attempts;

@@ -41,6 +41,9 @@ class BacklogTest : public testing::Test {
 
   double wait_s() const { return static_cast<double>(lag_.wait().count()) / 1000; }
 
+  /// The speed that the estimate goes by, after a round with progress and with work left.
+  double drain_per_s() const { return static_cast<double>(lag_.messages()) / wait_s(); }
+
   Lag lag_{settings()};
   Ticks now_{std::chrono::hours(1)};
   std::int64_t log_end_ = 0;
@@ -77,7 +80,6 @@ TEST_F(BacklogTest, TheEstimateIsWhatItThenTakes) {
   seconds(5, 3000, 500);
   seconds(30, 500, 500);
   const auto behind = lag_.messages();
-  EXPECT_NEAR(lag_.drain_per_s(), 500, 5);
   EXPECT_NEAR(wait_s(), static_cast<double>(behind) / 500, 0.2);
   const double said = wait_s();
   int took = 0;
@@ -86,19 +88,20 @@ TEST_F(BacklogTest, TheEstimateIsWhatItThenTakes) {
 }
 
 TEST_F(BacklogTest, TheDrainFollowsTheReader) {
-  seconds(1, 1'000'000, 0);
+  seconds(1, 250'000, 0);
   seconds(60, 0, 500);
-  EXPECT_NEAR(lag_.drain_per_s(), 500, 5);
+  EXPECT_NEAR(drain_per_s(), 500, 5);
   seconds(60, 0, 2000);
-  EXPECT_NEAR(lag_.drain_per_s(), 2000, 20);
+  EXPECT_NEAR(drain_per_s(), 2000, 20);
   seconds(60, 0, 1000);
-  EXPECT_NEAR(lag_.drain_per_s(), 1000, 20);
+  EXPECT_NEAR(drain_per_s(), 1000, 20);
 }
 
 TEST_F(BacklogTest, AReaderWithNothingLeftShowsAtLeastItsSpeed) {
   seconds(1, 8000, 10'000);
   seconds(2, 0, 10'000);
-  EXPECT_NEAR(lag_.drain_per_s(), 8000, 1);
+  seconds(1, 4000, 10'000);
+  EXPECT_EQ(lag_.wait(), kSecond + Millis{500}) << "nothing was done in the last second";
 }
 
 TEST_F(BacklogTest, WithoutProgressTheWaitGrowsWithTime) {
@@ -111,20 +114,18 @@ TEST_F(BacklogTest, WithoutProgressTheWaitGrowsWithTime) {
   EXPECT_EQ(lag_.wait(), first + kSecond);
   seconds(1, 0, 0);
   EXPECT_EQ(lag_.wait(), first + 2 * kSecond);
-  EXPECT_TRUE(lag_.stalled());
   seconds(1, 0, 1000);
-  EXPECT_FALSE(lag_.stalled());
   EXPECT_EQ(lag_.wait(), Millis{0});
 }
 
 TEST_F(BacklogTest, AStallDoesNotSlowTheDrainRate) {
   seconds(1, 100'000, 0);
   seconds(20, 0, 1500);
-  const auto drain = lag_.drain_per_s();
+  const auto wait = lag_.wait();
   seconds(60, 0, 0);
-  EXPECT_EQ(lag_.drain_per_s(), drain);
+  EXPECT_EQ(lag_.wait(), wait + 60 * kSecond);
   seconds(2, 0, 1500);
-  EXPECT_NEAR(lag_.drain_per_s(), 1500, 20);
+  EXPECT_NEAR(drain_per_s(), 1500, 20);
 }
 
 TEST_F(BacklogTest, IsBackloggedAboveTheSlowWaitUntilHalfOfIt) {
@@ -162,8 +163,9 @@ TEST_F(BacklogTest, AdmittingWhatItSaysEmptiesTheQueue) {
 
 TEST_F(BacklogTest, WithNoDrainATrickleAndThenNothing) {
   seconds(2, 1000, 1000);
-  seconds(10, 6000, 0);
-  ASSERT_TRUE(lag_.stalled());
+  seconds(2, 6000, 0);
+  EXPECT_GT(lag_.admit_per_s().value(), 10) << "it may only be slow";
+  seconds(8, 6000, 0);
   EXPECT_EQ(lag_.admit_per_s(), 10);
   seconds(1, 100'000, 0);
   EXPECT_EQ(lag_.admit_per_s(), 0);
@@ -190,23 +192,22 @@ TEST_F(BacklogTest, WhileNothingIsKnownNothingChanges) {
   seconds(3, 3000, 1000);
   const auto wait = lag_.wait();
   const auto messages = lag_.messages();
-  const auto drain = lag_.drain_per_s();
   for (int i = 0; i < 100; ++i) round(std::nullopt, std::nullopt);
   EXPECT_EQ(lag_.wait(), wait);
   EXPECT_EQ(lag_.messages(), messages);
-  EXPECT_EQ(lag_.drain_per_s(), drain);
+  round(log_end_, applied_);
+  EXPECT_EQ(lag_.wait(), wait + 101 * kSecond) << "the speed is as it was";
 }
 
 TEST_F(BacklogTest, AStoreThatDoesNotAnswerIsNoProgress) {
   seconds(5, 1000, 500);
   for (int i = 0; i < 10; ++i) round(log_end_ += 100, std::nullopt);
   EXPECT_GE(lag_.wait(), 10 * kSecond);
-  EXPECT_TRUE(lag_.stalled());
+  EXPECT_EQ(lag_.admit_per_s(), 10) << "as while nothing is drained";
   EXPECT_EQ(lag_.messages(), log_end_ - applied_);
-  const auto drain = lag_.drain_per_s();
   seconds(1, 100, 300);
-  EXPECT_FALSE(lag_.stalled());
-  EXPECT_EQ(lag_.drain_per_s(), drain) << "a gap in the news says nothing about the speed";
+  EXPECT_GT(lag_.admit_per_s().value(), 10);
+  EXPECT_NEAR(drain_per_s(), 500, 1) << "a gap in the news says nothing about the speed";
 }
 
 TEST_F(BacklogTest, ALogThatDoesNotAnswerStillDrains) {
@@ -222,10 +223,10 @@ TEST_F(BacklogTest, ALogThatDoesNotAnswerStillDrains) {
 TEST_F(BacklogTest, NumbersThatGoBackAreAnotherLog) {
   seconds(5, 5000, 1000);
   ASSERT_TRUE(lag_.backlogged());
-  const auto drain = lag_.drain_per_s();
-  round(3, 2);
-  EXPECT_EQ(lag_.messages(), 1);
-  EXPECT_EQ(lag_.drain_per_s(), drain);
+  EXPECT_NEAR(drain_per_s(), 1000, 1);
+  round(1502, 2);
+  EXPECT_EQ(lag_.messages(), 1500);
+  EXPECT_NEAR(drain_per_s(), 1000, 1);
   EXPECT_FALSE(lag_.backlogged());
   round(1, 4);
   EXPECT_EQ(lag_.messages(), 0) << "the end was read before the position";
@@ -239,7 +240,7 @@ TEST_F(BacklogTest, RoundsThatComeTooFastMeasureNothing) {
     now_ += Millis{10};
     lag_.feed(now_, 10'000, 500 * i);
   }
-  EXPECT_EQ(lag_.drain_per_s(), 1000) << "2,000 in 40 ms are one transaction, no rate";
+  EXPECT_EQ(drain_per_s(), 1000) << "2,000 in 40 ms are one transaction, no rate";
   lag_.feed(now_, 10'000, 2000);
   EXPECT_EQ(lag_.messages(), 8000);
 }

@@ -3,10 +3,9 @@
 #include <gtest/gtest.h>
 #include <memory>
 #include <optional>
+#include <random>
 #include <string>
 #include <vector>
-
-#include "sluice/base/random.hpp"
 
 #include "support/event_loop.hpp"
 #include "support/fake_clock.hpp"
@@ -41,7 +40,7 @@ class OrderServiceTest : public testing::Test {
     message.epoch = epoch;
     message.quantity = 2;
     message.reserved_at = clock_.now();
-    message.id = seal_.issue(kLane, epoch, message.user, clock_.now(), random_->next());
+    message.id = seal_.issue(kLane, epoch, message.user, clock_.now(), random_());
     return message;
   }
 
@@ -103,7 +102,7 @@ class OrderServiceTest : public testing::Test {
   test::FakeOrderTransitions moves_{store_, clock_};
   OrderIdSeal seal_{"a secret for tests"};
   OrderWatch watch_{2};
-  std::unique_ptr<Random> random_ = seeded_random(3);
+  std::mt19937_64 random_{3};
   LookupSettings settings_;
   Sale sale_;
   std::optional<OrderService> desk_;

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <memory>
 #include <optional>
+#include <random>
 
 #include "sluice/orders/purchase_service.hpp"
 
@@ -39,7 +40,7 @@ class PurchaseFixture : public testing::Test {
     OrderService::Ports order_ports{router_, store_, moves_, clock_, seal_, watch_};
     orders_.emplace(loop_.executor(), LookupSettings{}, order_ports);
     PurchaseService::Ports ports{
-        router_, *orders_, {buckets_, limiter_, concurrency_}, clock_, *random_, seal_, metrics_};
+        router_, *orders_, {buckets_, limiter_, concurrency_}, clock_, random_, seal_, metrics_};
     purchases_.emplace(loop_.executor(), settings_, ports);
   }
 
@@ -64,7 +65,7 @@ class PurchaseFixture : public testing::Test {
   FakeOrderStore store_;
   FakeOrderTransitions moves_{store_, clock_};
   Metrics metrics_;
-  std::unique_ptr<Random> random_ = seeded_random(5);
+  Random random_ = std::mt19937_64(5);
   OrderIdSeal seal_{"a secret for tests"};
   OrderWatch watch_{2};
   TokenBuckets buckets_{BucketSettings{}};

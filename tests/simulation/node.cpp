@@ -55,9 +55,10 @@ void spawn(Thread& thread, Story& story, asio::awaitable<void> work) {
 
 /// What the threads of the node share.
 struct Node::Shared {
-  Shared(std::uint64_t seed, const RecoverySettings& recovery) : random(seed), settings(recovery) {}
+  Shared(std::uint64_t seed, const RecoverySettings& recovery)
+      : random([rng = Rng(seed)]() mutable { return rng.next(); }), settings(recovery) {}
 
-  NodeRandom random;
+  Random random;  ///< Which a restart renews.
   RecoverySettings settings;
   FulfilmentSettings fulfilment;
   Skew skew;

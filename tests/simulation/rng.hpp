@@ -3,8 +3,6 @@
 #include <chrono>
 #include <cstdint>
 
-#include "sluice/base/random.hpp"
-
 namespace sluice::simulation {
 
 using Micros = std::chrono::microseconds;
@@ -40,16 +38,6 @@ class Rng {
 
  private:
   std::uint64_t state_;
-};
-
-/// The random source of one node, which its restart renews.
-class NodeRandom final : public Random {
- public:
-  explicit NodeRandom(std::uint64_t seed) : rng_(seed) {}
-  std::uint64_t next() override { return rng_.next(); }
-
- private:
-  Rng rng_;
 };
 
 }  // namespace sluice::simulation

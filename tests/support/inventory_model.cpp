@@ -1,11 +1,10 @@
 #include <algorithm>
 #include <gtest/gtest.h>
 #include <map>
+#include <random>
 #include <ranges>
 #include <set>
 #include <utility>
-
-#include "sluice/base/random.hpp"
 
 #include "support/inventory_contract.hpp"
 #include "support/store_values.hpp"
@@ -89,8 +88,7 @@ struct Model {
 /// Takes random steps on the inventory and on the model.
 class History {
  public:
-  History(InventoryWorld& world, std::uint64_t seed)
-      : world_(world), lane_(world), random_(seeded_random(seed)) {}
+  History(InventoryWorld& world, std::uint64_t seed) : world_(world), lane_(world), random_(seed) {}
 
   void step() {
     const auto pick = below(13);
@@ -104,7 +102,7 @@ class History {
   }
 
  private:
-  std::uint64_t below(std::uint64_t bound) { return random_->below(bound); }
+  std::uint64_t below(std::uint64_t bound) { return random_() % bound; }
 
   bool epoch_is_right() const { return model_.ready && lane_.epoch == model_.epoch; }
 
@@ -244,7 +242,7 @@ class History {
 
   InventoryWorld& world_;
   LaneDriver lane_;
-  std::unique_ptr<Random> random_;
+  std::mt19937_64 random_;
   Model model_;
   std::uint64_t first_version_ = 0;
   std::vector<Attempt> attempts_;

@@ -4,7 +4,6 @@
 #include <functional>
 #include <optional>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "sluice/base/problem.hpp"
@@ -34,24 +33,11 @@ struct Admission {
 /// never waits. One per thread; what it refers to outlives it and may be shared by all.
 using AdmissionStage = std::function<std::optional<Refusal>(Admission&)>;
 
-/// Stages in order of their cost: the first refusal counts.
-class AdmissionChain {
- public:
-  AdmissionChain& add(AdmissionStage stage) {
-    stages_.push_back(std::move(stage));
-    return *this;
-  }
+/// Stages in order of their cost.
+using AdmissionChain = std::vector<AdmissionStage>;
 
-  std::optional<Refusal> admit(Admission& admission) const {
-    for (const auto& stage : stages_) {
-      if (auto refusal = stage(admission)) return refusal;
-    }
-    return std::nullopt;
-  }
-
- private:
-  std::vector<AdmissionStage> stages_;
-};
+/// The first refusal of a stage; empty: the request passes.
+std::optional<Refusal> admit(const AdmissionChain& chain, Admission& admission);
 
 /// A wait before a retry, spread over [wait, 2 × wait] so that the refused do not return together.
 Millis jittered(Millis wait, Random& random);

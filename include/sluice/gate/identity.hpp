@@ -1,9 +1,13 @@
 #pragma once
 
-#include <memory>
+#include <array>
+#include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "sluice/base/hash.hpp"
 #include "sluice/base/problem.hpp"
 #include "sluice/base/result.hpp"
 #include "sluice/base/time.hpp"
@@ -30,15 +34,28 @@ class Identity {
  public:
   /// Throws std::invalid_argument when the settings cannot work.
   explicit Identity(IdentitySettings settings);
-  ~Identity();
-  Identity(Identity&&) noexcept;
 
   /// `token`: what follows "Bearer ", at most 2,048 bytes; empty means missing.
   Identified verify(std::string_view token, TimePoint now);
 
  private:
-  struct Impl;
-  std::unique_ptr<Impl> impl_;
+  static constexpr std::size_t kWays = 4;  ///< With one, two tokens would evict each other.
+  using Mark = std::array<std::uint64_t, 2>;
+
+  struct Remembered {
+    Mark mark{};  ///< Of the whole token.
+    TimePoint expires_at{};
+    UserId user;
+  };
+
+  std::span<Remembered, kWays> slots_of(const Mark& mark);
+  void remember(Remembered fresh, TimePoint now);
+  Identified decode(const std::string& token, TimePoint now, TimePoint& expires_at) const;
+
+  IdentitySettings settings_;
+  HashKey key_ = random_hash_key();  ///< Clients cannot aim at a slot.
+  std::vector<Remembered> cache_;
+  std::size_t turn_ = 0;
 };
 
 /// A token that `Identity` with these settings accepts; HS256 only. For tests and the demo.

@@ -31,11 +31,9 @@ class Lag {
   void feed(Ticks now, std::optional<std::int64_t> log_end, std::optional<std::int64_t> applied);
 
   std::int64_t messages() const noexcept { return messages_; }  ///< Behind; 0 or more.
-  double drain_per_s() const noexcept { return drain_; }        ///< While it makes progress.
 
   /// 0 … `wait_max`. It grows by the time without progress.
   Millis wait() const noexcept { return wait_; }
-  bool stalled() const noexcept { return stalled_; }
   bool backlogged() const noexcept { return backlogged_; }
 
   /// Orders per second for this node to let in; empty: as many as come. Its share of the drain rate

@@ -63,7 +63,7 @@ struct Connection::State : std::enable_shared_from_this<State> {
   Endpoint endpoint;
   Subscription subscription;
   asio::steady_timer pause;
-  std::unique_ptr<Random> random;
+  Random random;
   std::shared_ptr<Link> link;
   bool serves = false;
   std::shared_ptr<std::atomic<bool>> was_up = std::make_shared<std::atomic<bool>>(false);
@@ -125,7 +125,7 @@ void Connection::State::stop() {
 
 Millis Connection::State::jittered(Millis backoff) {
   const auto half = static_cast<std::uint64_t>(std::max<Millis::rep>(backoff.count() / 2, 1));
-  return backoff - Millis{static_cast<Millis::rep>(random->below(half))};
+  return backoff - Millis{static_cast<Millis::rep>(random() % half)};
 }
 
 Connection::Connection(asio::any_io_executor executor, RedisSettings settings,

@@ -2,12 +2,12 @@
 #include <deque>
 #include <gtest/gtest.h>
 #include <map>
+#include <random>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "sluice/adapters/memory/memory.hpp"
-#include "sluice/base/random.hpp"
 
 #include "redis_support.hpp"
 #include "support/inventory_contract.hpp"
@@ -95,7 +95,7 @@ std::string text(const std::vector<OrderMessage>& overdue) {
 class TwinHistory {
  public:
   TwinHistory(RedisWorld& redis, std::uint64_t seed)
-      : redis_world_(redis), redis_(redis), memory_(memory_world_), random_(seeded_random(seed)) {
+      : redis_world_(redis), redis_(redis), memory_(memory_world_), random_(seed) {
     memory_.lane = redis_.lane;
   }
 
@@ -110,7 +110,7 @@ class TwinHistory {
   const std::map<std::string, int>& seen() const { return seen_; }
 
  private:
-  std::uint64_t below(std::uint64_t bound) { return random_->below(bound); }
+  std::uint64_t below(std::uint64_t bound) { return random_() % bound; }
 
   void step() {
     const auto pick = below(24);
@@ -306,7 +306,7 @@ class TwinHistory {
   MemoryWorld memory_world_;
   LaneDriver redis_;
   LaneDriver memory_;
-  std::unique_ptr<Random> random_;
+  std::mt19937_64 random_;
   Epoch epoch_ = 0;            // Of the last rebuild, or the higher one of a closing since.
   Epoch highest_ = 0;          // Of all rebuilds and closings.
   bool ruins_ = false;         // Something is left of a lane that is not ready any more.
