@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <gtest/gtest.h>
+#include <latch>
 #include <limits>
 #include <thread>
 #include <vector>
@@ -152,15 +153,18 @@ TEST(RateLimiter, ThreadsShareTheRateWhileItChanges) {
   RateLimiter rate_limiter(1000);
   std::atomic<int> count{0};
   std::atomic<std::int64_t> millis{0};
+  std::latch all_run(4);
   std::vector<std::thread> threads;
   for (int i = 0; i < 3; ++i) {
     threads.emplace_back([&] {
+      all_run.arrive_and_wait();
       for (auto at = millis.load(); at < 2000; at = millis.load()) {
         count += rate_limiter.take(kStart + Millis{at}) == Millis{0} ? 1 : 0;
       }
     });
   }
-  for (int at = 1; at <= 2000; ++at) {
+  all_run.arrive_and_wait();
+  for (int at = 5; at <= 2000; at += 5) {
     rate_limiter.set_rate(at % 2 == 0 ? 1000 : 500, kStart + Millis{at});
     millis = at;
     std::this_thread::yield();
