@@ -1,20 +1,14 @@
 #include "adapters/redis/connection.hpp"
 
 #include <algorithm>
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <chrono>
-#include <stdexcept>
+#include <exception>
 #include <utility>
-#include <vector>
 
 #include "sluice/base/log.hpp"
-#include "sluice/base/random.hpp"
 
-#include "adapters/redis/link.hpp"
 #include "adapters/redis/url.hpp"
 
 namespace sluice {
@@ -22,162 +16,104 @@ namespace sluice {
 namespace asio = boost::asio;
 
 namespace redis {
-namespace {
 
-Endpoint endpoint_of(const std::string& url) {
-  ParsedUrl parsed = parse_url(url);
-  if (!parsed.problem.empty()) throw std::invalid_argument(parsed.problem);
-  return std::move(parsed.endpoint);
+RedisConnection Connection::open(asio::any_io_executor executor, RedisSettings settings,
+                                 Subscription subscription) {
+  Target target{parse_url(settings.url), std::move(settings), std::move(subscription)};
+  const auto made =
+      std::make_shared<Connection>(executor, std::make_shared<const Target>(std::move(target)));
+  auto running = run(made);
+  asio::co_spawn(executor, std::move(running), asio::detached);
+  return {made.get(), [made](Connection*) { made->stop(); }};
 }
 
-/// Hands the waiter of a suspended coroutine to `start`.
-template <class Start>
-struct Wait {
-  asio::any_io_executor executor;
-  Start start;
-  void operator()(Completion<Result<Reply>> answer) {
-    start(std::make_shared<Waiter>(executor, std::move(answer)));
-  }
-};
+Connection::Connection(asio::any_io_executor executor, std::shared_ptr<const Target> target)
+    : executor_(std::move(executor)), target_(std::move(target)), pause_(executor_) {}
 
-}  // namespace
+RedisConnection Connection::listen(Subscription subscription) const {
+  return open(executor_, target_->settings, std::move(subscription));
+}
 
-struct Connection::State : std::enable_shared_from_this<State> {
-  State(asio::any_io_executor e, RedisSettings s, Subscription sub)
-      : executor(std::move(e)),
-        settings(std::move(s)),
-        endpoint(endpoint_of(settings.url)),
-        subscription(std::move(sub)),
-        pause(executor),
-        random(system_random()) {}
-
-  static asio::awaitable<void> run(std::shared_ptr<State> self);
-
-  void on_connected();
-  void report(const Trouble& trouble);
-  void stop();
-  Millis jittered(Millis backoff);
-
-  asio::any_io_executor executor;
-  RedisSettings settings;
-  Endpoint endpoint;
-  Subscription subscription;
-  asio::steady_timer pause;
-  Random random;
-  std::shared_ptr<Link> link;
-  bool serves = false;
-  std::shared_ptr<std::atomic<bool>> was_up = std::make_shared<std::atomic<bool>>(false);
-  bool stopped = false;
-  std::vector<std::shared_ptr<Waiter>> until_ready;
-  std::string last_trouble;
-};
-
-asio::awaitable<void> Connection::State::run(std::shared_ptr<State> self) {
-  Millis backoff = self->settings.backoff_min;
-  while (!self->stopped) {
-    auto link =
-        std::make_shared<Link>(self->executor, self->settings, self->endpoint, self->subscription);
-    self->link = link;
-    Trouble trouble = co_await link->open();
-    if (trouble.text.empty()) {
-      backoff = self->settings.backoff_min;
+asio::awaitable<void> Connection::run(std::shared_ptr<Connection> self) {
+  const auto& settings = self->target_->settings;
+  Millis backoff = settings.backoff_min;
+  while (!self->stopped_) {
+    const auto link = std::make_shared<Link>(self->executor_, self->target_);
+    self->link_ = link;
+    try {
+      co_await link->open();
+      backoff = settings.backoff_min;
       self->on_connected();
-      trouble = co_await link->serve();
-      self->serves = false;
-      link->fail_waiters();
+      co_await link->serve();
+    } catch (const std::exception& e) {
+      link->close(e.what());
     }
-    if (self->stopped) break;
-    link->close(trouble.text);
-    self->report(trouble);
-    self->pause.expires_after(self->jittered(backoff));
-    backoff = std::min(backoff * 2, self->settings.backoff_max);
-    co_await self->pause.async_wait(asio::as_tuple(asio::use_awaitable));
+    self->serves_ = false;
+    link->fail_waiters();
+    if (self->stopped_) break;
+    self->report();
+    // Those who lost Redis together do not come back together.
+    const auto half = std::max<Millis::rep>(backoff.count() / 2, 1);
+    const auto jitter = self->random_() % static_cast<std::uint64_t>(half);
+    self->pause_.expires_after(backoff - Millis(jitter));
+    backoff = std::min(backoff * 2, settings.backoff_max);
+    co_await self->pause_.async_wait(kTuple);
   }
 }
 
-void Connection::State::on_connected() {
-  if (stopped) return;
-  serves = true;
+void Connection::on_connected() {
+  if (stopped_) return;
+  serves_ = true;
   *was_up = true;
-  if (!last_trouble.empty()) log().info("redis {}:{} serves", endpoint.host, endpoint.port);
-  last_trouble.clear();
-  for (const auto& waiter : std::exchange(until_ready, {})) waiter->finish(Reply{});
+  const auto& endpoint = target_->endpoint;
+  if (!last_trouble_.empty()) log().info("redis {}:{} serves", endpoint.host, endpoint.port);
+  last_trouble_.clear();
+  for (const auto& waiter : until_ready_) waiter->finish(Reply{});
 }
 
-void Connection::State::report(const Trouble& trouble) {
-  const auto level = trouble.text == last_trouble ? spdlog::level::debug
-                     : trouble.needs_person       ? spdlog::level::critical
-                                                  : spdlog::level::err;
-  log().log(level, "redis {}:{}: {}", endpoint.host, endpoint.port, trouble.text);
-  last_trouble = trouble.text;
+void Connection::report() {
+  const auto level = link_->why() == last_trouble_ ? spdlog::level::debug
+                     : link_->needs_person()       ? spdlog::level::critical
+                                                   : spdlog::level::err;
+  log().log(level, "redis {}:{}: {}", target_->endpoint.host, target_->endpoint.port, link_->why());
+  last_trouble_ = link_->why();
 }
 
-void Connection::State::stop() {
-  stopped = true;
-  serves = false;
-  pause.cancel();
-  if (link) {
-    link->close("stopped");
-    link->drop_waiters();
-  }
-  for (const auto& waiter : std::exchange(until_ready, {})) waiter->drop();
+void Connection::stop() {
+  stopped_ = true;
+  serves_ = false;
+  pause_.cancel();
+  if (link_) link_->close("stopped");
 }
-
-Millis Connection::State::jittered(Millis backoff) {
-  const auto half = static_cast<std::uint64_t>(std::max<Millis::rep>(backoff.count() / 2, 1));
-  return backoff - Millis{static_cast<Millis::rep>(random() % half)};
-}
-
-Connection::Connection(asio::any_io_executor executor, RedisSettings settings,
-                       Subscription subscription)
-    : state_(std::make_shared<State>(std::move(executor), std::move(settings),
-                                     std::move(subscription))) {
-  auto running = State::run(state_);
-  asio::co_spawn(state_->executor, std::move(running), asio::detached);
-}
-
-Connection::~Connection() { state_->stop(); }
 
 Task<Reply> Connection::call(Ticks deadline, const Command& command) {
-  if (!state_->serves) co_return Errc::unavailable;
-  if (state_->link->in_flight() >= state_->settings.in_flight_max) co_return Errc::overloaded;
+  if (!serves_) co_return Errc::unavailable;
+  if (link_->in_flight() >= target_->settings.in_flight_max) co_return Errc::overloaded;
   if (std::chrono::steady_clock::now() >= deadline) co_return Errc::unavailable;
-  auto start = [&](std::shared_ptr<Waiter> waiter) {
-    waiter->expect_by(deadline, Errc::unknown);
-    state_->link->send(command, std::move(waiter));
-  };
-  Wait<decltype(start)> wait{state_->executor, std::move(start)};
-  co_return co_await suspend<Result<Reply>>(std::move(wait));
+  const auto waiter = std::make_shared<Waiter>(executor_, deadline, Errc::unknown);
+  link_->send(command, waiter);
+  co_await waiter->over.async_wait(kTuple);
+  co_return std::move(waiter->answer);
 }
 
 Task<> Connection::ready(Ticks deadline) {
-  if (state_->serves) co_return Result<void>{};
-  auto start = [&](std::shared_ptr<Waiter> waiter) {
-    waiter->expect_by(deadline, Errc::unavailable);
-    std::erase_if(state_->until_ready, [](const auto& other) { return other->done(); });
-    state_->until_ready.push_back(std::move(waiter));
-  };
-  Wait<decltype(start)> wait{state_->executor, std::move(start)};
-  const auto answer = co_await suspend<Result<Reply>>(std::move(wait));
-  if (answer.has_error()) co_return answer.error();
+  if (serves_) co_return Result<void>{};
+  const auto waiter = std::make_shared<Waiter>(executor_, deadline, Errc::unavailable);
+  until_ready_.push_back(waiter);
+  co_await waiter->over.async_wait(kTuple);
+  std::erase(until_ready_, waiter);
+  if (!waiter->answer) co_return waiter->answer.error();
   co_return Result<void>{};
-}
-
-const asio::any_io_executor& Connection::executor() const noexcept { return state_->executor; }
-
-const RedisSettings& Connection::settings() const noexcept { return state_->settings; }
-std::shared_ptr<const std::atomic<bool>> Connection::was_up() const noexcept {
-  return state_->was_up;
 }
 
 }  // namespace redis
 
 RedisConnection connect_redis(asio::any_io_executor executor, RedisSettings settings) {
-  return std::make_shared<redis::Connection>(std::move(executor), std::move(settings));
+  return redis::Connection::open(std::move(executor), std::move(settings));
 }
 
 std::shared_ptr<const std::atomic<bool>> was_up(const RedisConnection& connection) {
-  return connection->was_up();
+  return connection->was_up;
 }
 
 Task<> ping(RedisConnection connection, Ticks deadline) {
@@ -187,7 +123,7 @@ Task<> ping(RedisConnection connection, Ticks deadline) {
   command.add("PING");
   const auto reply = co_await connection->call(deadline, command);
   if (reply.has_error()) co_return reply.error();
-  if (reply.value()->type == REDIS_REPLY_ERROR) co_return Errc::unavailable;
+  if (redis::is_error(**reply)) co_return Errc::unavailable;
   co_return Result<void>{};
 }
 

@@ -2,34 +2,34 @@
 
 #include <atomic>
 #include <boost/asio/any_io_executor.hpp>
-#include <functional>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <memory>
 #include <string>
-#include <string_view>
+#include <vector>
 
 #include "sluice/adapters/redis/redis.hpp"
+#include "sluice/base/random.hpp"
 
+#include "adapters/redis/link.hpp"
 #include "adapters/redis/protocol.hpp"
 
 namespace sluice::redis {
 
-/// What a connection that only listens listens to.
-struct Subscription {
-  std::string channel;
-  std::function<void(std::string_view message)> on_message;
-};
-
-/// One connection to Redis that lives as long as this object: it connects by itself, again with
-/// jittered backoff after each loss. hiredis parses; Asio owns the socket and the timers.
+/// One connection to Redis: it connects by itself, again with jittered backoff after each loss.
+/// hiredis parses; Asio owns the socket and the timers.
 class Connection {
  public:
-  /// With a subscription, the connection does nothing but deliver its messages. Throws
-  /// std::invalid_argument when the URL is bad.
-  Connection(boost::asio::any_io_executor executor, RedisSettings settings,
-             Subscription subscription = {});
-  ~Connection();
-  Connection(const Connection&) = delete;
-  Connection& operator=(const Connection&) = delete;
+  /// One that ends with its last holder. With a subscription, it does nothing but deliver its
+  /// messages. Throws std::invalid_argument when the URL is bad.
+  static RedisConnection open(boost::asio::any_io_executor executor, RedisSettings settings,
+                              Subscription subscription = {});
+
+  /// Used by `open` alone.
+  Connection(boost::asio::any_io_executor executor, std::shared_ptr<const Target> target);
+
+  /// Another one with the same settings, subscribed.
+  RedisConnection listen(Subscription subscription) const;
 
   /// Sends one command and waits for its reply, which may be an error of Redis. `unavailable`: not
   /// connected, not sent. `overloaded`: not sent. `unknown`: sent, and no reply by `deadline` or
@@ -39,16 +39,25 @@ class Connection {
   /// Waits until the connection serves; `unavailable` when it does not by `deadline`.
   Task<> ready(Ticks deadline);
 
-  const boost::asio::any_io_executor& executor() const noexcept;
-  const RedisSettings& settings() const noexcept;
-
   /// Becomes true when the connection serves for the first time, and stays so. Any thread may read
   /// it, also after the connection's end.
-  std::shared_ptr<const std::atomic<bool>> was_up() const noexcept;
+  const std::shared_ptr<std::atomic<bool>> was_up = std::make_shared<std::atomic<bool>>(false);
 
  private:
-  struct State;
-  std::shared_ptr<State> state_;
+  static boost::asio::awaitable<void> run(std::shared_ptr<Connection> self);
+  void on_connected();
+  void report();
+  void stop();
+
+  const boost::asio::any_io_executor executor_;
+  const std::shared_ptr<const Target> target_;
+  Random random_ = system_random();
+  boost::asio::steady_timer pause_;
+  std::shared_ptr<Link> link_;
+  bool serves_ = false;
+  bool stopped_ = false;
+  std::vector<std::shared_ptr<Waiter>> until_ready_;
+  std::string last_trouble_;
 };
 
 }  // namespace sluice::redis

@@ -19,32 +19,23 @@ namespace {
 
 constexpr std::size_t kBatchMax = 1024;     // users in one script call
 constexpr std::size_t kOverdueStep = 2000;  // reservations in one reply
-constexpr std::int64_t kScanStep = 4000;    // winners looked at in one script call
-constexpr std::size_t kStageStep = 1000;    // winners staged in one command
-constexpr std::int64_t kStagingTtlMs = 600'000;
-constexpr std::string_view kSentinel = "#epoch";
+constexpr std::size_t kScanStep = 4000;     // winners looked at in one script call
+constexpr std::size_t kStageStep = 1000;    // winners staged in one script call
 
-constexpr Step kReserve{"reserve"};
-constexpr Step kSettle{"settle"};
-constexpr Step kFind{"find"};
-constexpr Step kView{"view"};
-constexpr Step kWinners{"winners", Step::Weight::bulk};
-constexpr Step kOverdue{"overdue", Step::Weight::bulk};
-constexpr Step kClose{"close"};
-constexpr Step kStage{"stage", Step::Weight::bulk};
-constexpr Step kRebuild{"rebuild", Step::Weight::bulk};
-constexpr Step kSetWindow{"set_window"};
+constexpr std::array<std::string_view, 3> kActions = {"keep", "give_back", "drop"};
 
+/// Each with the calls of the port's function of that name.
 struct Scripts {
-  Script reserve{"reserve.lua"};
-  Script settle{"settle.lua"};
-  Script find{"find.lua"};
-  Script view{"view.lua"};
-  Script winners{"winners.lua"};
-  Script overdue{"overdue.lua"};
-  Script open{"open.lua"};
-  Script close{"close.lua"};
-  Script window{"window.lua"};
+  Script reserve{"reserve"};
+  Script settle{"settle"};
+  Script find{"find"};
+  Script view{"view"};
+  Script winners{"winners", Step::Weight::bulk};
+  Script overdue{"overdue", Step::Weight::bulk};
+  Script close{"close"};
+  Script stage{"stage", Step::Weight::bulk};
+  Script rebuild{"rebuild", Step::Weight::bulk};
+  Script set_window{"set_window"};
 };
 
 const Scripts& scripts() {
@@ -54,34 +45,21 @@ const Scripts& scripts() {
 
 std::int64_t unix_ms(TimePoint time) { return time.time_since_epoch().count(); }
 
-/// The beginning of a script's words: a lane's keys, perhaps one more, and the epoch.
-Command keys_of(const LaneKeys& keys, const std::string* fifth = nullptr) {
+/// The beginning of a script's words: the lane's keys, perhaps one more, and the epoch.
+Command words_for(const Call& call, std::string_view fifth_key = {}) {
   Command words;
-  words.add(std::int64_t{fifth ? 5 : 4});
-  words.add(keys.sale).add(keys.stock).add(keys.success).add(keys.pending);
-  if (fifth) words.add(*fifth);
+  words.add(fifth_key.empty() ? 4 : 5);
+  for (const char* kind : {"sale", "stock", "success", "pending"}) {
+    words.add(lane_key(kind, call.lane));
+  }
+  if (!fifth_key.empty()) words.add(fifth_key);
+  words.add(call.epoch);
   return words;
-}
-
-Command words_for(const Call& call) {
-  Command words = keys_of(LaneKeys(call.lane));
-  words.add(std::int64_t{call.epoch});
-  return words;
-}
-
-/// Every script answers 0 for a lane that is not ready.
-bool not_ready(const redisReply& reply) {
-  return reply.type == REDIS_REPLY_INTEGER && reply.integer == 0;
 }
 
 Errc garbled(const char* script) {
   log().critical("redis: {} answered in a form that this program does not know", script);
   return Errc::internal;
-}
-
-std::string_view action_name(SettleAction action) {
-  if (action == SettleAction::keep) return "keep";
-  return action == SettleAction::give_back ? "give_back" : "drop";
 }
 
 /// One element of reserve.lua's answer.
@@ -119,26 +97,25 @@ std::optional<ReserveReply> read_reserve(const redisReply& reply, In<Attempt> at
 
 void add_window(Command& words, const LaneWindow& window) {
   words.add(name(window.state)).add(unix_ms(window.starts_at)).add(unix_ms(window.ends_at));
-  words.add(std::int64_t{window.revision});
+  words.add(window.revision);
 }
 
 std::optional<LaneView> read_view(const redisReply& reply) {
   const auto words = elements(reply);
   if (words.size() != 9) return std::nullopt;
+  const auto number = [&](std::size_t i) { return std::int64_t{words[i]->integer}; };
   const auto state = parse_name<SaleState>(text(*words[5]));
   if (!state) return std::nullopt;
-  LaneView view;
-  view.ready = true;
-  view.epoch = static_cast<Epoch>(words[0]->integer);
-  view.version = static_cast<std::uint64_t>(words[1]->integer);
-  view.stock = words[2]->integer;
-  view.pending = static_cast<std::uint64_t>(words[3]->integer);
-  view.held = words[4]->integer;
-  view.window.state = *state;
-  view.window.starts_at = TimePoint{Millis{words[6]->integer}};
-  view.window.ends_at = TimePoint{Millis{words[7]->integer}};
-  view.window.revision = static_cast<std::uint32_t>(words[8]->integer);
-  return view;
+  return LaneView{
+      .ready = true,
+      .epoch = static_cast<Epoch>(number(0)),
+      .version = static_cast<std::uint64_t>(number(1)),
+      .stock = number(2),
+      .pending = static_cast<std::uint64_t>(number(3)),
+      .held = number(4),
+      .window = {*state, TimePoint{Millis{number(6)}}, TimePoint{Millis{number(7)}},
+                 static_cast<std::uint32_t>(number(8))},
+  };
 }
 
 void add_users(std::span<redisReply* const> names, std::vector<UserId>& users) {
@@ -192,37 +169,24 @@ class RedisInventory final : public Inventory {
   Task<> set_window(Call call, LaneWindow window) override;
 
  private:
-  Task<> stage(Ticks deadline, std::string key, const LaneImage& image);
   /// Runs a script through the dependency.
-  Task<Reply> run(Step step, Ticks deadline, const Script& script, Command words);
-  /// The same, where a lane that is not ready is an error.
-  Task<Reply> run_ready(Step step, Ticks deadline, const Script& script, Command words);
-  /// Sends a part of an image through the dependency.
-  Task<Reply> send(Ticks deadline, Command command);
+  Task<Reply> run(const Script& script, Ticks deadline, const Command& words);
+  /// Collects the winners of an image beside the lane.
+  Task<> stage(const Call& call, const std::string& key, const LaneImage& image);
 
   RedisConnection connection_;
   Dependency& dependency_;
 };
 
-Task<Reply> RedisInventory::run(Step step, Ticks deadline, const Script& script, Command words) {
-  auto work = [this, deadline, &script, words = std::move(words)] {
+Task<Reply> RedisInventory::run(const Script& script, Ticks deadline, const Command& words) {
+  Dependency::Operation<Reply> work = [this, deadline, &script, &words] {
     return redis::run(*connection_, deadline, script, words);
   };
-  return dependency_.call<Reply>(step, deadline, std::move(work));
-}
-
-Task<Reply> RedisInventory::run_ready(Step step, Ticks deadline, const Script& script,
-                                      Command words) {
-  auto reply = co_await run(step, deadline, script, std::move(words));
-  if (reply.has_value() && not_ready(*reply.value())) co_return Errc::not_ready;
+  auto reply = co_await dependency_.call<Reply>(script.step, deadline, std::move(work));
+  // Every script answers 0 for a lane that is not ready.
+  const bool zero = reply && (*reply)->type == REDIS_REPLY_INTEGER && (*reply)->integer == 0;
+  if (zero) co_return Errc::not_ready;
   co_return reply;
-}
-
-Task<Reply> RedisInventory::send(Ticks deadline, Command command) {
-  auto work = [this, deadline, command = std::move(command)] {
-    return execute(*connection_, deadline, command);
-  };
-  return dependency_.call<Reply>(kStage, deadline, std::move(work));
 }
 
 Task<ReserveReply> RedisInventory::reserve(Call call, In<Attempt> attempts) {
@@ -230,12 +194,11 @@ Task<ReserveReply> RedisInventory::reserve(Call call, In<Attempt> attempts) {
   Command words = words_for(call);
   words.reserve(256 + attempts.size() * 96);
   for (const auto& attempt : attempts) {
-    words.add(attempt.id.text()).add(attempt.user.text()).add(std::int64_t{attempt.quantity});
+    words.add(attempt.id.text()).add(attempt.user.text()).add(attempt.quantity);
   }
-  auto reply = co_await run(kReserve, call.deadline, scripts().reserve, std::move(words));
-  if (reply.has_error()) co_return reply.error();
-  if (not_ready(*reply.value())) co_return Errc::not_ready;
-  auto out = read_reserve(*reply.value(), attempts);
+  const auto reply = co_await run(scripts().reserve, call.deadline, words);
+  if (!reply) co_return reply.error();
+  auto out = read_reserve(**reply, attempts);
   if (!out) co_return garbled("reserve");
   co_return std::move(*out);
 }
@@ -245,10 +208,11 @@ Task<> RedisInventory::settle(Call call, In<Settlement> settlements) {
     const auto part = settlements.subspan(at, std::min(kBatchMax, settlements.size() - at));
     Command words = words_for(call);
     for (const auto& one : part) {
-      words.add(one.id.text()).add(one.user.text()).add(action_name(one.action));
+      words.add(one.id.text()).add(one.user.text());
+      words.add(kActions.at(static_cast<std::size_t>(one.action)));
     }
-    auto reply = co_await run(kSettle, call.deadline, scripts().settle, std::move(words));
-    if (reply.has_error()) co_return reply.error();
+    const auto reply = co_await run(scripts().settle, call.deadline, words);
+    if (!reply && reply.error() != Errc::not_ready) co_return reply.error();
   }
   co_return Result<void>{};
 }
@@ -261,29 +225,24 @@ Task<std::vector<std::optional<OrderView>>> RedisInventory::find(Call call, In<U
     const auto part = users.subspan(found.size(), count);
     Command words = words_for(call);
     for (const auto& user : part) words.add(user.text());
-    auto reply = co_await run_ready(kFind, call.deadline, scripts().find, std::move(words));
-    if (reply.has_error()) co_return reply.error();
-    const auto records = elements(*reply.value());
+    const auto reply = co_await run(scripts().find, call.deadline, words);
+    if (!reply) co_return reply.error();
+    const auto records = elements(**reply);
     if (records.size() != count) co_return garbled("find");
     for (const auto* record : records) {
-      if (record->type == REDIS_REPLY_NIL) {
-        found.emplace_back();
-        continue;
-      }
-      const auto order = parse_record(text(*record));
-      if (!order) co_return garbled("find");
-      found.emplace_back(*order);
+      found.push_back(parse_record(text(*record)));
+      if (!found.back() && record->type != REDIS_REPLY_NIL) co_return garbled("find");
     }
   } while (found.size() < users.size());
   co_return std::move(found);
 }
 
 Task<LaneView> RedisInventory::view(Call call) {
-  Command words = keys_of(LaneKeys(call.lane));
-  auto reply = co_await run(kView, call.deadline, scripts().view, std::move(words));
-  if (reply.has_error()) co_return reply.error();
-  if (not_ready(*reply.value())) co_return LaneView{};
-  const auto view = read_view(*reply.value());
+  const Command words = words_for(call);
+  const auto reply = co_await run(scripts().view, call.deadline, words);
+  if (!reply && reply.error() == Errc::not_ready) co_return LaneView{};
+  if (!reply) co_return reply.error();
+  const auto view = read_view(**reply);
   if (!view) co_return garbled("view");
   co_return *view;
 }
@@ -295,9 +254,9 @@ Task<Winners> RedisInventory::winners(Call call) {
   while (!complete) {
     Command words = words_for(call);
     words.add(cursor).add(kScanStep);
-    auto reply = co_await run_ready(kWinners, call.deadline, scripts().winners, std::move(words));
-    if (reply.has_error()) co_return reply.error();
-    const auto step = elements(*reply.value());
+    const auto reply = co_await run(scripts().winners, call.deadline, words);
+    if (!reply) co_return reply.error();
+    const auto step = elements(**reply);
     if (step.size() < 2) co_return garbled("winners");
     const auto version = static_cast<std::uint64_t>(step[0]->integer);
     if (cursor != "0" && version != out.version) {
@@ -325,12 +284,11 @@ Task<std::vector<OrderMessage>> RedisInventory::overdue(Call call, Millis age, s
   std::size_t seen = 0;
   while (seen < max) {
     const auto limit = std::min(max - seen, kOverdueStep);
-    Command words = keys_of(LaneKeys(call.lane));
-    words.add(std::int64_t{age.count()}).add(static_cast<std::int64_t>(limit));
-    words.add(lowest).add(static_cast<std::int64_t>(skip));
-    auto reply = co_await run(kOverdue, call.deadline, scripts().overdue, std::move(words));
-    if (reply.has_error()) co_return reply.error();
-    const auto found = elements(*reply.value());
+    Command words = words_for(call);
+    words.add(age.count()).add(limit).add(lowest).add(skip);
+    const auto reply = co_await run(scripts().overdue, call.deadline, words);
+    if (!reply) co_return reply.error();
+    const auto found = elements(**reply);
     for (std::size_t i = 0; i + 1 < found.size(); i += 2) {
       const auto score = text(*found[i + 1]);
       skip = score == lowest ? skip + 1 : 1;
@@ -344,52 +302,41 @@ Task<std::vector<OrderMessage>> RedisInventory::overdue(Call call, Millis age, s
 }
 
 Task<> RedisInventory::close(Call call) {
-  auto reply = co_await run(kClose, call.deadline, scripts().close, words_for(call));
-  if (reply.has_error()) co_return reply.error();
+  const Command words = words_for(call);
+  const auto reply = co_await run(scripts().close, call.deadline, words);
+  if (!reply && reply.error() != Errc::not_ready) co_return reply.error();
   co_return Result<void>{};
 }
 
-Task<> RedisInventory::stage(Ticks deadline, std::string key, const LaneImage& image) {
-  const std::string epoch = std::to_string(image.epoch);
-  Command first;
-  first.add("HSET").add(key).add(kSentinel).add(epoch);
-  auto reply = co_await send(deadline, first);
-  if (reply.has_error()) co_return reply.error();
-  // Redis deletes the staging key of a rebuild that stops half-way.
-  Command expire;
-  expire.add("PEXPIRE").add(key).add(kStagingTtlMs);
-  reply = co_await send(deadline, expire);
-  if (reply.has_error()) co_return reply.error();
-  for (std::size_t at = 0; at < image.winners.size(); at += kStageStep) {
-    const auto end = std::min(at + kStageStep, image.winners.size());
-    Command more;
-    more.add("HSET").add(key);
-    for (std::size_t i = at; i < end; ++i) {
-      more.add(image.winners[i].first.text()).add(make_record(image.winners[i].second));
+Task<> RedisInventory::stage(const Call& call, const std::string& key, const LaneImage& image) {
+  auto winner = image.winners.begin();
+  do {
+    Command words = words_for(call, key);
+    const auto left = static_cast<std::size_t>(image.winners.end() - winner);
+    for (std::size_t i = 0; i < std::min(left, kStageStep); ++i, ++winner) {
+      words.add(winner->first.text()).add(make_record(winner->second));
     }
-    reply = co_await send(deadline, more);
-    if (reply.has_error()) co_return reply.error();
-  }
+    const auto reply = co_await run(scripts().stage, call.deadline, words);
+    if (!reply) co_return reply.error();
+  } while (winner != image.winners.end());
   co_return Result<void>{};
 }
 
 Task<> RedisInventory::rebuild(Call call, const LaneImage& image) {
   if (!valid(call, image)) co_return Errc::invalid;
-  const LaneKeys keys(image.lane);
+  call.epoch = image.epoch;
   // Two leaders that rebuild the same lane never write to the same key.
-  const std::string staging = keys.staging + random_hex(8);
-  const auto staged = co_await stage(call.deadline, staging, image);
+  const auto staging = lane_key("staging", call.lane) + ":" + random_hex(8);
+  const auto staged = co_await stage(call, staging, image);
   // Staging does not touch the lane: even an unknown outcome left it as it was.
-  if (staged.has_error()) {
-    co_return staged.error() == Errc::unknown ? make_error_code(Errc::unavailable) : staged.error();
-  }
-  Command words = keys_of(keys, &staging);
-  words.add(std::int64_t{image.epoch});
+  if (!staged && staged.error() == Errc::unknown) co_return Errc::unavailable;
+  if (!staged) co_return staged.error();
+  Command words = words_for(call, staging);
   add_window(words, image.window);
-  words.add(image.stock).add(static_cast<std::int64_t>(image.winners.size() + 1));
-  auto reply = co_await run(kRebuild, call.deadline, scripts().open, std::move(words));
-  if (reply.has_error()) co_return reply.error();
-  const auto opened = reply.value()->integer;
+  words.add(image.stock).add(image.winners.size() + 1);
+  const auto reply = co_await run(scripts().rebuild, call.deadline, words);
+  if (!reply) co_return reply.error();
+  const auto opened = (*reply)->integer;
   if (opened == 1) co_return Result<void>{};
   co_return opened == 2 ? Errc::stale : Errc::unavailable;
 }
@@ -397,8 +344,8 @@ Task<> RedisInventory::rebuild(Call call, const LaneImage& image) {
 Task<> RedisInventory::set_window(Call call, LaneWindow window) {
   Command words = words_for(call);
   add_window(words, window);
-  auto reply = co_await run_ready(kSetWindow, call.deadline, scripts().window, std::move(words));
-  if (reply.has_error()) co_return reply.error();
+  const auto reply = co_await run(scripts().set_window, call.deadline, words);
+  if (!reply) co_return reply.error();
   co_return Result<void>{};
 }
 

@@ -1,64 +1,76 @@
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <cstddef>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
+#include <utility>
 
-#include "sluice/base/completion.hpp"
+#include "sluice/adapters/redis/redis.hpp"
 
-#include "adapters/redis/connection.hpp"
 #include "adapters/redis/protocol.hpp"
 #include "adapters/redis/url.hpp"
 
 namespace sluice::redis {
 
-/// Somebody who waits for a reply until a deadline.
-class Waiter : public std::enable_shared_from_this<Waiter> {
- public:
-  Waiter(const boost::asio::any_io_executor& executor, Completion<Result<Reply>> answer)
-      : timer_(executor), answer_(std::move(answer)) {}
+inline constexpr auto kTuple = boost::asio::as_tuple(boost::asio::use_awaitable);
 
-  /// From now on answers `late` when the deadline passes first.
-  void expect_by(Ticks deadline, Errc late);
-
-  /// Answers, unless the deadline did.
-  void finish(Result<Reply> result);
-
-  bool done() const noexcept { return !answer_; }
-
-  /// No answer is given any more: the coroutine that waits is destroyed.
-  void drop();
-
- private:
-  boost::asio::steady_timer timer_;
-  Completion<Result<Reply>> answer_;
+/// What a connection that only listens listens to.
+struct Subscription {
+  std::string channel;
+  std::function<void(std::string_view message)> on_message;
 };
 
-/// Why a link could not be opened or came to its end.
-struct Trouble {
-  std::string text;           ///< Empty: none.
-  bool needs_person = false;  ///< No attempt will succeed before somebody changes something.
+/// Where a connection is made to, and what for.
+struct Target {
+  Endpoint endpoint;
+  RedisSettings settings;
+  Subscription subscription;
+};
+
+/// Somebody who waits for an answer until a deadline.
+struct Waiter {
+  /// Answers `late` unless `finish` comes first.
+  Waiter(const boost::asio::any_io_executor& executor, Ticks deadline, Errc late)
+      : over(executor, deadline), answer(late) {}
+
+  void finish(Result<Reply> result) {
+    answer = std::move(result);
+    over.cancel();
+  }
+
+  boost::asio::steady_timer over;  ///< Expires at the deadline; cancelled when the answer is there.
+  Result<Reply> answer;
 };
 
 /// One TCP connection, from connecting to its end; it is never opened twice.
 class Link : public std::enable_shared_from_this<Link> {
  public:
-  Link(boost::asio::any_io_executor executor, const RedisSettings& settings, Endpoint endpoint,
-       Subscription subscription);
+  Link(const boost::asio::any_io_executor& executor, std::shared_ptr<const Target> target);
 
-  /// Connects, introduces itself and checks the server, within the connect timeout.
-  boost::asio::awaitable<Trouble> open();
+  /// Connects, introduces itself and checks the server, within the connect timeout. Throws when
+  /// that fails.
+  boost::asio::awaitable<void> open();
 
-  /// Serves until the connection ends.
-  boost::asio::awaitable<Trouble> serve();
+  /// Serves until the connection ends, and throws then.
+  boost::asio::awaitable<void> serve();
 
-  /// Ends the connection; `serve` or `open` then returns.
+  /// Ends the connection; `serve` or `open` then throws. Of several reasons the first stays.
   void close(std::string why);
+
+  /// Why the connection could not be made or came to its end.
+  const std::string& why() const noexcept { return why_; }
+
+  /// No attempt will succeed before somebody changes something.
+  bool needs_person() const noexcept { return needs_person_; }
 
   /// Commands without a reply, those that nobody waits for any more included.
   std::size_t in_flight() const noexcept { return in_flight_.size(); }
@@ -68,25 +80,17 @@ class Link : public std::enable_shared_from_this<Link> {
 
   /// Answers everybody who still waits: the outcome is unknown.
   void fail_waiters();
-  void drop_waiters();
 
  private:
-  boost::asio::awaitable<Trouble> connect();
-  boost::asio::awaitable<Trouble> greet();
-  boost::asio::awaitable<Trouble> check_policy();
-  boost::asio::awaitable<Trouble> exchange(const Command& command, Reply& reply);
-  boost::asio::awaitable<std::string> read_more();
+  boost::asio::awaitable<void> check_policy();
+  boost::asio::awaitable<Reply> exchange(const Command& command);
+  boost::asio::awaitable<void> read_more();
   void on_reply(Reply reply);
   void on_push(const redisReply& reply);
-  void schedule_flush();
   void flush();
   void watch();
-  void on_silence();
 
-  boost::asio::any_io_executor executor_;
-  RedisSettings settings_;
-  Endpoint endpoint_;
-  Subscription subscription_;
+  const std::shared_ptr<const Target> target_;
   boost::asio::ip::tcp::resolver resolver_;
   boost::asio::ip::tcp::socket socket_;
   boost::asio::steady_timer timer_;  // of `open`, then for the longest silence
@@ -94,12 +98,12 @@ class Link : public std::enable_shared_from_this<Link> {
   std::string input_;
   std::string output_;  // collects while `sending_` is on its way
   std::string sending_;
-  bool flush_scheduled_ = false;
+  bool writing_ = false;
   std::deque<std::shared_ptr<Waiter>> in_flight_;
-  bool heard_ = false;
-  bool asked_ = false;
+  int silent_ = 0;  // Halves of the longest silence that began since the server said something.
   bool closed_ = false;
-  std::string closed_why_;
+  std::string why_;
+  bool needs_person_ = false;
 };
 
 }  // namespace sluice::redis

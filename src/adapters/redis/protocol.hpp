@@ -1,7 +1,7 @@
 #pragma once
 
+#include <concepts>
 #include <cstddef>
-#include <cstdint>
 #include <hiredis/hiredis.h>
 #include <memory>
 #include <span>
@@ -18,16 +18,20 @@ struct FreeReply {
 using Reply = std::unique_ptr<redisReply, FreeReply>;
 
 /// The bytes of a string, status or error; empty for every other kind.
-std::string_view text(const redisReply& reply) noexcept;
+inline std::string_view text(const redisReply& reply) noexcept { return {reply.str, reply.len}; }
 
 /// The elements of an array; none for every other kind.
-std::span<redisReply* const> elements(const redisReply& reply) noexcept;
+inline std::span<redisReply* const> elements(const redisReply& reply) noexcept {
+  return {reply.element, reply.elements};
+}
+
+inline bool is_error(const redisReply& reply) noexcept { return reply.type == REDIS_REPLY_ERROR; }
 
 /// The words of one command, already in the form in which Redis reads them; binary-safe.
 class Command {
  public:
   Command& add(std::string_view word);
-  Command& add(std::int64_t number);
+  Command& add(std::integral auto number) { return add(std::string_view(std::to_string(number))); }
 
   /// The words of `other` after those that are here.
   Command& append(const Command& other);
@@ -47,7 +51,7 @@ class Reader {
  public:
   Reader() : reader_(redisReaderCreate()) {}
 
-  void feed(std::string_view bytes);
+  void feed(std::string_view bytes) { redisReaderFeed(reader_.get(), bytes.data(), bytes.size()); }
 
   /// The next whole reply, or null when more bytes are needed. Throws std::runtime_error when the
   /// stream is not the Redis protocol; then the reader is of no more use.

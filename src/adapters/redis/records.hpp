@@ -9,17 +9,10 @@
 
 namespace sluice::redis {
 
-/// The keys of one lane, in one hash slot.
-struct LaneKeys {
-  explicit LaneKeys(LaneId lane);
-  std::string sale;
-  std::string stock;
-  std::string success;
-  std::string pending;
-  std::string staging;  ///< Prefix of keys under which a rebuild collects winners.
-};
+/// The lane's key of that kind. All keys of a lane are in one hash slot.
+std::string lane_key(std::string_view kind, LaneId lane);
 
-/// A success record: status (q, c, p), order id (36 characters), quantity.
+/// The success record of a live order: status (q, c, p), order id (36 characters), quantity.
 std::string make_record(const OrderView& order);
 std::optional<OrderView> parse_record(std::string_view record);
 

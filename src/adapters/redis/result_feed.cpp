@@ -16,40 +16,6 @@ namespace {
 
 constexpr Step kAnnounce{"announce"};
 
-/// Reads what arrives on the channel, which anybody with access to Redis can write to.
-class Receiver {
- public:
-  explicit Receiver(ResultFeed::Listener listener) : listener_(std::move(listener)) {}
-
-  void operator()(std::string_view message) {
-    const auto outcomes = parse_outcomes(message);
-    if (!outcomes) {
-      complain(message);
-      return;
-    }
-    try {
-      listener_(*outcomes);
-    } catch (const std::exception& e) {
-      log().critical("redis: a listener for results failed: {}", e.what());
-    }
-  }
-
- private:
-  /// At most one line a second: whoever writes to the channel must not fill the log.
-  void complain(std::string_view message) {
-    ++ignored_;
-    const auto now = std::chrono::steady_clock::now();
-    if (now < quiet_until_) return;
-    quiet_until_ = now + std::chrono::seconds(1);
-    log().warn("redis: ignored {} malformed result message(s), such as: {}",
-               std::exchange(ignored_, 0), printable(message));
-  }
-
-  ResultFeed::Listener listener_;
-  std::size_t ignored_ = 0;
-  std::chrono::steady_clock::time_point quiet_until_{};
-};
-
 class RedisResultFeed final : public ResultFeed {
  public:
   RedisResultFeed(RedisConnection connection, Dependency& dependency, std::string channel)
@@ -70,19 +36,40 @@ class RedisResultFeed final : public ResultFeed {
   }
 
   void listen(Listener listener) override {
-    // Shared, because a subscription is copied to every new connection.
-    auto receiver = std::make_shared<Receiver>(std::move(listener));
-    auto deliver = [receiver](std::string_view message) { (*receiver)(message); };
-    Subscription subscription{channel_, std::move(deliver)};
-    subscriber_ = std::make_unique<Connection>(connection_->executor(), connection_->settings(),
-                                               std::move(subscription));
+    listener_ = std::move(listener);
+    auto receive = [this](std::string_view message) { on_message(message); };
+    subscriber_ = connection_->listen({channel_, std::move(receive)});
   }
 
  private:
+  /// Reads what arrives on the channel, which anybody with access to Redis can write to.
+  void on_message(std::string_view message) {
+    const auto outcomes = parse_outcomes(message);
+    if (!outcomes) return complain(message);
+    try {
+      listener_(*outcomes);
+    } catch (const std::exception& e) {
+      log().critical("redis: a listener for results failed: {}", e.what());
+    }
+  }
+
+  /// At most one line a second: whoever writes to the channel must not fill the log.
+  void complain(std::string_view message) {
+    ++ignored_;
+    const auto now = std::chrono::steady_clock::now();
+    if (now < quiet_until_) return;
+    quiet_until_ = now + std::chrono::seconds(1);
+    log().warn("redis: ignored {} malformed result message(s), such as: {}",
+               std::exchange(ignored_, 0), printable(message));
+  }
+
   RedisConnection connection_;
   Dependency& dependency_;
-  std::string channel_;
-  std::unique_ptr<Connection> subscriber_;
+  const std::string channel_;
+  Listener listener_;
+  std::size_t ignored_ = 0;
+  std::chrono::steady_clock::time_point quiet_until_{};
+  RedisConnection subscriber_;
 };
 
 }  // namespace

@@ -10,19 +10,16 @@ using nlohmann::json;
 constexpr std::size_t kMessageBytesMax = 64 * 1024;
 constexpr int kVersion = 1;
 
-const std::string* as_string(const json& value) { return value.get_ptr<const std::string*>(); }
-
+/// Throws when a part is no string or missing.
 std::optional<Outcome> parse_outcome(const json& entry) {
-  if (!entry.is_array() || entry.size() < 2 || entry.size() > 3) return std::nullopt;
-  const auto* id = as_string(entry[0]);
-  const auto* status = as_string(entry[1]);
-  const auto* reason = entry.size() == 3 ? as_string(entry[2]) : nullptr;
-  if (!id || !status || (entry.size() == 3 && !reason)) return std::nullopt;
-  const auto order = OrderId::parse(*id);
-  const auto known_status = parse_name<OrderStatus>(*status);
-  const auto known_reason = reason ? parse_name<RejectReason>(*reason) : RejectReason::none;
-  if (!order || !known_status || !known_reason) return std::nullopt;
-  return Outcome{*order, *known_status, *known_reason};
+  const auto part = [&](std::size_t i) -> const std::string& {
+    return entry.at(i).get_ref<const std::string&>();
+  };
+  const auto id = OrderId::parse(part(0));
+  const auto status = parse_name<OrderStatus>(part(1));
+  const auto reason = entry.size() == 2 ? RejectReason::none : parse_name<RejectReason>(part(2));
+  if (!id || !status || !reason || entry.size() > 3) return std::nullopt;
+  return Outcome{*id, *status, *reason};
 }
 
 }  // namespace
@@ -40,24 +37,22 @@ std::string to_json(In<Outcome> outcomes) {
   return out + "]}";
 }
 
-std::optional<std::vector<Outcome>> parse_outcomes(std::string_view text) {
+std::optional<std::vector<Outcome>> parse_outcomes(std::string_view text) try {
   if (text.size() > kMessageBytesMax) return std::nullopt;
-  const json message = json::parse(text, nullptr, false);
-  if (!message.is_object() || message.size() != 2) return std::nullopt;
-  const auto version = message.find("v");
-  const auto entries = message.find("outcomes");
-  if (version == message.end() || *version != kVersion) return std::nullopt;
-  if (entries == message.end() || !entries->is_array() || entries->size() > kOutcomesMax) {
-    return std::nullopt;
-  }
+  const json message = json::parse(text);
+  const auto& entries = message.at("outcomes").get_ref<const json::array_t&>();
+  const bool known = message.size() == 2 && message.at("v") == kVersion;
+  if (!known || entries.size() > kOutcomesMax) return std::nullopt;
   std::vector<Outcome> outcomes;
-  outcomes.reserve(entries->size());
-  for (const auto& entry : *entries) {
+  outcomes.reserve(entries.size());
+  for (const auto& entry : entries) {
     const auto outcome = parse_outcome(entry);
     if (!outcome) return std::nullopt;
     outcomes.push_back(*outcome);
   }
   return outcomes;
+} catch (const json::exception&) {
+  return std::nullopt;
 }
 
 }  // namespace sluice::redis

@@ -32,8 +32,8 @@ bool refuses_for_now(std::string_view error) {
 }
 
 Result<Reply> checked(Result<Reply> reply) {
-  if (reply.has_error() || reply.value()->type != REDIS_REPLY_ERROR) return reply;
-  const auto error = text(*reply.value());
+  if (!reply || !is_error(**reply)) return reply;
+  const auto error = text(**reply);
   const bool refusal = refuses_for_now(error);
   log().log(refusal ? spdlog::level::warn : spdlog::level::critical, "redis answered: {}",
             printable(error, 256));
@@ -42,12 +42,12 @@ Result<Reply> checked(Result<Reply> reply) {
 
 }  // namespace
 
-Script::Script(std::string_view file) {
-  const auto own = sluice_lua::file(file);
-  if (own.empty()) throw std::logic_error("no such script: " + std::string(file));
-  source_ = sluice_lua::file("lane.lua");
-  source_ += own;
-  sha_ = sha1_hex(source_);
+Script::Script(std::string_view name, Step::Weight weight)
+    : step{name, weight}, source(sluice_lua::file("lane.lua")) {
+  const auto own = sluice_lua::file(std::string(name) + ".lua");
+  if (own.empty()) throw std::logic_error("no such script: " + std::string(name));
+  source += own;
+  sha = sha1_hex(source);
 }
 
 Task<Reply> execute(Connection& connection, Ticks deadline, const Command& command) {
@@ -55,15 +55,14 @@ Task<Reply> execute(Connection& connection, Ticks deadline, const Command& comma
   co_return checked(std::move(reply));
 }
 
-Task<Reply> run(Connection& connection, Ticks deadline, const Script& script, Command words) {
+Task<Reply> run(Connection& connection, Ticks deadline, const Script& script,
+                const Command& words) {
   Command by_name;
-  by_name.add("EVALSHA").add(script.sha()).append(words);
+  by_name.add("EVALSHA").add(script.sha).append(words);
   auto reply = co_await connection.call(deadline, by_name);
-  const bool unknown_script = reply.has_value() && reply.value()->type == REDIS_REPLY_ERROR &&
-                              text(*reply.value()).starts_with("NOSCRIPT");
-  if (unknown_script) {
+  if (reply && text(**reply).starts_with("NOSCRIPT")) {
     Command by_source;
-    by_source.add("EVAL").add(script.source()).append(words);
+    by_source.add("EVAL").add(script.source).append(words);
     reply = co_await connection.call(deadline, by_source);
   }
   co_return checked(std::move(reply));

@@ -1,6 +1,7 @@
 #include "adapters/redis/url.hpp"
 
 #include <boost/url/parse.hpp>
+#include <stdexcept>
 
 #include "sluice/adapters/redis/redis.hpp"
 #include "sluice/base/text.hpp"
@@ -30,36 +31,34 @@ std::optional<int> db_of(std::string_view path) {
 
 }  // namespace
 
-ParsedUrl parse_url(std::string_view text) {
-  const auto refuse = [](const char* problem) { return ParsedUrl{{}, problem}; };
-  if (text.size() > kUrlLengthMax) return refuse("a Redis URL has at most 1024 characters");
-  if (!text.starts_with("redis://")) return refuse("a Redis URL begins with redis://");
-  const auto parsed = urls::parse_uri(text);
-  if (!parsed || parsed->has_query() || parsed->has_fragment()) {
-    return refuse(
-        "a Redis URL is redis://[user:password@]host[:port][/db], reserved characters as %XX");
-  }
-  const auto& url = *parsed;
-  if (url.has_userinfo() && url.password().empty()) {
-    return refuse("a Redis URL's credentials are user:password, reserved characters as %XX");
-  }
-  const auto db = db_of(url.encoded_path());
-  if (!db) return refuse("a Redis URL's path is the number of a database");
-  if (url.has_port() && url.port_number() == 0) {
-    return refuse("a Redis URL's address is host, host:port or [IPv6]:port, port 1 to 65535");
-  }
-  if (!valid_host(url)) return refuse("a Redis URL needs a valid host name");
-  Endpoint endpoint{url.host_address(), "6379", url.user(), url.password(), *db};
-  if (url.has_port()) endpoint.port = std::to_string(url.port_number());
-  return {endpoint, ""};
+Endpoint parse_url(std::string_view text) {
+  const auto refuse_if = [](bool wrong, const char* problem) {
+    if (wrong) throw std::invalid_argument(problem);
+  };
+  refuse_if(text.size() > kUrlLengthMax, "a Redis URL has at most 1024 characters");
+  refuse_if(!text.starts_with("redis://"), "a Redis URL begins with redis://");
+  const auto url = urls::parse_uri(text);
+  refuse_if(!url || url->has_query() || url->has_fragment(),
+            "a Redis URL is redis://[user:password@]host[:port][/db], reserved characters as %XX");
+  refuse_if(url->has_userinfo() && url->password().empty(),
+            "a Redis URL's credentials are user:password, reserved characters as %XX");
+  const auto db = db_of(url->encoded_path());
+  refuse_if(!db, "a Redis URL's path is the number of a database");
+  refuse_if(url->has_port() && url->port_number() == 0,
+            "a Redis URL's address is host, host:port or [IPv6]:port, port 1 to 65535");
+  refuse_if(!valid_host(*url), "a Redis URL needs a valid host name");
+  Endpoint endpoint{url->host_address(), "6379", url->user(), url->password(), *db};
+  if (url->has_port()) endpoint.port = std::to_string(url->port_number());
+  return endpoint;
 }
 
 }  // namespace redis
 
-std::optional<std::string> check_redis_url(std::string_view url) {
-  auto parsed = redis::parse_url(url);
-  if (parsed.problem.empty()) return std::nullopt;
-  return std::move(parsed.problem);
+std::optional<std::string> check_redis_url(std::string_view url) try {
+  redis::parse_url(url);
+  return std::nullopt;
+} catch (const std::invalid_argument& e) {
+  return e.what();
 }
 
 }  // namespace sluice

@@ -3,8 +3,6 @@
 #include <string>
 #include <string_view>
 
-#include "sluice/base/result.hpp"
-
 namespace sluice::redis {
 
 /// Where a Redis is and who asks it.
@@ -16,12 +14,7 @@ struct Endpoint {
   int db = 0;
 };
 
-/// What a URL says, or in `problem` why it says nothing.
-struct ParsedUrl {
-  Endpoint endpoint;
-  std::string problem;  ///< Empty when the URL is valid; never holds a part of the credentials.
-};
-
-ParsedUrl parse_url(std::string_view url);
+/// Throws std::invalid_argument, which never holds a part of the credentials, when the URL is bad.
+Endpoint parse_url(std::string_view url);
 
 }  // namespace sluice::redis

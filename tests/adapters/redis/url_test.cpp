@@ -9,38 +9,34 @@ namespace {
 
 TEST(RedisUrl, GivesTheParts) {
   const auto parsed = parse_url("redis://shop:s%3Ac%40%2f@redis.example:7000/12");
-  EXPECT_EQ(parsed.problem, "");
-  EXPECT_EQ(parsed.endpoint.host, "redis.example");
-  EXPECT_EQ(parsed.endpoint.port, "7000");
-  EXPECT_EQ(parsed.endpoint.user, "shop");
-  EXPECT_EQ(parsed.endpoint.password, "s:c@/");
-  EXPECT_EQ(parsed.endpoint.db, 12);
+  EXPECT_EQ(parsed.host, "redis.example");
+  EXPECT_EQ(parsed.port, "7000");
+  EXPECT_EQ(parsed.user, "shop");
+  EXPECT_EQ(parsed.password, "s:c@/");
+  EXPECT_EQ(parsed.db, 12);
 }
 
 TEST(RedisUrl, HasDefaults) {
   for (const auto* const url : {"redis://localhost", "redis://localhost/"}) {
     const auto parsed = parse_url(url);
-    EXPECT_EQ(parsed.problem, "");
-    EXPECT_EQ(parsed.endpoint.host, "localhost");
-    EXPECT_EQ(parsed.endpoint.port, "6379");
-    EXPECT_EQ(parsed.endpoint.user, "");
-    EXPECT_EQ(parsed.endpoint.password, "");
-    EXPECT_EQ(parsed.endpoint.db, 0);
+    EXPECT_EQ(parsed.host, "localhost");
+    EXPECT_EQ(parsed.port, "6379");
+    EXPECT_EQ(parsed.user, "");
+    EXPECT_EQ(parsed.password, "");
+    EXPECT_EQ(parsed.db, 0);
   }
 }
 
 TEST(RedisUrl, TakesAPasswordAlone) {
   const auto parsed = parse_url("redis://:secret@127.0.0.1");
-  EXPECT_EQ(parsed.problem, "");
-  EXPECT_EQ(parsed.endpoint.user, "");
-  EXPECT_EQ(parsed.endpoint.password, "secret");
+  EXPECT_EQ(parsed.user, "");
+  EXPECT_EQ(parsed.password, "secret");
 }
 
 TEST(RedisUrl, TakesIpv6InBrackets) {
   const auto parsed = parse_url("redis://[::1]:6380");
-  EXPECT_EQ(parsed.problem, "");
-  EXPECT_EQ(parsed.endpoint.host, "::1");
-  EXPECT_EQ(parsed.endpoint.port, "6380");
+  EXPECT_EQ(parsed.host, "::1");
+  EXPECT_EQ(parsed.port, "6380");
 }
 
 TEST(RedisUrl, RefusesEverythingElse) {
