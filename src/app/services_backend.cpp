@@ -92,7 +92,7 @@ class ServicesBackend final : public Backend {
     ports.results = create_redis_result_feed(redis, results);
     auto& store = add(ports.dependencies, "postgres", "fulfilment.store");
     ports.store = create_postgres_stores(executor, settings_.postgres, store).orders;
-    auto feed = create_kafka_feed(settings_.kafka, *ports.store, clock_);
+    auto feed = create_kafka_feed(executor, settings_.kafka, *ports.store, clock_);
     if (!feed) throw std::runtime_error("Kafka's settings are refused; the log says why");
     ports.feed = std::move(*feed);
     return ports;

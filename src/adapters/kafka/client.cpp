@@ -14,18 +14,15 @@ namespace {
 
 constexpr std::size_t kLogLineMax = 512;
 constexpr Millis kLetGoFor{5'000};
+constexpr Millis kWaitMax{60'000};
 
 // The levels of syslog. A broker that is away is an error to librdkafka and a warning to us: the
 // breaker and readiness speak up when it matters.
 void on_log(const rd_kafka_t*, int level, const char* facility, const char* text) {
-  auto ours = spdlog::level::debug;
-  if (level <= 2) {
-    ours = spdlog::level::err;
-  } else if (level <= 4) {
-    ours = spdlog::level::warn;
-  } else if (level == 5) {
-    ours = spdlog::level::info;
-  }
+  const auto ours = level <= 2   ? spdlog::level::err
+                    : level <= 4 ? spdlog::level::warn
+                    : level == 5 ? spdlog::level::info
+                                 : spdlog::level::debug;
   log().log(ours, "kafka: {}: {}", facility, printable(text, kLogLineMax));
 }
 
@@ -48,7 +45,10 @@ void Config::set(const char* name, const std::string& value) {
   if (done != RD_KAFKA_CONF_OK && refused_.empty()) refused_ = why.data();
 }
 
-void Config::set_producer(const KafkaSettings& settings) {
+void Config::set_producer(const KafkaSettings& settings, void* opaque,
+                          void (*on_report)(rd_kafka_t*, const rd_kafka_message_t*, void*)) {
+  rd_kafka_conf_set_opaque(conf_.get(), opaque);
+  rd_kafka_conf_set_dr_msg_cb(conf_.get(), on_report);
   set("enable.idempotence", "true");
   set("acks", "all");
   set("linger.ms", settings.linger.count());
@@ -99,9 +99,9 @@ Result<int> count_partitions(rd_kafka_t* client, rd_kafka_topic_t* topic, int ti
   return found.partition_cnt;
 }
 
-int remaining_ms(Ticks deadline, Ticks now, Millis max) {
-  const auto left = std::chrono::ceil<Millis>(deadline - now);
-  return static_cast<int>(std::clamp(left, Millis{0}, max).count());
+int remaining_ms(Ticks deadline) {
+  const auto left = std::chrono::ceil<Millis>(deadline - std::chrono::steady_clock::now());
+  return static_cast<int>(std::clamp(left, Millis{0}, kWaitMax).count());
 }
 
 }  // namespace sluice::kafka

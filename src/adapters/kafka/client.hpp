@@ -36,11 +36,12 @@ class Config {
   explicit Config(const KafkaSettings& settings);
 
   void set(const char* name, const std::string& value);
-  void set(const char* name, const char* value) { set(name, std::string(value)); }
   void set(const char* name, std::int64_t value) { set(name, std::to_string(value)); }
 
-  /// What an idempotent producer of orders or dead letters needs.
-  void set_producer(const KafkaSettings& settings);
+  /// What an idempotent producer of orders or dead letters needs. `on_report` is called with
+  /// `opaque` for each message, by who polls.
+  void set_producer(const KafkaSettings& settings, void* opaque,
+                    void (*on_report)(rd_kafka_t*, const rd_kafka_message_t*, void* opaque));
 
   /// For callbacks, before `start`.
   rd_kafka_conf_t* get() { return conf_.get(); }
@@ -62,7 +63,7 @@ void let_go(Client client);
 /// `Errc::not_found` when they do not know it, `Errc::not_ready` while a partition has no leader.
 Result<int> count_partitions(rd_kafka_t* client, rd_kafka_topic_t* topic, int timeout_ms);
 
-/// Until `deadline` in whole milliseconds, rounded up: 0 … `max`.
-int remaining_ms(Ticks deadline, Ticks now, Millis max);
+/// From now until `deadline` in whole milliseconds, rounded up: 0 … 60,000.
+int remaining_ms(Ticks deadline);
 
 }  // namespace sluice::kafka

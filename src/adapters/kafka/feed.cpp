@@ -1,20 +1,31 @@
 #include "sluice/adapters/kafka/feed.hpp"
 
 #include <algorithm>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/bind_executor.hpp>
+#include <boost/asio/experimental/awaitable_operators.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/thread_pool.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <map>
+#include <pthread.h>
 #include <string>
+#include <sys/eventfd.h>
+#include <type_traits>
 #include <utility>
 
 #include "sluice/base/log.hpp"
 
-#include "blocking.hpp"
 #include "client.hpp"
 #include "dead_letters.hpp"
-#include "event_signal.hpp"
 #include "partition_log.hpp"
 
 namespace sluice::kafka {
 namespace {
+
+namespace asio = boost::asio;
 
 constexpr std::size_t kReadAheadMessages = 8'192;
 constexpr std::size_t kReadAheadPoisonBytes = 16U << 20U;
@@ -25,6 +36,8 @@ constexpr int kEndMs = 500;
 constexpr int kSeekMs = 2'000;
 constexpr Millis kReturnRetry{1'000};
 constexpr int kWatermarksMs = 500;
+// What librdkafka writes when an empty queue gets its first event: one more, as an eventfd counts.
+constexpr std::uint64_t kOne = 1;
 
 Result<Client> start_consumer(const KafkaSettings& settings) {
   Config config(settings);
@@ -45,40 +58,51 @@ Result<Client> start_consumer(const KafkaSettings& settings) {
   config.set("topic.metadata.refresh.interval.ms", 10'000);
   rd_kafka_conf_set_events(config.get(), RD_KAFKA_EVENT_REBALANCE | RD_KAFKA_EVENT_ERROR);
   auto client = config.start(RD_KAFKA_CONSUMER);
-  if (client) rd_kafka_poll_set_consumer(client->get());
-  return client;
+  if (!client) return client;
+  rd_kafka_poll_set_consumer(client->get());
+  const Partitions wanted(rd_kafka_topic_partition_list_new(1));
+  rd_kafka_topic_partition_list_add(wanted.get(), settings.topic.c_str(), RD_KAFKA_PARTITION_UA);
+  const auto failed = rd_kafka_subscribe(client->get(), wanted.get());
+  if (failed == RD_KAFKA_RESP_ERR_NO_ERROR) return client;
+  log().critical("kafka: cannot subscribe to {}: {}", settings.topic, rd_kafka_err2str(failed));
+  return Errc::invalid;
 }
 
 class Feed final : public OrderFeed {
  public:
-  Feed(const KafkaSettings& settings, OrderStore& positions, std::shared_ptr<const Clock> clock,
-       Client client)
+  Feed(const asio::any_io_executor& executor, const KafkaSettings& settings, OrderStore& positions,
+       std::shared_ptr<const Clock> clock, Client client)
       : settings_(settings),
         positions_(positions),
         clock_(std::move(clock)),
         client_(std::move(client)),
         topic_(rd_kafka_topic_new(client_.get(), settings_.topic.c_str(), nullptr)),
         queue_(rd_kafka_queue_get_consumer(client_.get())),
-        signal_(std::make_unique<EventSignal>(queue_.get())),
-        dead_letters_(settings) {}
+        signal_(executor, ::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)),
+        until_(executor),
+        dead_letters_(settings) {
+    rd_kafka_queue_io_event_enable(queue_.get(), signal_.native_handle(), &kOne, sizeof(kOne));
+    asio::post(thread_, [] { ::pthread_setname_np(::pthread_self(), "kafka-feed"); });
+  }
 
   ~Feed() override {
-    blocking_.stop();
-    signal_.reset();
+    thread_.join();
+    rd_kafka_queue_io_event_enable(queue_.get(), -1, nullptr, 0);
     rd_kafka_consumer_close(client_.get());
     queue_.reset();
     topic_.reset();
     let_go(std::move(client_));
   }
 
-  Result<void> subscribe();
-
   Task<Delivery> next(Ticks deadline, std::size_t max) override;
   Task<> rewind(Ticks deadline, OffsetRange range) override;
   Task<> dead_letter(Ticks deadline, const OffsetRange& range, In<Poison> poison) override;
 
  private:
-  boost::asio::awaitable<void> pump(Ticks deadline);
+  template <class Work>
+  asio::awaitable<std::invoke_result_t<Work&>> block(Work work);
+  asio::awaitable<void> wait_for_event(Ticks until);
+  asio::awaitable<void> pump(Ticks deadline);
   void drain();
   void handle(rd_kafka_event_t* event);
   void handle_rebalance(rd_kafka_event_t* event);
@@ -86,10 +110,9 @@ class Feed final : public OrderFeed {
   void add(const rd_kafka_message_t& message);
 
   Task<> locate(Ticks deadline);
-  boost::asio::awaitable<bool> seek(std::int32_t partition, std::int64_t offset);
   bool assign();
-  boost::asio::awaitable<void> return_inside();
-  boost::asio::awaitable<void> look_for_ends();
+  asio::awaitable<void> return_inside();
+  asio::awaitable<void> look_for_ends();
   Result<Delivery> take(std::size_t max);
 
   bool anything_to_do() const;
@@ -101,9 +124,11 @@ class Feed final : public OrderFeed {
   Client client_;
   Topic topic_;
   Queue queue_;
-  std::unique_ptr<EventSignal> signal_;
+  asio::posix::stream_descriptor signal_;  // Readable when the empty queue got an event.
+  std::uint64_t signals_ = 0;
+  asio::steady_timer until_;
   DeadLetters dead_letters_;
-  Blocking blocking_{"kafka-feed"};  // What librdkafka can only do blocking.
+  asio::thread_pool thread_{1};  // For what librdkafka only does blocking.
 
   std::map<std::int32_t, PartitionLog> partitions_;  // The assigned ones.
   bool must_assign_ = false;  // Kafka waits for, or needs, a whole assignment.
@@ -112,15 +137,6 @@ class Feed final : public OrderFeed {
   Ticks look_at_{};           // When to look for ends again.
   Ticks return_at_{};         // When to look for ways back inside again.
 };
-
-Result<void> Feed::subscribe() {
-  const Partitions wanted(rd_kafka_topic_partition_list_new(1));
-  rd_kafka_topic_partition_list_add(wanted.get(), settings_.topic.c_str(), RD_KAFKA_PARTITION_UA);
-  const auto failed = rd_kafka_subscribe(client_.get(), wanted.get());
-  if (failed == RD_KAFKA_RESP_ERR_NO_ERROR) return {};
-  log().critical("kafka: cannot subscribe to {}: {}", settings_.topic, rd_kafka_err2str(failed));
-  return Errc::invalid;
-}
 
 Task<Delivery> Feed::next(Ticks deadline, std::size_t max) {
   if (max == 0) co_return Errc::invalid;
@@ -146,10 +162,28 @@ Task<> Feed::rewind(Ticks deadline, OffsetRange range) {
 }
 
 Task<> Feed::dead_letter(Ticks deadline, const OffsetRange& range, In<Poison> poison) {
-  std::function<Result<void>()> write = [this, deadline, &range, poison] {
-    return dead_letters_.write(deadline, range, poison);
-  };
-  co_return co_await blocking_.run(std::move(write));
+  const auto write = [&] { return dead_letters_.write(deadline, range, poison); };
+  co_return co_await block(write);
+}
+
+// Does the work on the thread that may block, while the caller is suspended.
+template <class Work>
+asio::awaitable<std::invoke_result_t<Work&>> Feed::block(Work work) {
+  co_await asio::post(asio::bind_executor(thread_, asio::use_awaitable));
+  auto answer = work();
+  // Back to the caller's executor.
+  co_await asio::post(asio::use_awaitable);
+  co_return answer;
+}
+
+asio::awaitable<void> Feed::wait_for_event(Ticks until) {
+  using namespace asio::experimental::awaitable_operators;
+  constexpr auto quiet = asio::as_tuple(asio::use_awaitable);
+  until_.expires_at(until);
+  auto late = until_.async_wait(quiet);
+  auto signalled = signal_.async_read_some(asio::buffer(&signals_, sizeof(signals_)), quiet);
+  auto either = std::move(signalled) || std::move(late);
+  co_await std::move(either);
 }
 
 bool Feed::anything_to_do() const {
@@ -170,12 +204,12 @@ bool Feed::full() const {
 
 // Takes what is there, and waits for the first event if there is nothing at all to do. Reading
 // ahead over all partitions makes the stretch of each one longer.
-boost::asio::awaitable<void> Feed::pump(Ticks deadline) {
+asio::awaitable<void> Feed::pump(Ticks deadline) {
   drain();
   if (anything_to_do() || fatal_) co_return;
   auto until = std::min<Ticks>(deadline, clock_->ticks() + kWaitMax);
   if (!partitions_.empty()) until = std::min(until, look_at_);
-  co_await signal_->wait(until);
+  co_await wait_for_event(until);
   drain();
 }
 
@@ -205,10 +239,7 @@ void Feed::add(const rd_kafka_message_t& message) {
   std::optional<TimePoint> log_time;
   // A producer's own time is not in the order of the log and proves nothing.
   if (kind == RD_KAFKA_TIMESTAMP_LOG_APPEND_TIME) log_time = TimePoint{Millis{stamp}};
-  const RecordPlace place{message.offset, message.partition, settings_.partitions};
-  found->second.add(message.offset, log_time,
-                    read_record(static_cast<const char*>(message.payload), message.len, place,
-                                static_cast<std::size_t>(settings_.message_bytes_max)));
+  found->second.add(message.offset, log_time, read_record(message, settings_));
 }
 
 void Feed::handle_rebalance(rd_kafka_event_t* event) {
@@ -255,18 +286,15 @@ Task<> Feed::locate(Ticks deadline) {
     auto position = co_await positions_.position(deadline, settings_.topic, partition);
     if (!position) co_return position.error();
     log.read_from(*position);
-    if (!must_assign_ && !co_await seek(partition, *position)) must_assign_ = true;
+    if (must_assign_) continue;
+    // Not rd_kafka_seek_partitions: in 2.0.2 its timeout is a thousandth of what was asked for.
+    const auto seek = [topic = topic_.get(), at = partition, offset = *position] {
+      return rd_kafka_seek(topic, at, offset, kSeekMs);
+    };
+    must_assign_ = co_await block(seek) != RD_KAFKA_RESP_ERR_NO_ERROR;
   }
   if (must_assign_ && !assign()) co_return Errc::unavailable;
   co_return Result<void>{};
-}
-
-boost::asio::awaitable<bool> Feed::seek(std::int32_t partition, std::int64_t offset) {
-  // Not rd_kafka_seek_partitions: in 2.0.2 its timeout is a thousandth of what was asked for.
-  std::function<bool()> seek = [topic = topic_.get(), partition, offset] {
-    return rd_kafka_seek(topic, partition, offset, kSeekMs) == RD_KAFKA_RESP_ERR_NO_ERROR;
-  };
-  return blocking_.run(std::move(seek));
 }
 
 bool Feed::assign() {
@@ -287,17 +315,17 @@ bool Feed::assign() {
 
 // Reading goes on with the oldest record there is: what was applied before is applied again, which
 // changes nothing. What is gone is decided by recovery.
-boost::asio::awaitable<void> Feed::return_inside() {
+asio::awaitable<void> Feed::return_inside() {
   if (clock_->ticks() < return_at_) co_return;
   for (auto& [partition, log] : partitions_) {
     if (log.state() != PartitionLog::State::outside) continue;
     std::int64_t low = 0;
     std::int64_t high = 0;
-    std::function<rd_kafka_resp_err_t()> ask = [this, at = partition, &low, &high] {
+    const auto ask = [this, at = partition, &low, &high] {
       return rd_kafka_query_watermark_offsets(client_.get(), settings_.topic.c_str(), at, &low,
                                               &high, kWatermarksMs);
     };
-    const auto failed = co_await blocking_.run(std::move(ask));
+    const auto failed = co_await block(ask);
     if (failed != RD_KAFKA_RESP_ERR_NO_ERROR) {
       return_at_ = clock_->ticks() + kReturnRetry;
       sluice::log().warn("kafka: {}/{}: its ends are not known: {}", settings_.topic, partition,
@@ -318,7 +346,7 @@ boost::asio::awaitable<void> Feed::return_inside() {
 // reading stands, everything that was in the log when we asked is delivered, so the partition is
 // complete up to the time before the question. What a leader has and its replicas have not yet is
 // not part of the end, and its clock is not ours: hence the margin.
-boost::asio::awaitable<void> Feed::look_for_ends() {
+asio::awaitable<void> Feed::look_for_ends() {
   const auto now = clock_->ticks();
   if (now < look_at_ || partitions_.empty()) co_return;
   look_at_ = now + kEndEvery;
@@ -330,10 +358,8 @@ boost::asio::awaitable<void> Feed::look_for_ends() {
   }
   if (list->cnt == 0) co_return;
   const auto complete_to = clock_->now() - settings_.end_margin;
-  std::function<rd_kafka_resp_err_t()> ask = [this, ends = list.get()] {
-    return rd_kafka_offsets_for_times(client_.get(), ends, kEndMs);
-  };
-  const auto failed = co_await blocking_.run(std::move(ask));
+  const auto ask = [&] { return rd_kafka_offsets_for_times(client_.get(), list.get(), kEndMs); };
+  const auto failed = co_await block(ask);
   if (failed != RD_KAFKA_RESP_ERR_NO_ERROR) {
     // A leader that is away must not cost half a second each second.
     look_at_ = now + kEndRetry;
@@ -367,16 +393,14 @@ Result<Delivery> Feed::take(std::size_t max) {
 
 namespace sluice {
 
-Result<std::unique_ptr<OrderFeed>> create_kafka_feed(const KafkaSettings& settings,
+Result<std::unique_ptr<OrderFeed>> create_kafka_feed(const boost::asio::any_io_executor& executor,
+                                                     const KafkaSettings& settings,
                                                      OrderStore& positions,
                                                      std::shared_ptr<const Clock> clock) {
   auto client = kafka::start_consumer(settings);
   if (!client) return client.error();
-  auto feed =
-      std::make_unique<kafka::Feed>(settings, positions, std::move(clock), std::move(*client));
-  auto subscribed = feed->subscribe();
-  if (!subscribed) return subscribed.error();
-  return std::unique_ptr<OrderFeed>(std::move(feed));
+  return std::unique_ptr<OrderFeed>(std::make_unique<kafka::Feed>(
+      executor, settings, positions, std::move(clock), std::move(*client)));
 }
 
 }  // namespace sluice

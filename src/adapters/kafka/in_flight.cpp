@@ -10,11 +10,8 @@ InFlight::Call* InFlight::begin(const void* owner, Ticks deadline, std::size_t c
   auto& call = fresh.front();
   call.owner = owner;
   call.deadline = deadline;
-  call.fates = std::vector<std::atomic<Fate>>(count);
-  call.slots.resize(count);
-  for (std::size_t i = 0; i < count; ++i) {
-    call.slots[i] = Slot{&call, static_cast<std::uint32_t>(i)};
-  }
+  call.slots = std::vector<Slot>(count);
+  for (auto& slot : call.slots) slot.call = &call;
   call.open = count + 1;
   call.self = fresh.begin();
 
@@ -25,10 +22,9 @@ InFlight::Call* InFlight::begin(const void* owner, Ticks deadline, std::size_t c
   return &call;
 }
 
-void InFlight::report(const Slot& slot, Fate fate) {
-  auto& call = *slot.call;
-  call.fates[slot.index].store(fate, std::memory_order_relaxed);
-  release(call);
+void InFlight::report(Slot& slot, Fate fate) {
+  slot.fate.store(fate, std::memory_order_relaxed);
+  release(*slot.call);
 }
 
 void InFlight::release(Call& call) {
@@ -42,10 +38,10 @@ void InFlight::release(Call& call) {
 
 void InFlight::answer(Call& call) {
   if (!call.answer) return;
-  std::vector<Receipt> receipts(call.fates.size());
+  std::vector<Receipt> receipts(call.slots.size());
   bool refused = true;
   for (std::size_t i = 0; i < receipts.size(); ++i) {
-    const auto fate = call.fates[i].load(std::memory_order_relaxed);
+    const auto fate = call.slots[i].fate.load(std::memory_order_relaxed);
     if (fate == Fate::queued) receipts[i].kind = Receipt::Kind::queued;
     refused = refused && fate == Fate::refused;
   }
@@ -74,11 +70,6 @@ void InFlight::forget(const void* owner) {
 void InFlight::refuse() {
   std::lock_guard lock(mutex_);
   refusing_ = true;
-}
-
-void InFlight::answer_all() {
-  std::lock_guard lock(mutex_);
-  for (auto& call : calls_) answer(call);
 }
 
 }  // namespace sluice::kafka

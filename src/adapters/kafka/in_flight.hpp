@@ -24,23 +24,22 @@ enum class Fate : std::uint8_t {
 };
 
 /// The publish calls under way. Each is answered once, with one wake-up: when its last message is
-/// reported, at its deadline, or at `answer_all`. It is kept until its last report, so that a late
+/// reported, or at its deadline. It is kept until its last report, so that a late
 /// one finds its place. Thread-safe.
 class InFlight {
  public:
   struct Call;
 
-  /// Where the report of one message goes; stays valid until that report.
+  /// One message, to which its report goes; stays valid until that report.
   struct Slot {
     Call* call = nullptr;
-    std::uint32_t index = 0;
+    std::atomic<Fate> fate{Fate::open};
   };
 
   struct Call {
     const void* owner = nullptr;
     Ticks deadline{};
     Completion<Receipts> answer;
-    std::vector<std::atomic<Fate>> fates;
     std::vector<Slot> slots;
     std::atomic<std::size_t> open{0};  ///< Reports to come, and one for the caller of `begin`.
     std::list<Call>::iterator self;
@@ -52,7 +51,7 @@ class InFlight {
   void sent(Call& call) { release(call); }
 
   /// Exactly once for each slot.
-  void report(const Slot& slot, Fate fate);
+  void report(Slot& slot, Fate fate);
 
   /// Answers the calls whose deadline passed; what is open is unknown.
   void expire(Ticks now);
@@ -62,9 +61,6 @@ class InFlight {
 
   /// No call begins after this.
   void refuse();
-
-  /// Answers everything that waits; what is open is unknown.
-  void answer_all();
 
  private:
   void release(Call& call);

@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "sluice/adapters/kafka/settings.hpp"
-
 namespace sluice::kafka {
 namespace {
 
@@ -19,12 +17,7 @@ void PartitionLog::read_from(std::int64_t next) {
   log_time_ = {};
 }
 
-void PartitionLog::read_again() {
-  const auto jump = jump_;
-  read_from(next_);
-  jump_ = jump;
-  fetched_ = resume();
-}
+void PartitionLog::read_again() { jump_ ? jump_to(*jump_) : read_from(next_); }
 
 void PartitionLog::jump_to(std::int64_t target) {
   read_from(next_);
@@ -57,14 +50,12 @@ void PartitionLog::ended(std::int64_t end, TimePoint log_time) {
 
 Delivery PartitionLog::take(const std::string& topic, std::int32_t partition, std::size_t max) {
   Delivery delivery;
-  OffsetRange range{topic, partition, next_, next_, log_time_};
+  auto& range = delivery.range.emplace(OffsetRange{topic, partition, next_, next_, log_time_});
   if (jump_) {
     range.next = next_ = *std::exchange(jump_, std::nullopt);
-    delivery.range = std::move(range);
     return delivery;
   }
-  const auto count = std::min(max, entries_.size());
-  for (std::size_t i = 0; i < count; ++i) {
+  for (; max > 0 && !entries_.empty(); --max) {
     auto& entry = entries_.front();
     const auto* fence = std::get_if<Fence>(&entry.content);
     if (fence == nullptr && !range.fences.empty()) break;
@@ -84,26 +75,27 @@ Delivery PartitionLog::take(const std::string& topic, std::int32_t partition, st
   if (quiet_) log_time_ = std::max(log_time_, *std::exchange(quiet_, std::nullopt));
   range.next = next_;
   range.log_time = log_time_;
-  delivery.range = std::move(range);
   return delivery;
 }
 
-PartitionLog::Content read_record(const char* value, std::size_t size, RecordPlace place,
-                                  std::size_t size_max) {
-  const auto at = "offset " + std::to_string(place.offset) + ": ";
-  if (value == nullptr) return Poison{{}, at + "no value"};
-  if (size == 0) return Poison{{}, at + "an empty value"};
-  const std::string_view text(value, size);
-  if (size > size_max) {
+PartitionLog::Content read_record(const rd_kafka_message_t& record, const KafkaSettings& settings) {
+  const std::string_view text(static_cast<const char*>(record.payload), record.len);
+  const auto poison = [&](const std::string& why) {
     return Poison{std::string(text.substr(0, kPoisonKept)),
-                  at + std::to_string(size) + " bytes, more than " + std::to_string(size_max)};
+                  "offset " + std::to_string(record.offset) + ": " + why};
+  };
+  if (record.payload == nullptr) return poison("no value");
+  if (text.empty()) return poison("an empty value");
+  if (text.size() > static_cast<std::size_t>(settings.message_bytes_max)) {
+    return poison(std::to_string(text.size()) + " bytes, more than " +
+                  std::to_string(settings.message_bytes_max));
   }
   if (auto message = parse_order_message(text)) return *std::move(message);
   const auto fence = parse_fence(text);
-  if (!fence) return Poison{std::string(text), at + "not an order message of version 1"};
+  if (!fence) return poison("not an order message of version 1");
   // Only behind the lane's own messages does it mean what it says.
-  if (lane_partition(fence->lane, place.partitions) != place.partition) {
-    return Poison{std::string(text), at + "a fence of a lane of another partition"};
+  if (lane_partition(fence->lane, settings.partitions) != record.partition) {
+    return poison("a fence of a lane of another partition");
   }
   return *fence;
 }

@@ -2,10 +2,12 @@
 
 #include <cstdint>
 #include <deque>
+#include <librdkafka/rdkafka.h>
 #include <optional>
 #include <string>
 #include <variant>
 
+#include "sluice/adapters/kafka/settings.hpp"
 #include "sluice/base/time.hpp"
 #include "sluice/domain/order.hpp"
 #include "sluice/fulfilment/order_feed.hpp"
@@ -88,16 +90,8 @@ class PartitionLog {
   std::size_t poison_bytes_ = 0;
 };
 
-/// Where a record stands.
-struct RecordPlace {
-  std::int64_t offset = 0;
-  std::int32_t partition = 0;
-  std::int32_t partitions = 1;  ///< How many the topic has.
-};
-
 /// What a record of the log is: an order, a fence of a lane of that partition, or poison with the
-/// reason, of which at most 64 KiB are kept. `value` is null for a record without a value.
-PartitionLog::Content read_record(const char* value, std::size_t size, RecordPlace place,
-                                  std::size_t size_max);
+/// reason, of which at most 64 KiB are kept.
+PartitionLog::Content read_record(const rd_kafka_message_t& record, const KafkaSettings& settings);
 
 }  // namespace sluice::kafka

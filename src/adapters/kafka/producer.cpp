@@ -5,8 +5,10 @@
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <functional>
 #include <mutex>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -69,16 +71,17 @@ class Producer final : public KafkaProducer, public std::enable_shared_from_this
  private:
   static void on_report(rd_kafka_t*, const rd_kafka_message_t* message, void* self);
   static int on_statistics(rd_kafka_t* client, char* json, std::size_t bytes, void* self);
+  void report(void* slot, Fate fate);
 
   Result<std::shared_ptr<Connection>> connect();
   std::shared_ptr<Connection> connection();
 
-  void deliver();
+  void deliver(std::stop_token stop);
   void replace_broken();
   void serve_retired();
   void flush();
 
-  void look_after();
+  void look_after(std::stop_token stop);
   Result<void> look();
   std::optional<std::int64_t> look_for_end();
 
@@ -97,20 +100,15 @@ class Producer final : public KafkaProducer, public std::enable_shared_from_this
   std::atomic<int> health_{static_cast<int>(Errc::unavailable)};  // 0: good, else an Errc.
 
   std::mutex close_mutex_;
-  std::mutex stop_mutex_;
-  std::condition_variable stop_changed_;
-  std::atomic<bool> stopping_{false};
-  Millis flush_for_{0};
+  Millis flush_for_{0};  // Of the delivery thread, once it is told to stop.
 
-  std::thread delivery_;
-  std::thread lookout_;
+  std::jthread delivery_;
+  std::jthread lookout_;
 };
 
 Result<std::shared_ptr<Connection>> Producer::connect() {
   Config config(settings_);
-  config.set_producer(settings_);
-  rd_kafka_conf_set_opaque(config.get(), this);
-  rd_kafka_conf_set_dr_msg_cb(config.get(), &Producer::on_report);
+  config.set_producer(settings_, this, &Producer::on_report);
   rd_kafka_conf_set_stats_cb(config.get(), &Producer::on_statistics);
   config.set("statistics.interval.ms", kStatisticsMs);
   auto client = config.start(RD_KAFKA_PRODUCER);
@@ -126,8 +124,8 @@ Result<void> Producer::start() {
   auto made = connect();
   if (!made) return made.error();
   connection_ = std::move(*made);
-  delivery_ = std::thread([this] { deliver(); });
-  lookout_ = std::thread([this] { look_after(); });
+  delivery_ = std::jthread(std::bind_front(&Producer::deliver, this));
+  lookout_ = std::jthread(std::bind_front(&Producer::look_after, this));
   return {};
 }
 
@@ -156,24 +154,21 @@ void Producer::send(const void* owner, Ticks deadline, LaneId lane, In<std::stri
   const auto used = connection();
   rd_kafka_produce_batch(used->topic.get(), lane_partition(lane, settings_.partitions),
                          RD_KAFKA_MSG_F_COPY, batch.data(), static_cast<int>(batch.size()));
-  std::size_t refused = 0;
   for (const auto& message : batch) {
-    if (message.err == RD_KAFKA_RESP_ERR_NO_ERROR) continue;
-    in_flight_.report(*static_cast<InFlight::Slot*>(message._private), Fate::refused);
-    ++refused;
+    if (message.err != RD_KAFKA_RESP_ERR_NO_ERROR) report(message._private, Fate::refused);
   }
-  outstanding_.fetch_sub(refused, std::memory_order_relaxed);
-  failed_.fetch_add(refused, std::memory_order_relaxed);
   in_flight_.sent(*call);
 }
 
 void Producer::on_report(rd_kafka_t*, const rd_kafka_message_t* message, void* opaque) {
   auto& self = *static_cast<Producer*>(opaque);
-  const auto fate = fate_of(*message);
-  self.outstanding_.fetch_sub(1, std::memory_order_relaxed);
-  (fate == Fate::queued ? self.acknowledged_ : self.failed_)
-      .fetch_add(1, std::memory_order_relaxed);
-  self.in_flight_.report(*static_cast<InFlight::Slot*>(message->_private), fate);
+  self.report(message->_private, fate_of(*message));
+}
+
+void Producer::report(void* slot, Fate fate) {
+  outstanding_.fetch_sub(1, std::memory_order_relaxed);
+  (fate == Fate::queued ? acknowledged_ : failed_).fetch_add(1, std::memory_order_relaxed);
+  in_flight_.report(*static_cast<InFlight::Slot*>(slot), fate);
 }
 
 // librdkafka tells only in its statistics whether the brokers gave the client a producer id.
@@ -184,15 +179,15 @@ int Producer::on_statistics(rd_kafka_t* client, char* json, std::size_t bytes, v
   return 0;
 }
 
-void Producer::deliver() {
-  while (!stopping_.load(std::memory_order_acquire)) {
+void Producer::deliver(std::stop_token stop) {
+  while (!stop.stop_requested()) {
     rd_kafka_poll(connection_->client.get(), kServeMs);
     in_flight_.expire(steady_clock::now());
     replace_broken();
     serve_retired();
   }
   flush();
-  in_flight_.answer_all();
+  in_flight_.expire(Ticks::max());
 }
 
 // An idempotent producer that lost the thread of its sequence refuses all work for good; a new one
@@ -232,10 +227,11 @@ void Producer::flush() {
   }
 }
 
-void Producer::look_after() {
-  std::unique_lock lock(stop_mutex_);
-  while (!stopping_) {
-    lock.unlock();
+void Producer::look_after(std::stop_token stop) {
+  std::mutex mutex;
+  std::unique_lock lock(mutex);
+  std::condition_variable_any pause;
+  while (!stop.stop_requested()) {
     const auto found = look();
     log_end_ = found ? look_for_end().value_or(-1) : -1;
     const auto health = found ? 0 : found.error().value();
@@ -243,9 +239,7 @@ void Producer::look_after() {
       log().log(found ? spdlog::level::info : spdlog::level::warn, "kafka: topic {}: {}",
                 settings_.topic, found ? "ready" : found.error().message());
     }
-    lock.lock();
-    stop_changed_.wait_for(lock, found ? kLookEvery : kLookSoon,
-                           [this] { return stopping_.load(); });
+    pause.wait_for(lock, stop, found ? kLookEvery : kLookSoon, [] { return false; });
   }
 }
 
@@ -291,12 +285,9 @@ void Producer::close(Millis flush_for) {
   std::lock_guard closing(close_mutex_);
   if (!delivery_.joinable()) return;
   in_flight_.refuse();
-  {
-    std::lock_guard lock(stop_mutex_);
-    flush_for_ = flush_for;
-    stopping_ = true;
-  }
-  stop_changed_.notify_all();
+  flush_for_ = flush_for;
+  lookout_.request_stop();
+  delivery_.request_stop();
   lookout_.join();
   delivery_.join();
   health_ = static_cast<int>(Errc::unavailable);
@@ -321,16 +312,14 @@ class ProducerQueue final : public OrderQueue {
     std::vector<std::string> values;
     values.reserve(messages.size());
     for (const auto& message : messages) values.push_back(to_json(message));
-    Send send{this, deadline, lane, values};
-    Dependency::Operation<std::vector<Receipt>> work = [send] { return suspend<Receipts>(send); };
+    Dependency::Operation<std::vector<Receipt>> work = [&] { return send(deadline, lane, values); };
     co_return co_await publish_through(dependency_, deadline, messages.size(), std::move(work));
   }
 
   Task<> fence(Ticks deadline, Fence fence) override {
     const std::vector<std::string> values(1, to_json(fence));
-    Send send{this, deadline, fence.lane, values};
-    Dependency::Operation<void> work = [send]() -> Task<> {
-      const auto receipts = co_await suspend<Receipts>(send);
+    Dependency::Operation<void> work = [&]() -> Task<> {
+      const auto receipts = co_await send(deadline, fence.lane, values);
       if (!receipts) co_return receipts.error();
       if (receipts->front().kind != Receipt::Kind::queued) co_return Errc::unknown;
       co_return Result<void>{};
@@ -339,15 +328,12 @@ class ProducerQueue final : public OrderQueue {
   }
 
  private:
-  struct Send {
-    ProducerQueue* queue;
-    Ticks deadline;
-    LaneId lane;
-    In<std::string> values;
-    void operator()(Completion<Receipts> answer) const {
-      queue->producer_->send(queue, deadline, lane, values, std::move(answer));
-    }
-  };
+  Task<std::vector<Receipt>> send(Ticks deadline, LaneId lane, In<std::string> values) {
+    const auto hand_over = [&](Completion<Receipts> answer) {
+      producer_->send(this, deadline, lane, values, std::move(answer));
+    };
+    co_return co_await suspend<Receipts>(hand_over);
+  }
 
   std::shared_ptr<Producer> producer_;
   Dependency& dependency_;

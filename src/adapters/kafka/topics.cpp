@@ -2,11 +2,10 @@
 
 #include <algorithm>
 #include <array>
-#include <chrono>
 #include <string>
 #include <string_view>
 #include <thread>
-#include <vector>
+#include <utility>
 
 #include "sluice/base/log.hpp"
 
@@ -16,13 +15,11 @@ namespace sluice {
 namespace kafka {
 namespace {
 
-using std::chrono::steady_clock;
 using Options = std::unique_ptr<rd_kafka_AdminOptions_t, Destroy<rd_kafka_AdminOptions_destroy>>;
 using NewTopic = std::unique_ptr<rd_kafka_NewTopic_t, Destroy<rd_kafka_NewTopic_destroy>>;
 using Resource =
     std::unique_ptr<rd_kafka_ConfigResource_t, Destroy<rd_kafka_ConfigResource_destroy>>;
 
-constexpr Millis kWaitMax{60'000};
 constexpr Millis kAskAgain{50};
 constexpr const char* kTimestampKind = "message.timestamp.type";
 constexpr const char* kAppendTime = "LogAppendTime";
@@ -36,15 +33,13 @@ class Admin {
         queue_(rd_kafka_queue_new(client_.get())),
         deadline_(deadline) {}
 
-  Result<void> ensure(const std::string& topic);
+  Result<void> create(const std::string& topic);
+  Result<void> has_partitions(const std::string& topic);
   Result<void> has_append_time(const std::string& topic);
 
  private:
-  int left() const { return remaining_ms(deadline_, steady_clock::now(), kWaitMax); }
   template <class Send>
   Event ask(rd_kafka_admin_op_t operation, Send send) const;
-  Result<void> create(const std::string& topic);
-  Result<void> has_partitions(const std::string& topic);
 
   const KafkaSettings& settings_;
   Client client_;
@@ -57,11 +52,11 @@ template <class Send>
 Event Admin::ask(rd_kafka_admin_op_t operation, Send send) const {
   const Options options(rd_kafka_AdminOptions_new(client_.get(), operation));
   std::array<char, 128> why{};
-  rd_kafka_AdminOptions_set_request_timeout(options.get(), std::max(left(), 1), why.data(),
-                                            why.size());
+  rd_kafka_AdminOptions_set_request_timeout(options.get(), std::max(remaining_ms(deadline_), 1),
+                                            why.data(), why.size());
   send(options.get());
   // The request has its own timeout and always answers; a second more is for its hand-over.
-  Event event(rd_kafka_queue_poll(queue_.get(), left() + 1'000));
+  Event event(rd_kafka_queue_poll(queue_.get(), remaining_ms(deadline_) + 1'000));
   const bool good = event && rd_kafka_event_error(event.get()) == RD_KAFKA_RESP_ERR_NO_ERROR;
   return good ? std::move(event) : nullptr;
 }
@@ -104,8 +99,8 @@ Result<void> Admin::create(const std::string& topic) {
 
 Result<void> Admin::has_partitions(const std::string& topic) {
   const Topic handle(rd_kafka_topic_new(client_.get(), topic.c_str(), nullptr));
-  while (left() > 0) {
-    const auto count = count_partitions(client_.get(), handle.get(), left());
+  while (const int left = remaining_ms(deadline_)) {
+    const auto count = count_partitions(client_.get(), handle.get(), left);
     if (!count && count.error() == Errc::unavailable) return count.error();
     if (count && *count == settings_.partitions) return {};
     if (count && *count > 0) {
@@ -144,12 +139,6 @@ Result<void> Admin::has_append_time(const std::string& topic) {
   return Errc::unavailable;
 }
 
-Result<void> Admin::ensure(const std::string& topic) {
-  auto created = create(topic);
-  if (!created) return created;
-  return has_partitions(topic);
-}
-
 }  // namespace
 }  // namespace kafka
 
@@ -159,8 +148,8 @@ Result<void> create_kafka_topics(const KafkaSettings& settings, Ticks deadline) 
   if (!client) return client.error();
   kafka::Admin admin(settings, std::move(*client), deadline);
   for (const auto& topic : {settings.topic, settings.dead_letter_topic}) {
-    auto ready = admin.ensure(topic);
-    if (!ready) return ready;
+    if (auto created = admin.create(topic); !created) return created;
+    if (auto complete = admin.has_partitions(topic); !complete) return complete;
   }
   return admin.has_append_time(settings.topic);
 }

@@ -117,7 +117,7 @@ TEST_F(InFlightTest, a_refused_message_and_an_open_one_are_both_unknown) {
   auto* call = start(2);
   in_flight_.report(call->slots[0], Fate::refused);
   in_flight_.sent(*call);
-  in_flight_.answer_all();
+  in_flight_.expire(Ticks::max());
   EXPECT_EQ(kinds(), (std::vector<Kind>{Kind::unknown, Kind::unknown}));
 }
 

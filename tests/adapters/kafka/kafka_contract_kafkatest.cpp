@@ -11,6 +11,7 @@
 #include "kafka_world.hpp"
 #include "support/order_feed_contract.hpp"
 #include "support/order_queue_contract.hpp"
+#include "support/run_awaitable.hpp"
 #include "support/run_on.hpp"
 
 namespace sluice::test {
@@ -123,7 +124,8 @@ class KafkaFeedHarness final : public OrderFeedHarness {
   KafkaTopics topics_{kContractPartitions};
   PositionStore store_;
   std::unique_ptr<OrderFeed> feed_ =
-      create_kafka_feed(topics_.settings(), store_, system_clock()).value();
+      create_kafka_feed(thread_context().get_executor(), topics_.settings(), store_, system_clock())
+          .value();
 };
 
 std::unique_ptr<OrderFeedHarness> make_feed_harness() {

@@ -48,7 +48,8 @@ Values some_orders(LaneId lane, std::size_t count) {
 }
 
 std::unique_ptr<OrderFeed> open(const KafkaSettings& settings, PositionStore& store) {
-  return create_kafka_feed(settings, store, system_clock()).value();
+  return create_kafka_feed(thread_context().get_executor(), settings, store, system_clock())
+      .value();
 }
 
 TEST(KafkaFeed, ten_thousand_messages_arrive_exactly_once_and_in_order_per_lane) {

@@ -213,8 +213,16 @@ TEST(PartitionLog, losing_the_position_forgets_a_jump) {
   EXPECT_FALSE(log.ready());
 }
 
-PartitionLog::Content read(const char* value, std::size_t size, std::int64_t offset) {
-  return read_record(value, size, {offset, 0, 1}, 4'096);
+PartitionLog::Content read(const char* value, std::size_t size, std::int64_t offset,
+                           std::int32_t partition = 0, std::int32_t partitions = 1) {
+  KafkaSettings settings;
+  settings.partitions = partitions;
+  rd_kafka_message_t record{};
+  record.payload = const_cast<char*>(value);
+  record.len = size;
+  record.offset = offset;
+  record.partition = partition;
+  return read_record(record, settings);
 }
 
 std::string why(const PartitionLog::Content& content) { return std::get<Poison>(content).why; }
@@ -240,7 +248,7 @@ TEST(ReadRecord, a_fence_is_one_only_in_the_partition_of_its_lane) {
   const auto json = to_json(fence);
   const auto own = lane_partition(fence.lane, 4);
   for (std::int32_t partition = 0; partition < 4; ++partition) {
-    const auto content = read_record(json.data(), json.size(), {9, partition, 4}, 4'096);
+    const auto content = read(json.data(), json.size(), 9, partition, 4);
     if (partition == own) {
       EXPECT_EQ(std::get<Fence>(content), fence);
     } else {

@@ -8,6 +8,7 @@
 #include "sluice/adapters/kafka/producer.hpp"
 
 #include "support/order_feed_contract.hpp"
+#include "support/run_awaitable.hpp"
 
 namespace sluice::test {
 namespace {
@@ -40,12 +41,16 @@ TEST(KafkaSettings, names_of_topics_are_checked) {
 
 TEST(KafkaSettings, wrong_ones_create_nothing) {
   PositionStore store;
+  const auto feed_error = [&](const KafkaSettings& settings) {
+    const auto executor = thread_context().get_executor();
+    return create_kafka_feed(executor, settings, store, system_clock()).error();
+  };
   EXPECT_EQ(create_kafka_producer(KafkaSettings{}).error(), Errc::invalid);
-  EXPECT_EQ(create_kafka_feed(KafkaSettings{}, store, system_clock()).error(), Errc::invalid);
+  EXPECT_EQ(feed_error(KafkaSettings{}), Errc::invalid);
   auto settings = valid();
   settings.extra.emplace_back("no.such.property", "1");
   EXPECT_EQ(create_kafka_producer(settings).error(), Errc::invalid);
-  EXPECT_EQ(create_kafka_feed(settings, store, system_clock()).error(), Errc::invalid);
+  EXPECT_EQ(feed_error(settings), Errc::invalid);
 }
 
 TEST(LanePartition, never_changes) {

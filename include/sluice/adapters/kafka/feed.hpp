@@ -1,5 +1,6 @@
 #pragma once
 
+#include <boost/asio/any_io_executor.hpp>
 #include <memory>
 
 #include "sluice/adapters/kafka/settings.hpp"
@@ -15,8 +16,10 @@ namespace sluice {
 /// committed to Kafka. On every rebalance what was read ahead is dropped and the positions are read
 /// again; a delivery still being applied then is protected by the store's `WHERE next = begin`.
 ///
-/// `next` blocks the thread up to its deadline, and up to half a second more when a partition's
-/// leader does not answer; it must be called again within `max_poll_interval` or the partitions are
+/// It belongs to `executor`, on which it is awaited and destroyed, and ends before its io_context.
+///
+/// `next` takes up to its deadline, and up to half a second more when a partition's leader does not
+/// answer; it must be called again within `max_poll_interval` or the partitions are
 /// lost. Its errors, after which the caller pauses and calls it again:
 /// - what `positions` answered, while positions of new partitions cannot be read: nothing is
 ///   consumed;
@@ -33,11 +36,12 @@ namespace sluice {
 /// that happens to lie inside of a topic created anew cannot be told from a good one: what is
 /// before it is not read, and recovery decides it from the pending records.
 ///
-/// `dead_letter` blocks until the brokers acknowledged. Headers: why, topic, partition, offsets.
+/// `dead_letter` returns when the brokers acknowledged. Headers: why, topic, partition, offsets.
 ///
 /// `positions` must outlive the feed. The destructor leaves the group, which takes a moment.
 /// `Errc::invalid` when the settings are refused; the log says why.
-Result<std::unique_ptr<OrderFeed>> create_kafka_feed(const KafkaSettings& settings,
+Result<std::unique_ptr<OrderFeed>> create_kafka_feed(const boost::asio::any_io_executor& executor,
+                                                     const KafkaSettings& settings,
                                                      OrderStore& positions,
                                                      std::shared_ptr<const Clock> clock);
 
