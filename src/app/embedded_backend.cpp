@@ -1,5 +1,6 @@
 #include <filesystem>
-#include <stdexcept>
+#include <functional>
+#include <string>
 #include <utility>
 
 #include "sluice/adapters/direct/queue.hpp"
@@ -26,70 +27,36 @@ std::shared_ptr<SqliteDatabase> open_database(const Settings& settings,
   return open_sqlite(settings.sqlite, std::move(clock));
 }
 
-class EmbeddedBackend final : public Backend {
- public:
-  EmbeddedBackend(const Settings& settings, std::shared_ptr<Clock> clock, Metrics& metrics)
-      : clock_(std::move(clock)),
-        metrics_(metrics),
-        lanes_(create_memory_lanes(clock_)),
-        hub_(create_memory_result_hub()),
-        database_(open_database(settings, clock_)) {}
+}  // namespace
 
-  HttpPorts http_ports(asio::any_io_executor executor) override {
-    HttpPorts ports;
-    auto& store = add_dependency(ports.dependencies, {"sqlite", "http.store"}, *clock_, metrics_);
-    auto stores = create_sqlite_stores(executor, database_, store);
-    ports.inventory = create_memory_inventory(lanes_);
-    ports.store = std::move(stores.orders);
-    ports.moves = std::move(stores.moves);
-    ports.queue = create_direct_queue(executor, *ports.store, clock_, kJoinedBelow);
-    ports.results = create_memory_result_feed(hub_, std::move(executor));
-    return ports;
-  }
-
-  ControlPorts control_ports(asio::any_io_executor executor) override {
-    ControlPorts ports;
-    auto& store =
-        add_dependency(ports.dependencies, {"sqlite", "control.store"}, *clock_, metrics_);
-    auto stores = create_sqlite_stores(executor, database_, store);
-    ports.inventory = create_memory_inventory(lanes_);
+Backend create_embedded_backend(const Settings& settings, std::shared_ptr<Clock> clock, Guards&,
+                                Metrics& metrics) {
+  const auto lanes = create_memory_lanes(clock);
+  const auto hub = create_memory_result_hub();
+  const auto database = open_database(settings, clock);
+  const auto make_ports = [=, &metrics](const std::string& use, asio::any_io_executor executor) {
+    Ports ports;
+    DependencySettings dependency{"sqlite", use};
+    auto& store = *ports.dependencies.emplace_back(
+        std::make_unique<Dependency>(std::move(dependency), nullptr, *clock, metrics));
+    auto stores = create_sqlite_stores(executor, database, store);
+    ports.inventory = create_memory_inventory(lanes);
     ports.orders = std::move(stores.orders);
     ports.moves = std::move(stores.moves);
     ports.sales = std::move(stores.sales);
     ports.control = std::move(stores.control);
-    ports.queue = create_direct_queue(executor, *ports.orders, clock_, kJoinedBelow);
-    ports.results = create_memory_result_feed(hub_, std::move(executor));
-    ports.log_end = [] { return std::optional<std::int64_t>(); };
+    ports.queue = create_direct_queue(executor, *ports.orders, clock, kJoinedBelow);
+    ports.results = create_memory_result_feed(hub, std::move(executor));
+    ports.log_end = [] { return std::nullopt; };
     ports.probes = {
         {ServiceProbe::Role::store, std::move(stores.ping), "look at the disk under data_dir"},
     };
     return ports;
-  }
-
-  unsigned fulfilment_workers() const override { return 0; }
-
-  FulfilmentPorts fulfilment_ports(asio::any_io_executor) override {
-    throw std::logic_error("the embedded mode has no log");
-  }
-
-  std::optional<OrderLog> log() const override { return std::nullopt; }
-
-  void flush(Millis) override {}
-
- private:
-  std::shared_ptr<Clock> clock_;
-  Metrics& metrics_;
-  MemoryLanes lanes_;
-  MemoryResultHub hub_;
-  std::shared_ptr<SqliteDatabase> database_;
-};
-
-}  // namespace
-
-std::unique_ptr<Backend> create_embedded_backend(const Settings& settings,
-                                                 std::shared_ptr<Clock> clock, Guards&,
-                                                 Metrics& metrics) {
-  return std::make_unique<EmbeddedBackend>(settings, std::move(clock), metrics);
+  };
+  Backend backend;
+  backend.http_ports = std::bind_front(make_ports, "http.store");
+  backend.control_ports = std::bind_front(make_ports, "control.store");
+  return backend;
 }
 
 }  // namespace sluice

@@ -1,6 +1,7 @@
 #include "app/node.hpp"
 
 #include <algorithm>
+#include <functional>
 #include <optional>
 #include <unistd.h>
 #include <utility>
@@ -33,13 +34,6 @@ std::string node_name() {
   return std::string(host) + "/" + std::to_string(::getpid()) + "/" + random_hex(4);
 }
 
-std::unique_ptr<Backend> create_backend(const Settings& settings, std::shared_ptr<Clock> clock,
-                                        Guards& guards, Metrics& metrics) {
-  const auto create =
-      settings.mode == Mode::embedded ? create_embedded_backend : create_services_backend;
-  return create(settings, std::move(clock), guards, metrics);
-}
-
 asio::awaitable<void> sweep(OrderWatch& watch, Clock& clock) {
   for (;;) {
     watch.sweep(clock.ticks());
@@ -51,11 +45,12 @@ asio::awaitable<void> sweep(OrderWatch& watch, Clock& clock) {
 
 /// One HTTP thread: its ports, its services and its listener. Declared in the order of use;
 /// destroyed in the reverse, after the loop has ended.
-struct Node::Http {
+struct Node::Http final : PublicApi {
   Http(Node& node, unsigned index, std::uint16_t port,
        const std::function<std::string(const UserId&)>& demo_token)
-      : worker("http-" + std::to_string(index)),
-        ports(node.backend_->http_ports(worker.executor())),
+      : clock(*node.clock_),
+        worker("http-" + std::to_string(index)),
+        ports(node.backend_.http_ports(worker.executor())),
         front{{create_address_rate_stage(node.ip_buckets_, random)},
               Identity(node.settings_.identity),
               {create_user_rate_stage(node.user_buckets_, random)}},
@@ -65,7 +60,7 @@ struct Node::Http {
         router(node.guards_.flow, adapters()),
         watch(node.settings_.long_polls_max / node.settings_.http_threads + 1),
         orders(worker.executor(), node.settings_.lookup,
-               {router, *ports.store, *ports.moves, *node.clock_, node.seal_, watch}),
+               {router, *ports.orders, *ports.moves, *node.clock_, node.seal_, watch}),
         purchases(worker.executor(), node.settings_.purchase,
                   {router,
                    orders,
@@ -73,50 +68,76 @@ struct Node::Http {
                    *node.clock_,
                    random,
                    node.seal_,
-                   node.metrics_}),
-        api(create_public_api(front, node.book_, purchases, orders, *node.clock_,
-                              node.readiness_)) {
+                   node.metrics_}) {
     auto settings = node.settings_.http;
     settings.http.port = port;
-    server =
-        create_public_server(worker.executor(), settings,
-                             {*api, *node.clock_, node.metrics_, node.connections_, demo_token});
+    server = create_public_server(
+        worker.executor(), settings,
+        {*this, node.book_, clock, node.readiness_, node.metrics_, node.connections_, demo_token});
     ports.results->listen([this](const std::vector<Outcome>& news) { watch.news(news); });
     worker.spawn(purchases.upkeep());
     worker.spawn(sweep(watch, *node.clock_));
   }
 
-  ~Http() { worker.stop(); }
+  ~Http() override { worker.stop(); }
 
   LaneRouter::Adapters adapters() {
     if (!failover) return {*ports.inventory, *ports.queue, *ports.inventory, *ports.queue};
     return {*ports.inventory, *failover, *ports.store_inventory, *ports.direct};
   }
 
+  std::optional<Refusal> admit(std::string_view ip) override {
+    Admission admission{clock.now(), clock.ticks(), ip};
+    return sluice::admit(front.addresses, admission);
+  }
+  Identified identify(std::string_view token) override {
+    const auto now = clock.now();
+    auto user = front.identity.verify(token, now);
+    if (!user) return user;
+    Admission admission{now, clock.ticks(), {}, &*user};
+    if (const auto refusal = sluice::admit(front.users, admission)) return *refusal;
+    return user;
+  }
+  asio::awaitable<PurchaseAnswer> buy(const Sale& sale, UserId user,
+                                      std::uint32_t quantity) override {
+    return purchases.buy(sale, std::move(user), quantity);
+  }
+  asio::awaitable<LookUp> find(const Sale& sale, OrderId id, UserId user,
+                               Millis patience) override {
+    if (patience == Millis{0}) return orders.find(sale, id, std::move(user));
+    return orders.wait(sale, id, std::move(user), patience);
+  }
+  asio::awaitable<LookUp> mine(const Sale& sale, UserId user) override {
+    return orders.mine(sale, std::move(user));
+  }
+  asio::awaitable<LookUp> cancel(const Sale& sale, OrderId id, UserId user) override {
+    return orders.move(sale, id, std::move(user), Move::cancel);
+  }
+
+  Clock& clock;
   Worker worker;
   Random random = system_random();
-  HttpPorts ports;
+  Ports ports;
   FrontGate front;
   std::unique_ptr<OrderQueue> failover;  ///< Null on a node with one mode.
   LaneRouter router;
   OrderWatch watch;
   OrderService orders;
   PurchaseService purchases;
-  std::unique_ptr<PublicApi> api;
   std::unique_ptr<HttpServer> server;
 };
 
 struct Node::FulfilmentThread {
   FulfilmentThread(Node& node, unsigned index)
       : worker("fulfil-" + std::to_string(index)),
-        ports(node.backend_->fulfilment_ports(worker.executor())),
-        fulfilment(node.settings_.fulfilment, {*ports.feed, *ports.store, *ports.inventory,
+        ports(node.backend_.fulfilment_ports(worker.executor())),
+        fulfilment(node.settings_.fulfilment, {*ports.feed, *ports.orders, *ports.inventory,
                                                *ports.results, *node.clock_, node.metrics_}) {}
 
   ~FulfilmentThread() { worker.stop(); }
 
   Worker worker;
-  FulfilmentPorts ports;
+  Ports ports;
   Fulfilment fulfilment;
   std::future<void> running;
 };
@@ -124,16 +145,15 @@ struct Node::FulfilmentThread {
 struct Node::ControlThread {
   explicit ControlThread(Node& node)
       : worker("control"),
-        ports(node.backend_->control_ports(worker.executor())),
-        lanes(node.settings_.recovery, node.backend_->log(),
+        ports(node.backend_.control_ports(worker.executor())),
+        lanes(node.settings_.recovery, node.backend_.log,
               {*ports.inventory, *ports.queue, *ports.orders, *ports.results, *node.clock_,
                node.metrics_}),
         auditor(node.settings_.recovery.call_timeout,
                 {*ports.inventory, *ports.orders, *node.clock_, node.metrics_}),
         returns(node.settings_.recovery, {*ports.moves, *ports.orders, *ports.inventory,
                                           *ports.results, *node.clock_, node.metrics_}),
-        flow(node.settings_.degrade.flow, node.settings_.recovery.call_timeout,
-             node.backend_->log(),
+        flow(node.settings_.degrade.flow, node.settings_.recovery.call_timeout, node.backend_.log,
              {*ports.orders, node.guards_.flow, node.guards_.rate_limiter, node.guards_.direct,
               node.guards_.queue, ports.log_end, *node.clock_, node.metrics_}),
         control(node.settings_.recovery, node_name(), ports.probes,
@@ -146,7 +166,7 @@ struct Node::ControlThread {
   ~ControlThread() { worker.stop(); }
 
   Worker worker;
-  ControlPorts ports;
+  Ports ports;
   LaneReconciler lanes;
   Auditor auditor;
   ReturnReconciler returns;
@@ -156,25 +176,27 @@ struct Node::ControlThread {
   std::future<void> running;
 };
 
-Node::Node(Settings settings, Secrets secrets, std::function<std::string(const UserId&)> demo_token,
-           std::shared_ptr<Clock> clock)
+Node::Node(Settings settings, const Secrets& secrets,
+           std::function<std::string(const UserId&)> demo_token, std::shared_ptr<Clock> clock)
     : settings_(std::move(settings)),
-      secrets_(std::move(secrets)),
       clock_(std::move(clock)),
       guards_(settings_),
-      backend_(create_backend(settings_, clock_, guards_, metrics_)),
+      backend_(std::invoke(
+          settings_.mode == Mode::embedded ? create_embedded_backend : create_services_backend,
+          settings_, clock_, guards_, metrics_)),
       book_(std::make_shared<SaleSnapshot>()),
       readiness_(std::make_shared<ReadyState>()),
-      seal_(secrets_.orders_secret),
+      seal_(secrets.orders_secret),
       ip_buckets_(settings_.gate.ips),
       user_buckets_(settings_.gate.users),
       sale_buckets_(settings_.gate.sales),
       concurrency_(settings_.gate.concurrency_max),
       connections_(create_connection_limits(settings_.connections)) {
   settings_.http_threads = http_thread_count(settings_);
-  settings_.identity.key = secrets_.identity_key;
+  settings_.identity.key = secrets.identity_key;
   control_ = std::make_unique<ControlThread>(*this);
-  for (unsigned i = 0; i < backend_->fulfilment_workers(); ++i) {
+  const unsigned workers = backend_.log ? settings_.fulfilment_workers : 0;
+  for (unsigned i = 0; i < workers; ++i) {
     fulfilment_.push_back(std::make_unique<FulfilmentThread>(*this, i));
   }
   refuse_taken_address(settings_.http.http);
@@ -184,17 +206,15 @@ Node::Node(Settings settings, Secrets secrets, std::function<std::string(const U
     // With port 0 the first thread chooses and the others share its choice.
     port = http_.front()->server->port();
   }
-  admin_worker_ = std::make_unique<Worker>("admin");
-  auto admin = settings_.admin;
-  admin.key = secrets_.admin_key;
+  settings_.admin.key = secrets.admin_key;
   admin_ = create_admin_server(
-      admin_worker_->executor(), admin,
+      admin_worker_.executor(), settings_.admin,
       {*control_->operations, control_->worker.executor(), *clock_, readiness_, metrics_});
 }
 
 Node::~Node() {
   // Listeners first: the admin listener makes calls on the control thread.
-  admin_worker_->stop();
+  admin_worker_.stop();
   admin_.reset();
   http_.clear();
   fulfilment_.clear();
@@ -203,20 +223,17 @@ Node::~Node() {
 
 void Node::start() {
   control_->worker.start();
-  auto rounds = control_->control.run();
-  control_->running =
-      asio::co_spawn(control_->worker.executor(), std::move(rounds), asio::use_future);
+  control_->running = control_->worker.run(control_->control.run());
   for (auto& thread : fulfilment_) {
     thread->worker.start();
-    auto steps = thread->fulfilment.run();
-    thread->running = asio::co_spawn(thread->worker.executor(), std::move(steps), asio::use_future);
+    thread->running = thread->worker.run(thread->fulfilment.run());
   }
   for (auto& thread : http_) {
     thread->server->start();
     thread->worker.start();
   }
   admin_->start();
-  admin_worker_->start();
+  admin_worker_.start();
 }
 
 bool Node::stop() {
@@ -229,12 +246,10 @@ bool Node::stop() {
   bool complete = true;
   std::vector<std::future<bool>> drained;
   for (auto& thread : http_) {
-    auto drain = thread->server->drain(left());
-    drained.push_back(
-        asio::co_spawn(thread->worker.executor(), std::move(drain), asio::use_future));
+    drained.push_back(thread->worker.run(thread->server->drain(left())));
   }
   for (auto& one : drained) complete &= one.get();
-  backend_->flush(left());
+  backend_.flush(left());
 
   for (auto& thread : fulfilment_) thread->fulfilment.stop();
   asio::post(control_->worker.executor(), [this] { control_->control.stop(); });
@@ -242,8 +257,7 @@ bool Node::stop() {
     return running.wait_for(left()) == std::future_status::ready;
   };
   for (auto& thread : fulfilment_) complete &= ended(thread->running);
-  auto drain_admin = admin_->drain(left());
-  complete &= admin_worker_->run(std::move(drain_admin));
+  complete &= admin_worker_.run(admin_->drain(left())).get();
   complete &= ended(control_->running);
   return complete;
 }

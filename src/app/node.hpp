@@ -29,8 +29,8 @@ namespace sluice {
 class Node {
  public:
   /// Binds its ports; throws when it cannot, with a sentence for the operator.
-  Node(Settings settings, Secrets secrets, std::function<std::string(const UserId&)> demo_token,
-       std::shared_ptr<Clock> clock);
+  Node(Settings settings, const Secrets& secrets,
+       std::function<std::string(const UserId&)> demo_token, std::shared_ptr<Clock> clock);
   ~Node();
 
   void start();
@@ -53,11 +53,10 @@ class Node {
   struct ControlThread;
 
   Settings settings_;
-  Secrets secrets_;
   std::shared_ptr<Clock> clock_;
   Metrics metrics_;
   Guards guards_;
-  std::unique_ptr<Backend> backend_;
+  Backend backend_;
   SaleBook book_;
   Readiness readiness_;
   OrderIdSeal seal_;
@@ -69,7 +68,7 @@ class Node {
   std::unique_ptr<ControlThread> control_;
   std::vector<std::unique_ptr<FulfilmentThread>> fulfilment_;
   std::vector<std::unique_ptr<Http>> http_;
-  std::unique_ptr<Worker> admin_worker_;
+  Worker admin_worker_{"admin"};
   std::unique_ptr<HttpServer> admin_;
 };
 

@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
+#include <fmt/format.h>
 #include <memory>
 #include <string>
 
@@ -63,14 +64,16 @@ asio::awaitable<Operated<Sale>> ensure_demo_sale(Operations& operations, TimePoi
 
 /// What a newcomer reads on the terminal: the page, and a line for a shell that buys.
 std::string demo_greeting(const std::string& url, const Sale& sale, const std::string& token) {
-  return "\n  The page:  " + url + "/\n" +
-         "  Or buy from a shell:\n\n"
-         "    curl -X POST " +
-         url + "/v1/sales/" + std::to_string(sale.id) +
-         "/orders \\\n"
-         "      -H 'Content-Type: application/json' -d '{\"quantity\": 1}' \\\n"
-         "      -H 'Authorization: Bearer " +
-         token + "'\n\n";
+  return fmt::format(R"(
+  The page:  {0}/
+  Or buy from a shell:
+
+    curl -X POST {0}/v1/sales/{1}/orders \
+      -H 'Content-Type: application/json' -d '{{"quantity": 1}}' \
+      -H 'Authorization: Bearer {2}'
+
+)",
+                     url, sale.id, token);
 }
 
 /// Opens the demo sale as soon as the node is ready, and says how to buy.

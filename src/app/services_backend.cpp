@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <stdexcept>
 #include <utility>
@@ -20,94 +21,80 @@ namespace asio = boost::asio;
 
 constexpr Millis kLookAgain{10};
 
-class ServicesBackend final : public Backend {
+/// The adapters of the services. The ports that it makes refer to it.
+class ServicesAdapters {
  public:
-  ServicesBackend(const Settings& settings, std::shared_ptr<Clock> clock, Guards& guards,
-                  Metrics& metrics)
+  ServicesAdapters(const Settings& settings, std::shared_ptr<Clock> clock, Guards& guards,
+                   Metrics& metrics)
       : settings_(settings), clock_(std::move(clock)), guards_(guards), metrics_(metrics) {
     auto producer = create_kafka_producer(settings_.kafka);
     if (!producer) throw std::runtime_error("Kafka's settings are refused; the log says why");
     producer_ = std::move(*producer);
   }
 
-  HttpPorts http_ports(asio::any_io_executor executor) override {
+  Ports http_ports(asio::any_io_executor executor) {
     auto redis = connect_redis(executor, settings_.redis);
     connections_.push_back(was_up(redis));
-    HttpPorts ports;
-    auto& inventory = add(ports.dependencies, "redis", "http.inventory", &guards_.inventory);
-    auto& queue = add(ports.dependencies, "kafka", "http.queue", &guards_.queue);
-    auto& results = add(ports.dependencies, "redis", "http.results");
-    auto& store = add(ports.dependencies, "postgres", "http.store");
-    auto stores = create_postgres_stores(executor, settings_.postgres, store);
-    ports.inventory = create_redis_inventory(redis, inventory);
-    ports.queue = producer_->create_queue(queue);
-    ports.store = std::move(stores.orders);
-    ports.moves = std::move(stores.moves);
-    ports.results = create_redis_result_feed(redis, results);
-    ports.store_inventory = create_store_inventory(*ports.store);
-    ports.direct = create_direct_queue(executor, *ports.store, clock_, {}, &guards_.direct);
+    auto ports = make_ports(executor, redis, "http", &guards_.inventory, nullptr);
+    ports.queue = producer_->create_queue(add(ports, "kafka", "http.queue", &guards_.queue));
+    ports.store_inventory = create_store_inventory(*ports.orders);
+    ports.direct = create_direct_queue(executor, *ports.orders, clock_, {}, &guards_.direct);
     return ports;
   }
 
-  ControlPorts control_ports(asio::any_io_executor executor) override {
+  Ports control_ports(asio::any_io_executor executor) {
     auto redis = connect_redis(executor, settings_.redis);
-    ControlPorts ports;
-    auto& inventory = add(ports.dependencies, "redis", "control.inventory");
-    auto& queue = add(ports.dependencies, "kafka", "control.queue");
-    auto& results = add(ports.dependencies, "redis", "control.results");
-    auto& store = add(ports.dependencies, "postgres", "control.store");
-    auto stores = create_postgres_stores(executor, settings_.postgres, store);
-    std::shared_ptr<StoreHealth> health = std::move(stores.health);
-    ports.inventory = create_redis_inventory(redis, inventory);
-    ports.results = create_redis_result_feed(redis, results);
-    ports.orders = std::move(stores.orders);
-    ports.moves = std::move(stores.moves);
-    ports.sales = std::move(stores.sales);
-    ports.control = std::move(stores.control);
-    ports.queue = producer_->create_queue(queue);
+    auto ports = make_ports(executor, redis, "control", nullptr, nullptr);
+    ports.queue = producer_->create_queue(add(ports, "kafka", "control.queue", nullptr));
     ports.log_end = [producer = producer_] { return producer->figures().log_end; };
-    ports.probes = {
-        {ServiceProbe::Role::store,
-         [health](Ticks deadline) -> Task<> { return health->ping(deadline); },
-         "start Postgres where postgres.url points, and run `sluice migrate` once"},
+    ports.probes.push_back(
         {ServiceProbe::Role::inventory,
          [this, redis](Ticks deadline) -> Task<> { return ping_inventory(redis, deadline); },
-         "start Redis where redis.url points, with maxmemory-policy noeviction"},
+         "start Redis where redis.url points, with maxmemory-policy noeviction"});
+    ports.probes.push_back(
         {ServiceProbe::Role::queue,
          [producer = producer_](Ticks) -> Task<> { return ping_queue(producer); },
-         "start Kafka where kafka.brokers points, and run `sluice migrate` once for its topics"},
-    };
+         "start Kafka where kafka.brokers points, and run `sluice migrate` once for its topics"});
     return ports;
   }
 
-  unsigned fulfilment_workers() const override { return settings_.fulfilment_workers; }
-
-  FulfilmentPorts fulfilment_ports(asio::any_io_executor executor) override {
+  Ports fulfilment_ports(asio::any_io_executor executor) {
     auto redis = connect_redis(executor, settings_.redis);
-    FulfilmentPorts ports;
     // Orders are made without Redis at their full rate: what is not settled waits for recovery.
-    auto& inventory = add(ports.dependencies, "redis", "fulfilment.inventory", &guards_.settling);
-    auto& results = add(ports.dependencies, "redis", "fulfilment.results", &guards_.news);
-    ports.inventory = create_redis_inventory(redis, inventory);
-    ports.results = create_redis_result_feed(redis, results);
-    auto& store = add(ports.dependencies, "postgres", "fulfilment.store");
-    ports.store = create_postgres_stores(executor, settings_.postgres, store).orders;
-    auto feed = create_kafka_feed(executor, settings_.kafka, *ports.store, clock_);
+    auto ports = make_ports(executor, redis, "fulfilment", &guards_.settling, &guards_.news);
+    auto feed = create_kafka_feed(executor, settings_.kafka, *ports.orders, clock_);
     if (!feed) throw std::runtime_error("Kafka's settings are refused; the log says why");
     ports.feed = std::move(*feed);
     return ports;
   }
 
-  std::optional<OrderLog> log() const override {
-    return OrderLog{settings_.kafka.topic, settings_.kafka.partitions};
-  }
-
-  void flush(Millis bound) override { producer_->close(bound); }
+  void flush(Millis bound) { producer_->close(bound); }
 
  private:
-  Dependency& add(Dependencies& all, std::string service, std::string use,
-                  Breaker* breaker = nullptr) {
-    return add_dependency(all, {std::move(service), std::move(use)}, *clock_, metrics_, breaker);
+  Dependency& add(Ports& ports, std::string service, std::string use, Breaker* breaker) {
+    DependencySettings settings{std::move(service), std::move(use)};
+    return *ports.dependencies.emplace_back(
+        std::make_unique<Dependency>(std::move(settings), breaker, *clock_, metrics_));
+  }
+
+  /// What threads of all kinds need; `thread`: of which kind it is.
+  Ports make_ports(asio::any_io_executor executor, const RedisConnection& redis,
+                   const std::string& thread, Breaker* inventory, Breaker* results) {
+    Ports ports;
+    ports.inventory =
+        create_redis_inventory(redis, add(ports, "redis", thread + ".inventory", inventory));
+    ports.results =
+        create_redis_result_feed(redis, add(ports, "redis", thread + ".results", results));
+    auto& store = add(ports, "postgres", thread + ".store", nullptr);
+    auto stores = create_postgres_stores(std::move(executor), settings_.postgres, store);
+    ports.orders = std::move(stores.orders);
+    ports.moves = std::move(stores.moves);
+    ports.sales = std::move(stores.sales);
+    ports.control = std::move(stores.control);
+    ports.probes.push_back(
+        {ServiceProbe::Role::store, std::move(stores.ping),
+         "start Postgres where postgres.url points, and run `sluice migrate` once"});
+    return ports;
   }
 
   /// A node is not ready before each HTTP thread has reached Redis: the first purchase after that
@@ -135,10 +122,17 @@ class ServicesBackend final : public Backend {
 
 }  // namespace
 
-std::unique_ptr<Backend> create_services_backend(const Settings& settings,
-                                                 std::shared_ptr<Clock> clock, Guards& guards,
-                                                 Metrics& metrics) {
-  return std::make_unique<ServicesBackend>(settings, std::move(clock), guards, metrics);
+Backend create_services_backend(const Settings& settings, std::shared_ptr<Clock> clock,
+                                Guards& guards, Metrics& metrics) {
+  using Adapters = ServicesAdapters;
+  const auto all = std::make_shared<Adapters>(settings, std::move(clock), guards, metrics);
+  Backend backend;
+  backend.http_ports = std::bind_front(&Adapters::http_ports, all);
+  backend.control_ports = std::bind_front(&Adapters::control_ports, all);
+  backend.fulfilment_ports = std::bind_front(&Adapters::fulfilment_ports, all);
+  backend.log = OrderLog{settings.kafka.topic, settings.kafka.partitions};
+  backend.flush = std::bind_front(&Adapters::flush, all);
+  return backend;
 }
 
 }  // namespace sluice

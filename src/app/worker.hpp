@@ -4,6 +4,7 @@
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/use_future.hpp>
+#include <future>
 #include <string>
 #include <thread>
 
@@ -26,10 +27,10 @@ class Worker {
   /// Ends the loop after the handler that runs now, and waits for the thread. Idempotent.
   void stop();
 
-  /// Runs a coroutine on the loop and waits for it here, on another thread.
+  /// Runs a coroutine on the loop; its result may be waited for on another thread.
   template <class T>
-  T run(boost::asio::awaitable<T> work) {
-    return boost::asio::co_spawn(context_, std::move(work), boost::asio::use_future).get();
+  std::future<T> run(boost::asio::awaitable<T> work) {
+    return boost::asio::co_spawn(context_, std::move(work), boost::asio::use_future);
   }
 
   /// Starts a coroutine that goes on by itself; an exception that leaves it ends the process.

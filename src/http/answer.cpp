@@ -61,8 +61,7 @@ Answer refused(Refusal refusal) {
 }
 
 Answer refused(Code code, std::string detail) {
-  Refusal refusal{code, Millis{0}};
-  auto answer = refused(refusal);
+  auto answer = refused(Refusal{code});
   answer.body = std::move(detail);
   return answer;
 }

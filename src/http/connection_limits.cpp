@@ -2,42 +2,25 @@
 
 namespace sluice {
 
-ConnectionLimits::Place ConnectionLimits::take(std::string key) {
-  Place place;
-  if (total_.fetch_add(1) >= settings_.connections_max) {
-    total_.fetch_sub(1);
-    return place;
+ConnectionLimits::Place ConnectionLimits::take(const std::string& key) {
+  std::lock_guard lock(mutex_);
+  if (total_ >= settings_.connections_max) return nullptr;
+  if (!key.empty()) {
+    const auto count = by_key_.try_emplace(key).first;
+    if (count->second >= settings_.connections_per_ip_max) return nullptr;
+    ++count->second;
   }
-  if (!key.empty() && !take_of_address(key)) {
-    total_.fetch_sub(1);
-    return place;
-  }
-  place.owner_ = shared_from_this();
-  place.key_ = std::move(key);
-  return place;
-}
-
-bool ConnectionLimits::take_of_address(const std::string& key) {
-  auto& in = shard(key);
-  std::lock_guard lock(in.mutex);
-  auto& count = in.counts[key];
-  if (count < settings_.connections_per_ip_max) {
-    ++count;
-    return true;
-  }
-  // Only a bound of zero gets here with a fresh entry.
-  if (count == 0) in.counts.erase(key);
-  return false;
+  ++total_;
+  const auto give_back = [self = shared_from_this(), key](void*) { self->give_back(key); };
+  return {static_cast<void*>(this), give_back};
 }
 
 void ConnectionLimits::give_back(const std::string& key) {
-  if (!key.empty()) {
-    auto& in = shard(key);
-    std::lock_guard lock(in.mutex);
-    const auto entry = in.counts.find(key);
-    if (--entry->second == 0) in.counts.erase(entry);
-  }
-  total_.fetch_sub(1);
+  std::lock_guard lock(mutex_);
+  --total_;
+  if (key.empty()) return;
+  const auto count = by_key_.find(key);
+  if (--count->second == 0) by_key_.erase(count);
 }
 
 std::shared_ptr<ConnectionLimits> create_connection_limits(const ConnectionSettings& settings) {

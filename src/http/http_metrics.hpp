@@ -23,34 +23,30 @@ class HttpMetrics {
   /// A request of this route that had to wait for a use case.
   void took(RouteClass route, std::chrono::nanoseconds time);
 
-  void connections(std::size_t open) { open_ = open; }
-  void connection_refused() { ++refused_connections_; }
-  void timed_out() { ++timeouts_; }
+  void connection_refused() { ++refused_connections_.count; }
+  void timed_out() { ++timeouts_.count; }
 
-  void flush();
+  /// `open`: connections of this thread.
+  void flush(std::size_t open);
 
  private:
   static constexpr std::size_t kClasses = 6;  ///< Status / 100.
 
   struct Cell {
     std::uint64_t count = 0;
-    Counter* counter = nullptr;
+    Counter* counter = nullptr;  ///< Made when it is first needed.
   };
   static void flush(Cell& cell);
-  Counter& requests(std::size_t route, std::size_t status_class);
 
   Metrics& metrics_;
-  std::string listener_;
+  const std::string listener_;
   std::array<std::array<Cell, kClasses>, kRouteClasses> requests_;
   std::vector<Cell> refusals_;  ///< By Code.
   std::array<Histogram*, kRouteClasses> durations_{};
+  Cell refused_connections_;
+  Cell timeouts_;
   Gauge& open_gauge_;
-  Counter& refused_counter_;
-  Counter& timeout_counter_;
   std::size_t open_ = 0;
-  std::size_t open_flushed_ = 0;
-  std::uint64_t refused_connections_ = 0;
-  std::uint64_t timeouts_ = 0;
 };
 
 }  // namespace sluice::http

@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <optional>
+#include <utility>
 
 #include "sluice/base/log.hpp"
 #include "sluice/base/text.hpp"
@@ -13,22 +15,26 @@
 namespace sluice::http {
 namespace {
 
+using Names = std::initializer_list<std::string_view>;
+
 constexpr std::size_t kDepthMax = 8;
 
 /// Collects the members of the outermost object.
-class Collector : public nlohmann::json_sax<nlohmann::json> {
+class Collector final : public nlohmann::json_sax<nlohmann::json> {
  public:
+  explicit Collector(Names known) : known_(known) {}
+
   JsonMembers members;
   bool is_object = false;
-  std::string duplicate;
+  bool has_duplicate = false;
+  std::optional<std::string> unknown;  ///< The first member that is not known.
 
   bool null() override { return put(OtherJson{}); }
   bool boolean(bool value) override { return put(value); }
   bool number_integer(number_integer_t value) override { return put(value); }
   bool number_unsigned(number_unsigned_t value) override {
-    constexpr auto kMax = std::numeric_limits<std::int64_t>::max();
-    return put(value > static_cast<number_unsigned_t>(kMax) ? kMax
-                                                            : static_cast<std::int64_t>(value));
+    constexpr number_unsigned_t kMax = std::numeric_limits<std::int64_t>::max();
+    return put(static_cast<std::int64_t>(std::min(value, kMax)));
   }
   bool number_float(number_float_t, const string_t& text) override {
     // An integer beyond 64 bits also comes here.
@@ -39,14 +45,17 @@ class Collector : public nlohmann::json_sax<nlohmann::json> {
   bool string(string_t& value) override { return put(std::move(value)); }
   bool binary(binary_t&) override { return false; }
   bool start_object(std::size_t) override {
-    if (depth_ == 0) is_object = true;
-    return put(OtherJson{}) && ++depth_ <= kDepthMax;
+    is_object = is_object || depth_ == 0;
+    return start_array(0);
   }
   bool key(string_t& name) override {
     if (depth_ != 1) return true;
-    const auto same = [&name](const auto& member) { return member.first == name; };
-    if (std::any_of(members.begin(), members.end(), same)) duplicate = name;
-    members.emplace_back(std::move(name), OtherJson{});
+    const auto [member, is_new] = members.emplace(std::move(name), OtherJson{});
+    if (std::find(known_.begin(), known_.end(), member->first) == known_.end() && !unknown) {
+      unknown = member->first;
+    }
+    has_duplicate = has_duplicate || !is_new;
+    value_ = &member->second;
     return true;
   }
   bool end_object() override { return --depth_, true; }
@@ -58,29 +67,16 @@ class Collector : public nlohmann::json_sax<nlohmann::json> {
 
  private:
   bool put(JsonValue value) {
-    if (depth_ == 1 && !members.empty()) members.back().second = std::move(value);
+    if (depth_ == 1 && value_ != nullptr) *value_ = std::move(value);
     return true;
   }
 
+  Names known_;
+  JsonValue* value_ = nullptr;  ///< Of the member whose name came last.
   std::size_t depth_ = 0;
 };
 
-}  // namespace
-
-std::variant<JsonMembers, Answer> parse_json_object(std::string_view body) {
-  Collector collector;
-  // The parser passes over a byte order mark, and takes a NUL for the end of the body.
-  const bool is_odd = body.starts_with("\xef\xbb\xbf") || body.find('\0') != body.npos;
-  // Without exceptions: the parser reports errors through the collector.
-  if (is_odd || !nlohmann::json::sax_parse(body.begin(), body.end(), &collector) ||
-      !collector.is_object) {
-    return refused(Code::invalid_json);
-  }
-  if (!collector.duplicate.empty()) return refused(Code::duplicate_member);
-  return std::move(collector.members);
-}
-
-Answer unknown_member(std::string_view name, const std::vector<std::string_view>& known) {
+Answer unknown_member(std::string_view name, Names known) {
   constexpr std::size_t kNameMax = 64;
   auto detail = fmt::format("\"{}\" is not a member", printable(name, kNameMax));
   if (name.size() <= kNameMax) {
@@ -95,6 +91,7 @@ Answer unknown_member(std::string_view name, const std::vector<std::string_view>
   return refused(Code::unknown_member, std::move(detail));
 }
 
+/// "application/json", with no charset but utf-8.
 bool is_json(std::string_view content_type) {
   if (!equals_ignoring_case(take_element(content_type, ';'), kJson)) return false;
   while (!content_type.empty()) {
@@ -107,6 +104,33 @@ bool is_json(std::string_view content_type) {
     }
   }
   return true;
+}
+
+}  // namespace
+
+Parsed<JsonMembers> read_members(const Request& request, Names known) {
+  if (!is_json(request.content_type)) return refused(Code::unsupported_media_type);
+  const auto body = request.body;
+  Collector collector(known);
+  // The parser passes over a byte order mark, and takes a NUL for the end of the body.
+  const bool is_odd = body.starts_with("\xef\xbb\xbf") || body.find('\0') != body.npos;
+  // Without exceptions: the parser reports errors through the collector.
+  if (is_odd || !nlohmann::json::sax_parse(body.begin(), body.end(), &collector) ||
+      !collector.is_object) {
+    return refused(Code::invalid_json);
+  }
+  if (collector.has_duplicate) return refused(Code::duplicate_member);
+  if (collector.unknown) return unknown_member(*collector.unknown, known);
+  return std::move(collector.members);
+}
+
+Parsed<UserId> read_user(const Request& request) {
+  const auto members = read_members(request, {"user"});
+  if (!members) return members.error();
+  const auto* text = get_member<std::string>(*members, "user");
+  auto user = text != nullptr ? UserId::parse(*text) : std::nullopt;
+  if (user) return std::move(*user);
+  return refused(Code::invalid_parameter, "user must be 1 to 64 characters of [A-Za-z0-9._-]");
 }
 
 }  // namespace sluice::http

@@ -22,8 +22,7 @@ namespace asio = boost::asio;
 using asio::ip::tcp;
 
 constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
-constexpr std::size_t kRefusedMax = 256;  // Connections kept open a moment to tell them "too many".
-constexpr Millis kAcceptBackOff{100};     // While descriptors or memory are short.
+constexpr Millis kAcceptBackOff{100};  // While descriptors or memory are short.
 constexpr Millis kDrainLook{10};
 
 tcp::endpoint endpoint_of(const HttpSettings& settings) {
@@ -54,48 +53,22 @@ tcp::acceptor listen(const asio::any_io_executor& executor, const HttpSettings& 
 }
 
 /// What becomes of a coroutine that nobody waits for.
-struct LogFailure {
-  void operator()(std::exception_ptr failure) const {
-    if (failure) log().error("a connection failed: {}", what_of(failure));
-  }
-};
-
-struct Accepting {
-  Accepting(tcp::acceptor a, std::shared_ptr<Listener> l, std::shared_ptr<ConnectionLimits> c)
-      : acceptor(std::move(a)), listener(std::move(l)), connections(std::move(c)) {}
-
-  tcp::acceptor acceptor;
-  std::shared_ptr<Listener> listener;
-  std::shared_ptr<ConnectionLimits> connections;
-};
-
-void begin_session(Accepting& accepting, tcp::socket socket) {
-  boost::system::error_code ec;
-  const auto peer = socket.remote_endpoint(ec).address();
-  if (ec) return;
-  auto& listener = *accepting.listener;
-  auto key = listener.trusted.contains(peer) ? std::string() : limit_key(peer);
-  auto place = accepting.connections->take(std::move(key));
-  if (!place) {
-    listener.http_metrics.connection_refused();
-    if (listener.refused >= kRefusedMax) return;
-  }
-  const auto executor = socket.get_executor();
-  auto session = std::make_unique<Session>(accepting.listener, std::move(socket), std::move(place));
-  asio::co_spawn(executor, Session::run(std::move(session)), LogFailure{});
+void log_failure(const std::exception_ptr& failure) {
+  if (failure) log().error("a connection failed: {}", what_of(failure));
 }
 
-asio::awaitable<void> accept_loop(std::shared_ptr<Accepting> accepting) {
-  auto& listener = *accepting->listener;
-  while (!listener.draining) {
-    auto [ec, socket] = co_await accepting->acceptor.async_accept(kAwait);
-    if (listener.draining) break;
+asio::awaitable<void> accept_loop(std::shared_ptr<Listener> listener) {
+  while (!listener->draining) {
+    auto [ec, socket] = co_await listener->acceptor.async_accept(kAwait);
+    if (listener->draining) break;
     if (!ec) {
-      begin_session(*accepting, std::move(socket));
+      const auto executor = socket.get_executor();
+      auto session = std::make_unique<Session>(listener, std::move(socket));
+      asio::co_spawn(executor, Session::run(std::move(session)), log_failure);
     } else if (ec != asio::error::connection_aborted) {
       log().warn("cannot accept connections for the moment: {}", ec.message());
-      const auto until = listener.clock.ticks() + kAcceptBackOff;
-      co_await listener.clock.sleep_until(until);
+      const auto until = listener->clock.ticks() + kAcceptBackOff;
+      co_await listener->clock.sleep_until(until);
     }
   }
 }
@@ -106,17 +79,14 @@ asio::awaitable<void> sweep_loop(std::shared_ptr<Listener> listener) {
     co_await listener->clock.sleep_until(until);
     const auto now = listener->clock.ticks();
     for (auto* session : listener->sessions) session->sweep(now);
-    listener->http_metrics.connections(listener->sessions.size());
-    listener->http_metrics.flush();
+    listener->http_metrics.flush(listener->sessions.size());
   }
 }
 
 class ListeningServer final : public HttpServer {
  public:
-  ListeningServer(std::shared_ptr<Accepting> accepting)
-      : accepting_(std::move(accepting)), listener_(accepting_->listener) {
-    port_ = accepting_->acceptor.local_endpoint().port();
-  }
+  explicit ListeningServer(std::shared_ptr<Listener> listener)
+      : listener_(std::move(listener)), port_(listener_->acceptor.local_endpoint().port()) {}
 
   ~ListeningServer() override {
     stop_accepting();
@@ -128,9 +98,9 @@ class ListeningServer final : public HttpServer {
   std::size_t connections() const override { return listener_->sessions.size(); }
 
   void start() override {
-    const auto executor = accepting_->acceptor.get_executor();
-    asio::co_spawn(executor, accept_loop(accepting_), LogFailure{});
-    asio::co_spawn(executor, sweep_loop(listener_), LogFailure{});
+    const auto executor = listener_->acceptor.get_executor();
+    asio::co_spawn(executor, accept_loop(listener_), log_failure);
+    asio::co_spawn(executor, sweep_loop(listener_), log_failure);
   }
 
   asio::awaitable<bool> drain(Millis bound) override {
@@ -152,12 +122,11 @@ class ListeningServer final : public HttpServer {
   void stop_accepting() {
     listener_->draining = true;
     boost::system::error_code ec;
-    accepting_->acceptor.close(ec);
+    listener_->acceptor.close(ec);
   }
 
-  std::shared_ptr<Accepting> accepting_;
   std::shared_ptr<Listener> listener_;
-  std::uint16_t port_ = 0;
+  std::uint16_t port_;
 };
 
 }  // namespace
@@ -167,11 +136,11 @@ std::unique_ptr<HttpServer> create_server(asio::any_io_executor executor, HttpSe
                                           std::shared_ptr<ConnectionLimits> connections,
                                           std::unique_ptr<Routes> routes) {
   auto acceptor = listen(executor, settings);
-  auto listener =
-      std::make_shared<Listener>(std::move(settings), clock, metrics, name, std::move(routes));
-  auto accepting =
-      std::make_shared<Accepting>(std::move(acceptor), std::move(listener), std::move(connections));
-  return std::make_unique<ListeningServer>(std::move(accepting));
+  AddressBlocks trusted(settings.trusted_proxies);
+  auto listener = std::make_shared<Listener>(
+      Listener{std::move(acceptor), std::move(settings), std::move(trusted), clock,
+               std::move(connections), std::move(routes), HttpMetrics(metrics, name)});
+  return std::make_unique<ListeningServer>(std::move(listener));
 }
 
 }  // namespace sluice::http

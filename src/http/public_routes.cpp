@@ -1,5 +1,3 @@
-#include "http/public_routes.hpp"
-
 #include <algorithm>
 #include <fmt/format.h>
 #include <optional>
@@ -8,8 +6,7 @@
 #include "sluice/base/text.hpp"
 
 #include "http/json_body.hpp"
-#include "http/order_json.hpp"
-#include "http/probes.hpp"
+#include "http/listening_server.hpp"
 #include "http/sale_json.hpp"
 #include "http/static_files.hpp"
 #include "http/time_text.hpp"
@@ -26,30 +23,23 @@ Answer no_sale(const SaleSnapshot& snapshot) {
   return refused(Refusal{Code::not_ready, kRetryAfter});
 }
 
-/// The quantity that a body asks for; without a body or the member it is 1.
-std::variant<std::uint32_t, Answer> parse_quantity(const Request& request, std::uint32_t limit) {
-  if (!request.has_body) return 1U;
-  auto parsed = read_json(request, parse_json_object);
-  if (auto* answer = std::get_if<Answer>(&parsed)) return std::move(*answer);
-  std::uint32_t quantity = 1;
-  for (const auto& [name, value] : std::get<JsonMembers>(parsed)) {
-    if (name != "quantity") return unknown_member(name, {"quantity"});
-    const auto* number = std::get_if<std::int64_t>(&value);
-    if (number == nullptr || *number < 1) return refused(Code::invalid_quantity);
-    if (*number > limit) return refused(Code::quantity_over_limit);
-    quantity = static_cast<std::uint32_t>(*number);
-  }
-  return quantity;
+/// What anybody may keep for a moment.
+Answer shared_answer(std::string body) {
+  auto answer = json_answer(200, std::move(body));
+  answer.headers = "Cache-Control: public, max-age=1\r\n";
+  return answer;
 }
 
-/// A body may be an object without members. Empty when it is; else the refusal.
-std::optional<Answer> refuse_members(const Request& request) {
-  if (!request.has_body) return std::nullopt;
-  auto parsed = read_json(request, parse_json_object);
-  if (auto* answer = std::get_if<Answer>(&parsed)) return std::move(*answer);
-  const auto& members = std::get<JsonMembers>(parsed);
-  if (members.empty()) return std::nullopt;
-  return unknown_member(members.front().first, {});
+/// The quantity that a body asks for; without a body or the member it is 1.
+Parsed<std::uint32_t> read_quantity(const Request& request, std::uint32_t limit) {
+  if (request.body.empty()) return 1U;
+  const auto members = read_members(request, {"quantity"});
+  if (!members) return members.error();
+  if (members->empty()) return 1U;
+  const auto* quantity = get_member<std::int64_t>(*members, "quantity");
+  if (quantity == nullptr || *quantity < 1) return refused(Code::invalid_quantity);
+  if (*quantity > limit) return refused(Code::quantity_over_limit);
+  return static_cast<std::uint32_t>(*quantity);
 }
 
 /// The one parameter `wait`, at most once: milliseconds up to `wait_max`. Empty when it is invalid.
@@ -57,8 +47,7 @@ std::optional<Millis> parse_wait(std::string_view query, Millis wait_max) {
   constexpr std::string_view kName = "wait=";
   if (query.empty()) return Millis{0};
   if (!query.starts_with(kName)) return std::nullopt;
-  const auto digits = query.substr(kName.size());
-  const auto wait_ms = parse_number<std::uint64_t>(digits);
+  const auto wait_ms = parse_number<std::uint64_t>(query.substr(kName.size()));
   if (!wait_ms || *wait_ms > static_cast<std::uint64_t>(wait_max.count())) return std::nullopt;
   return Millis{static_cast<std::int64_t>(*wait_ms)};
 }
@@ -71,24 +60,121 @@ Millis poll_after(const PurchaseAnswer& bought, const PublicSettings& settings) 
   return std::max(settings.poll_after_backlogged, std::min<Millis>(bought.wait / 4, kPollAfterMax));
 }
 
-}  // namespace
+/// The public routes: gate, strict parameters and bodies, use cases, answers.
+class PublicRoutes final : public Routes {
+ public:
+  PublicRoutes(PublicSettings settings, PublicPorts ports)
+      : settings_(std::move(settings)), ports_(std::move(ports)) {}
 
-// What the crowd asks for stands first.
-constexpr std::array<Route<PublicRoutes>, 9> PublicRoutes::kRoutes = {{
-    {Method::post, "/v1/sales/{sale}/orders", RouteClass::purchase, &PublicRoutes::purchase},
-    {Method::get, "/v1/sales/{sale}/orders/mine", RouteClass::order, &PublicRoutes::mine, true},
-    {Method::get, "/v1/sales/{sale}/orders/{order}", RouteClass::order, &PublicRoutes::order, true},
-    {Method::post, "/v1/sales/{sale}/orders/{order}/cancel", RouteClass::order,
-     &PublicRoutes::cancel},
-    {Method::get, "/v1/sales/{sale}", RouteClass::sales, &PublicRoutes::one_sale},
-    {Method::get, kSales, RouteClass::sales, &PublicRoutes::all_sales},
-    {Method::post, "/demo/token", RouteClass::demo, &PublicRoutes::demo_token},
-    {Method::get, "/healthz", RouteClass::probe, &PublicRoutes::health, true},
-    {Method::get, "/readyz", RouteClass::probe, &PublicRoutes::readiness, true},
-}};
+  Reply route(const Request& request, std::string_view ip) override;
+
+ private:
+  using Awaited = boost::asio::awaitable<Answer>;
+
+  /// Who asks, and about which sale; `sales` keeps it alive.
+  struct Asked {
+    UserId user;
+    std::shared_ptr<const SaleSnapshot> sales;
+    const Sale* sale = nullptr;
+  };
+
+  Reply health(const Request&, const Target&) { return http::health(); }
+
+  Reply readiness(const Request&, const Target&) {
+    return http::readiness(*ports_.readiness.get(), false);
+  }
+
+  Reply all_sales(const Request&, const Target&) {
+    const auto snapshot = sales_.hold();
+    if (!snapshot->loaded) return no_sale(*snapshot);
+    std::vector<const Sale*> sales;
+    for (const auto& [id, sale] : snapshot->sales) sales.push_back(&sale);
+    return shared_answer(public_sales(std::move(sales), ports_.clock.now()));
+  }
+
+  Reply one_sale(const Request&, const Target& target) {
+    const auto snapshot = sales_.hold();
+    const auto* sale = target.sale ? snapshot->find(*target.sale) : nullptr;
+    if (sale == nullptr) return no_sale(*snapshot);
+    return shared_answer(public_sale(*sale, ports_.clock.now()));
+  }
+
+  Reply demo_token(const Request& request, const Target&) {
+    const auto user = read_user(request);
+    if (!user) return user.error();
+    return json_answer(200, fmt::format(R"({{"token":"{}"}})", ports_.demo_token(*user)));
+  }
+
+  /// Lets `handle` answer once it is known who asks.
+  template <Reply (PublicRoutes::*handle)(const Request&, const Target&, Asked)>
+  Reply identified(const Request& request, const Target& target) {
+    auto user = ports_.api.identify(bearer_token(request.authorization));
+    if (!user) return refused(user.error());
+    Asked asked{std::move(*user), sales_.hold()};
+    asked.sale = target.sale ? asked.sales->find(*target.sale) : nullptr;
+    if (asked.sale == nullptr) return no_sale(*asked.sales);
+    return (this->*handle)(request, target, std::move(asked));
+  }
+
+  Reply purchase(const Request& request, const Target&, Asked asked) {
+    const auto quantity = read_quantity(request, asked.sale->terms.limit_per_order);
+    if (!quantity) return quantity.error();
+    return buy(std::move(asked), *quantity);
+  }
+
+  Reply mine(const Request& request, const Target&, Asked asked) {
+    if (!request.query.empty()) return refused(Code::invalid_parameter);
+    auto found = ports_.api.mine(*asked.sale, asked.user);
+    return show(std::move(asked), std::move(found));
+  }
+
+  Reply order(const Request& request, const Target& target, Asked asked) {
+    if (!target.order) return refused(Code::unknown_order);
+    const auto patience = parse_wait(request.query, settings_.wait_max);
+    if (!patience) {
+      return refused(Code::invalid_parameter, fmt::format("the one parameter is wait, 0 to {} ms",
+                                                          settings_.wait_max.count()));
+    }
+    auto found = ports_.api.find(*asked.sale, *target.order, asked.user, *patience);
+    return show(std::move(asked), std::move(found));
+  }
+
+  Reply cancel(const Request& request, const Target& target, Asked asked) {
+    const auto members = request.body.empty() ? JsonMembers() : read_members(request, {});
+    if (!members) return members.error();
+    if (!target.order) return refused(Code::unknown_order);
+    auto cancelled = ports_.api.cancel(*asked.sale, *target.order, asked.user);
+    return show(std::move(asked), std::move(cancelled),
+                "The order may have been cancelled; ask again.");
+  }
+
+  Awaited buy(Asked asked, std::uint32_t quantity);
+  Awaited show(Asked asked, boost::asio::awaitable<LookUp> work, std::string if_unknown = {});
+
+  PublicSettings settings_;
+  PublicPorts ports_;
+  SaleBook::Reader sales_{ports_.sales};
+};
 
 Reply PublicRoutes::route(const Request& request, std::string_view ip) {
-  const Match<PublicRoutes> match(kRoutes, request);
+  using Self = PublicRoutes;
+  // What the crowd asks for stands first.
+  static constexpr Route<Self> kRoutes[] = {
+      {Method::post, "/v1/sales/{sale}/orders", RouteClass::purchase,
+       &Self::identified<&Self::purchase>},
+      {Method::get, "/v1/sales/{sale}/orders/mine", RouteClass::order,
+       &Self::identified<&Self::mine>, true},
+      {Method::get, "/v1/sales/{sale}/orders/{order}", RouteClass::order,
+       &Self::identified<&Self::order>, true},
+      {Method::post, "/v1/sales/{sale}/orders/{order}/cancel", RouteClass::order,
+       &Self::identified<&Self::cancel>},
+      {Method::get, "/v1/sales/{sale}", RouteClass::sales, &Self::one_sale},
+      {Method::get, kSales, RouteClass::sales, &Self::all_sales},
+      {Method::post, "/demo/token", RouteClass::demo, &Self::demo_token},
+      {Method::get, "/healthz", RouteClass::probe, &Self::health, true},
+      {Method::get, "/readyz", RouteClass::probe, &Self::readiness, true},
+  };
+  const Match<Self> match(kRoutes, request);
   // Whoever watches this server must not be kept out by the crowd.
   if (!match || match.counted_as() != RouteClass::probe) {
     if (const auto refusal = ports_.api.admit(ip)) return refused(*refusal);
@@ -96,87 +182,6 @@ Reply PublicRoutes::route(const Request& request, std::string_view ip) {
   const bool is_off = match && match.counted_as() == RouteClass::demo && !ports_.demo_token;
   if (!match || is_off) return counted_as(RouteClass::file, static_file(request));
   return match.answer(*this);
-}
-
-Reply PublicRoutes::health(const Request&, const Target&) { return http::health(); }
-
-Reply PublicRoutes::readiness(const Request&, const Target&) {
-  return http::readiness(ports_.api.readiness(), false);
-}
-
-Reply PublicRoutes::all_sales(const Request&, const Target&) {
-  const auto snapshot = ports_.api.sales();
-  if (!snapshot->loaded) return no_sale(*snapshot);
-  std::vector<const Sale*> sales;
-  for (const auto& [id, sale] : snapshot->sales) sales.push_back(&sale);
-  auto answer = json_answer(200, public_sales(std::move(sales), ports_.clock.now()));
-  answer.headers = "Cache-Control: public, max-age=1\r\n";
-  return answer;
-}
-
-Reply PublicRoutes::one_sale(const Request&, const Target& target) {
-  const auto snapshot = ports_.api.sales();
-  const auto* sale = target.sale ? snapshot->find(*target.sale) : nullptr;
-  if (sale == nullptr) return no_sale(*snapshot);
-  auto answer = json_answer(200, public_sale(*sale, ports_.clock.now()));
-  answer.headers = "Cache-Control: public, max-age=1\r\n";
-  return answer;
-}
-
-Reply PublicRoutes::demo_token(const Request& request, const Target&) {
-  auto parsed = read_json(request, parse_user);
-  if (auto* answer = std::get_if<Answer>(&parsed)) return std::move(*answer);
-  const auto token = ports_.demo_token(std::get<UserId>(parsed));
-  return json_answer(200, fmt::format(R"({{"token":"{}"}})", token));
-}
-
-std::variant<PublicRoutes::Asked, Answer> PublicRoutes::identify(const Request& request,
-                                                                 const Target& target) {
-  auto user = ports_.api.identify(bearer_token(request.authorization));
-  if (!user) return refused(user.error());
-  if (const auto refusal = ports_.api.admit_user(*user)) return refused(*refusal);
-  Asked asked;
-  asked.sales = ports_.api.sales();
-  asked.sale = target.sale ? asked.sales->find(*target.sale) : nullptr;
-  if (asked.sale == nullptr) return no_sale(*asked.sales);
-  asked.user = std::move(*user);
-  return asked;
-}
-
-Reply PublicRoutes::purchase(const Request& request, const Target& target) {
-  auto asked = identify(request, target);
-  if (auto* answer = std::get_if<Answer>(&asked)) return std::move(*answer);
-  auto& who = std::get<Asked>(asked);
-  auto quantity = parse_quantity(request, who.sale->terms.limit_per_order);
-  if (auto* answer = std::get_if<Answer>(&quantity)) return std::move(*answer);
-  return buy(std::move(who), std::get<std::uint32_t>(quantity));
-}
-
-Reply PublicRoutes::mine(const Request& request, const Target& target) {
-  auto asked = identify(request, target);
-  if (auto* answer = std::get_if<Answer>(&asked)) return std::move(*answer);
-  if (!request.query.empty()) return refused(Code::invalid_parameter);
-  return look_up_mine(std::move(std::get<Asked>(asked)));
-}
-
-Reply PublicRoutes::order(const Request& request, const Target& target) {
-  auto asked = identify(request, target);
-  if (auto* answer = std::get_if<Answer>(&asked)) return std::move(*answer);
-  if (!target.order) return refused(Code::unknown_order);
-  const auto patience = parse_wait(request.query, settings_.wait_max);
-  if (!patience) {
-    return refused(Code::invalid_parameter, fmt::format("the one parameter is wait, 0 to {} ms",
-                                                        settings_.wait_max.count()));
-  }
-  return look_up(std::move(std::get<Asked>(asked)), *target.order, *patience);
-}
-
-Reply PublicRoutes::cancel(const Request& request, const Target& target) {
-  auto asked = identify(request, target);
-  if (auto* answer = std::get_if<Answer>(&asked)) return std::move(*answer);
-  if (auto refusal = refuse_members(request)) return std::move(*refusal);
-  if (!target.order) return refused(Code::unknown_order);
-  return call_off(std::move(std::get<Asked>(asked)), *target.order);
 }
 
 PublicRoutes::Awaited PublicRoutes::buy(Asked asked, std::uint32_t quantity) {
@@ -206,28 +211,18 @@ PublicRoutes::Awaited PublicRoutes::buy(Asked asked, std::uint32_t quantity) {
   co_return answer;
 }
 
-PublicRoutes::Awaited PublicRoutes::look_up(Asked asked, OrderId id, Millis patience) {
-  const auto found = co_await ports_.api.find(*asked.sale, id, asked.user, patience);
-  co_return order_answer(*asked.sale, found);
-}
-
-PublicRoutes::Awaited PublicRoutes::look_up_mine(Asked asked) {
-  const auto found = co_await ports_.api.mine(*asked.sale, asked.user);
-  co_return order_answer(*asked.sale, found);
-}
-
-PublicRoutes::Awaited PublicRoutes::call_off(Asked asked, OrderId id) {
-  const auto cancelled = co_await ports_.api.cancel(*asked.sale, id, asked.user);
-  auto answer = order_answer(*asked.sale, cancelled);
-  if (!cancelled && cancelled.error().code == Code::outcome_unknown) {
-    answer.body = "The order may have been cancelled; ask again.";
+/// Answers with the order as `work` finds it. `if_unknown`: what the client is told when the work
+/// may or may not have been done.
+PublicRoutes::Awaited PublicRoutes::show(Asked asked, boost::asio::awaitable<LookUp> work,
+                                         std::string if_unknown) {
+  const auto found = co_await std::move(work);
+  if (!found) {
+    auto answer = refused(found.error());
+    if (found.error().code == Code::outcome_unknown) answer.body = std::move(if_unknown);
+    co_return answer;
   }
-  co_return answer;
-}
-
-Answer PublicRoutes::order_answer(const Sale& sale, const LookUp& found) const {
-  if (!found) return refused(found.error());
   const auto& [order, reason, pay_by] = *found;
+  const auto& sale = *asked.sale;
   auto body = fmt::format(R"({{"order_id":"{}","sale_id":{},"status":"{}")", order.id.text(),
                           sale.id, name(order.status));
   auto out = std::back_inserter(body);
@@ -241,7 +236,24 @@ Answer PublicRoutes::order_answer(const Sale& sale, const LookUp& found) const {
   }
   if (pay_by) fmt::format_to(out, R"(,"pay_by":"{}")", rfc3339(*pay_by));
   body += '}';
-  return json_answer(200, std::move(body));
+  co_return json_answer(200, std::move(body));
+}
+
+}  // namespace
+
+std::unique_ptr<Routes> create_public_routes(PublicSettings settings, PublicPorts ports) {
+  return std::make_unique<PublicRoutes>(std::move(settings), std::move(ports));
 }
 
 }  // namespace sluice::http
+
+namespace sluice {
+
+std::unique_ptr<HttpServer> create_public_server(boost::asio::any_io_executor executor,
+                                                 PublicSettings settings, PublicPorts ports) {
+  auto routes = http::create_public_routes(settings, ports);
+  return http::create_server(std::move(executor), std::move(settings.http), "public", ports.clock,
+                             ports.metrics, std::move(ports.connections), std::move(routes));
+}
+
+}  // namespace sluice

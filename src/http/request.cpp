@@ -9,7 +9,6 @@
 #include <boost/url/rfc/pchars.hpp>
 #include <boost/url/rfc/sub_delim_chars.hpp>
 #include <boost/url/rfc/unreserved_chars.hpp>
-#include <optional>
 #include <utility>
 
 namespace sluice::http {
@@ -21,12 +20,6 @@ using boost::system::error_code;
 
 constexpr std::array<std::string_view, 9> kMethods = {"GET",    "HEAD",    "POST",  "PUT",  "PATCH",
                                                       "DELETE", "OPTIONS", "TRACE", "QUERY"};
-
-std::optional<Method> known_method(std::string_view text) {
-  const auto found = std::find(kMethods.begin(), kMethods.end(), text);
-  if (found == kMethods.end()) return std::nullopt;
-  return static_cast<Method>(found - kMethods.begin());
-}
 
 bool all_digits(std::string_view text) {
   return text.find_first_not_of("0123456789") == std::string_view::npos;
@@ -59,8 +52,6 @@ bool valid_host(std::string_view text) {
   const auto port = text.substr(end);
   return port.empty() || (port[0] == ':' && port.size() <= 6 && all_digits(port.substr(1)));
 }
-
-std::string_view view(boost::beast::string_view text) { return {text.data(), text.size()}; }
 
 }  // namespace
 
@@ -96,11 +87,11 @@ class RequestReader::HeaderParser final : public parsing::basic_parser<true> {
 
   void on_request_impl(parsing::verb, boost::beast::string_view method,
                        boost::beast::string_view target, int version, error_code& ec) override {
-    const auto known = known_method(view(method));
+    const auto known = find_name<Method>(kMethods, method);
     const auto question = target.find('?');
     request_.method = known.value_or(Method::get);
-    request_.path = view(target.substr(0, question));
-    if (question != target.npos) request_.query = view(target.substr(question + 1));
+    request_.path = target.substr(0, question);
+    if (question != target.npos) request_.query = target.substr(question + 1);
     http_1_0_ = version == 10;
     static constexpr auto kPath = urls::pchars + '/';
     static constexpr auto kQuery = kPath + '?';
@@ -115,7 +106,7 @@ class RequestReader::HeaderParser final : public parsing::basic_parser<true> {
     if (++field_count_ > reader_.limits_.fields_max) {
       reader_.refuse(Code::header_too_large);
       ec = parsing::error::header_limit;
-    } else if (!take(field, view(text))) {
+    } else if (!take(field, text)) {
       ec = parsing::error::bad_value;
     }
   }
@@ -156,7 +147,6 @@ class RequestReader::HeaderParser final : public parsing::basic_parser<true> {
   void on_header_impl(error_code& ec) override {
     if (request_.host.empty() && !http_1_0_) ec = parsing::error::bad_field;
     reader_.content_length_ = static_cast<std::size_t>(content_length().value_or(0));
-    request_.has_body = reader_.content_length_ > 0;
     if (says_close_ || (http_1_0_ && !says_keep_alive_)) {
       request_.persistence = Persistence::close;
     } else {

@@ -6,6 +6,7 @@
 
 #include "sluice/base/problem.hpp"
 #include "sluice/base/text.hpp"
+#include "sluice/http/settings.hpp"
 
 #include "http/text.hpp"
 
@@ -25,7 +26,6 @@ enum class Persistence : std::uint8_t {
 struct Request {
   Method method = Method::get;
   Persistence persistence = Persistence::keep;
-  bool has_body = false;   ///< A body of at least one byte.
   std::string_view path;   ///< As sent, beginning with '/'; percent-encoding is valid.
   std::string_view query;  ///< What follows '?'.
   std::string_view host;
@@ -38,13 +38,14 @@ struct Request {
 
 /// Calls `visit(value)` for each field of that name (lower case), in order.
 template <class Visit>
-void for_each_field(std::string_view fields, std::string_view name, Visit visit);
-
-struct ParseLimits {
-  std::size_t header_max = 8192;
-  std::size_t body_max = 4096;
-  std::size_t fields_max = 64;
-};
+void for_each_field(std::string_view fields, std::string_view name, Visit visit) {
+  while (!fields.empty()) {
+    const auto line = fields.substr(0, fields.find('\r'));
+    const auto colon = line.find(':');
+    if (equals_ignoring_case(line.substr(0, colon), name)) visit(trimmed(line.substr(colon + 1)));
+    fields.remove_prefix(line.size() + 2);
+  }
+}
 
 /// Reads requests strictly: one reading of the bytes is possible, or they are refused. Beast's
 /// parser reads the header; what it would let pass and docs/protocol.md ("Requests") does not is
@@ -53,7 +54,7 @@ class RequestReader {
  public:
   enum class Step : std::uint8_t { need_header, need_body, ready, refused };
 
-  explicit RequestReader(ParseLimits limits) : limits_(limits) {}
+  explicit RequestReader(RequestLimits limits) : limits_(limits) {}
 
   /// `bytes`: all that was received since the start of this request; it only grows between calls.
   Step look(std::string_view bytes);
@@ -84,7 +85,7 @@ class RequestReader {
   bool find_header_end(std::string_view bytes);
   bool parse_header(std::string_view header);
 
-  ParseLimits limits_;
+  RequestLimits limits_;
   Request request_;
   Code refusal_ = Code::malformed_request;
   std::size_t scanned_ = 0;      ///< Where the first line that is not complete begins.
@@ -93,15 +94,5 @@ class RequestReader {
   bool wants_continue_ = false;
   bool may_have_moved_ = false;  ///< The views of `request_` may be stale.
 };
-
-template <class Visit>
-void for_each_field(std::string_view fields, std::string_view name, Visit visit) {
-  while (!fields.empty()) {
-    const auto line = fields.substr(0, fields.find('\r'));
-    const auto colon = line.find(':');
-    if (equals_ignoring_case(line.substr(0, colon), name)) visit(trimmed(line.substr(colon + 1)));
-    fields.remove_prefix(line.size() + 2);
-  }
-}
 
 }  // namespace sluice::http

@@ -1,6 +1,7 @@
 #include "http/routes.hpp"
 
 #include <array>
+#include <nlohmann/json.hpp>
 
 #include "sluice/base/text.hpp"
 
@@ -40,6 +41,23 @@ std::string_view bearer_token(std::string_view authorization) {
   constexpr std::string_view kScheme = "bearer ";
   if (!equals_ignoring_case(authorization.substr(0, kScheme.size()), kScheme)) return {};
   return trimmed(authorization.substr(kScheme.size()));
+}
+
+Answer health() { return json_answer(200, R"({"status":"ok"})"); }
+
+Answer readiness(const ReadyState& state, bool with_problems) {
+  using Json = nlohmann::ordered_json;
+  Json checks = Json::array();
+  for (const auto& check : state.checks) {
+    Json entry = {{"name", check.name}, {"ok", check.problem.empty()}};
+    if (check.tolerated) entry["tolerated"] = true;
+    if (with_problems && !check.problem.empty()) entry["problem"] = check.problem;
+    checks.push_back(std::move(entry));
+  }
+  const Json json = {
+      {"ready", state.ready()}, {"draining", state.draining}, {"checks", std::move(checks)}};
+  return json_answer(state.ready() ? 200 : 503,
+                     json.dump(-1, ' ', false, Json::error_handler_t::replace));
 }
 
 }  // namespace sluice::http

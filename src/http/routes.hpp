@@ -10,6 +10,7 @@
 #include <string_view>
 #include <utility>
 
+#include "sluice/base/readiness.hpp"
 #include "sluice/domain/order_id.hpp"
 #include "sluice/domain/sale.hpp"
 
@@ -96,24 +97,20 @@ class Match {
 
   /// What the resource answers, or why not: the method or a parameter.
   Reply answer(Owner& owner) const {
-    return http::counted_as(counted_as(), answer_uncounted(owner));
-  }
-
- private:
-  Reply answer_uncounted(Owner& owner) const {
     std::string allow;
     for (const auto& route : resource_) {
       if (answers(route.method, request_.method)) {
         const bool refuses = !request_.query.empty() && !route.reads_query;
-        return refuses ? refused(Code::invalid_parameter)
-                       : (owner.*route.handle)(request_, target_);
+        return http::counted_as(counted_as(), refuses ? refused(Code::invalid_parameter)
+                                                      : (owner.*route.handle)(request_, target_));
       }
       if (!allow.empty()) allow += ", ";
       allow += route.method == Method::get ? "GET, HEAD" : name(route.method);
     }
-    return method_not_allowed(allow);
+    return http::counted_as(counted_as(), method_not_allowed(allow));
   }
 
+ private:
   const Request& request_;
   std::span<const Route<Owner>> resource_;
   Target target_;
@@ -131,5 +128,11 @@ class Routes {
 
 /// What follows "Bearer " in an Authorization field; empty when it is of another kind.
 std::string_view bearer_token(std::string_view authorization);
+
+/// `/healthz`: 200 while the process answers at all.
+Answer health();
+
+/// `/readyz`: 200 or 503 with the checks. `with_problems`: for operators, with what is wrong.
+Answer readiness(const ReadyState& state, bool with_problems);
 
 }  // namespace sluice::http

@@ -5,8 +5,8 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <utility>
 
-#include "http/json_body.hpp"
 #include "http/time_text.hpp"
 
 namespace sluice::http {
@@ -98,25 +98,6 @@ bool take(const JsonValue& value, TimePoint& to) {
   return time.has_value();
 }
 
-const std::vector<std::string_view> kMembers = {
-    "title", "description",     "unit_price_minor", "currency",  "stock",
-    "lanes", "limit_per_order", "pay_within_ms",    "starts_at", "ends_at"};
-
-/// Empty when there is no such member; else whether its value is of the right kind.
-std::optional<bool> take_member(SaleDraft& draft, std::string_view member, const JsonValue& value) {
-  if (member == "title") return take(value, draft.title);
-  if (member == "description") return take(value, draft.description);
-  if (member == "unit_price_minor") return take(value, draft.unit_price_minor);
-  if (member == "currency") return take(value, draft.currency);
-  if (member == "stock") return take(value, draft.stock);
-  if (member == "lanes") return take(value, draft.lanes);
-  if (member == "limit_per_order") return take(value, draft.limit_per_order);
-  if (member == "pay_within_ms") return take(value, draft.pay_within);
-  if (member == "starts_at") return take(value, draft.starts_at);
-  if (member == "ends_at") return take(value, draft.ends_at);
-  return std::nullopt;
-}
-
 }  // namespace
 
 std::string public_sale(const Sale& sale, TimePoint now) {
@@ -144,26 +125,38 @@ std::string operator_sales(const std::vector<Sale>& sales) {
   return text(json);
 }
 
-std::variant<SaleDraft, Answer> parse_sale_draft(std::string_view body) {
-  auto parsed = parse_json_object(body);
-  if (auto* answer = std::get_if<Answer>(&parsed)) return std::move(*answer);
-  const auto& members = std::get<JsonMembers>(parsed);
+Parsed<SaleDraft> read_sale_draft(const Request& request) {
+  const auto members =
+      read_members(request, {"title", "description", "unit_price_minor", "currency", "stock",
+                             "lanes", "limit_per_order", "pay_within_ms", "starts_at", "ends_at"});
+  if (!members) return members.error();
 
   SaleDraft draft;
-  for (const auto& [member, value] : members) {
-    const auto taken = take_member(draft, member, value);
-    if (!taken) return unknown_member(member, kMembers);
-    if (!*taken) {
-      return refused(Code::invalid_sale, fmt::format("{} is of the wrong kind", member));
-    }
+  std::string_view wrong;
+  const auto take_member = [&members, &wrong](std::string_view name, auto& to) {
+    const auto member = members->find(name);
+    if (member == members->end() || take(member->second, to)) return;
+    if (wrong.empty()) wrong = name;
+  };
+  take_member("title", draft.title);
+  take_member("description", draft.description);
+  take_member("unit_price_minor", draft.unit_price_minor);
+  take_member("currency", draft.currency);
+  take_member("stock", draft.stock);
+  take_member("lanes", draft.lanes);
+  take_member("limit_per_order", draft.limit_per_order);
+  take_member("pay_within_ms", draft.pay_within);
+  take_member("starts_at", draft.starts_at);
+  take_member("ends_at", draft.ends_at);
+  if (!wrong.empty()) {
+    return refused(Code::invalid_sale, fmt::format("{} is of the wrong kind", wrong));
   }
   for (const std::string_view required : {"title", "stock", "starts_at", "ends_at"}) {
-    const auto same = [required](const auto& member) { return member.first == required; };
-    if (std::none_of(members.begin(), members.end(), same)) {
+    if (!members->contains(required)) {
       return refused(Code::invalid_sale, fmt::format("{} is missing", required));
     }
   }
-  if (auto wrong = check(draft)) return refused(Code::invalid_sale, std::move(*wrong));
+  if (auto problem = check(draft)) return refused(Code::invalid_sale, std::move(*problem));
   return draft;
 }
 

@@ -1,14 +1,12 @@
 #pragma once
 
 #include <string>
-#include <string_view>
-#include <variant>
 #include <vector>
 
 #include "sluice/base/time.hpp"
 #include "sluice/domain/sale.hpp"
 
-#include "http/answer.hpp"
+#include "http/json_body.hpp"
 
 namespace sluice::http {
 
@@ -23,6 +21,6 @@ std::string operator_sale(const Sale& sale);
 std::string operator_sales(const std::vector<Sale>& sales);
 
 /// Reads the body of `POST /admin/sales`. Times are RFC 3339 or Unix milliseconds.
-std::variant<SaleDraft, Answer> parse_sale_draft(std::string_view body);
+Parsed<SaleDraft> read_sale_draft(const Request& request);
 
 }  // namespace sluice::http

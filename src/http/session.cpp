@@ -14,9 +14,15 @@ namespace {
 namespace asio = boost::asio;
 
 constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
-constexpr std::size_t kReadMore = 4096;    // Room for the rest of a request that came in parts.
-constexpr std::size_t kJoinedMax = 65536;  // Bytes of answers after which they are sent.
+constexpr std::size_t kRefusedMax = 256;  // Connections kept open a moment to tell them "too many".
+constexpr std::size_t kReadMore = 4096;   // Room for the rest of a request that came in parts.
+constexpr std::size_t kJoinedMax = 65536;       // Bytes of answers after which they are sent.
 constexpr std::size_t kDiscardedMax = 1 << 18;  // What a lingering client may still send.
+
+asio::ip::address peer_of(const Session::Socket& socket) {
+  boost::system::error_code ec;
+  return socket.remote_endpoint(ec).address();
+}
 
 bool would_block(const boost::system::error_code& ec) {
   return ec == asio::error::would_block || ec == asio::error::try_again ||
@@ -25,27 +31,29 @@ bool would_block(const boost::system::error_code& ec) {
 
 }  // namespace
 
-Session::Session(std::shared_ptr<Listener> listener, Socket socket, ConnectionLimits::Place place)
+Session::Session(std::shared_ptr<Listener> listener, Socket socket)
     : listener_(std::move(listener)),
       socket_(std::move(socket)),
-      place_(std::move(place)),
-      reader_(ParseLimits{listener_->settings.header_max, listener_->settings.body_max,
-                          listener_->settings.fields_max}) {
-  boost::system::error_code ec;
-  peer_ = socket_.remote_endpoint(ec).address();
-  ip_ = limit_key(peer_);
-  trusted_peer_ = listener_->trusted.contains(peer_);
-  has_place_ = static_cast<bool>(place_);
+      peer_(peer_of(socket_)),
+      ip_(limit_key(peer_)),
+      trusted_peer_(listener_->trusted.contains(peer_)),
+      place_(listener_->connections->take(trusted_peer_ ? std::string() : ip_)),
+      reader_(listener_->settings) {
   listener_->sessions.insert(this);
-  if (!has_place_) ++listener_->refused;
+  if (!place_) ++listener_->refused;
 }
 
 Session::~Session() {
   listener_->sessions.erase(this);
-  if (!has_place_) --listener_->refused;
+  if (!place_) --listener_->refused;
 }
 
 asio::awaitable<void> Session::run(std::unique_ptr<Session> self) {
+  auto& listener = *self->listener_;
+  if (!self->place_) {
+    listener.http_metrics.connection_refused();
+    if (listener.refused > kRefusedMax) co_return;
+  }
   boost::system::error_code ec;
   self->socket_.non_blocking(true, ec);
   if (ec) co_return;
@@ -54,7 +62,7 @@ asio::awaitable<void> Session::run(std::unique_ptr<Session> self) {
 }
 
 asio::awaitable<void> Session::serve() {
-  if (!has_place_) {
+  if (!place_) {
     Refusal refusal{Code::too_many_connections, Millis{1000}};
     finish(RouteClass::none, refused(refusal));
   }

@@ -24,28 +24,22 @@ class Session;
 
 /// What the connections of one listener on one thread share.
 struct Listener {
-  Listener(HttpSettings s, Clock& c, Metrics& metrics, const std::string& name,
-           std::unique_ptr<Routes> r)
-      : settings(std::move(s)),
-        trusted(settings.trusted_proxies),
-        clock(c),
-        routes(std::move(r)),
-        http_metrics(metrics, name) {}
-
+  boost::asio::ip::tcp::acceptor acceptor;
   HttpSettings settings;
   AddressBlocks trusted;
   Clock& clock;
+  std::shared_ptr<ConnectionLimits> connections;
   std::unique_ptr<Routes> routes;
-  AnswerWriter writer;
   HttpMetrics http_metrics;
+  AnswerWriter writer = {};
   bool draining = false;
   bool stopped = false;
 
   // Bytes on their way in and out. Nobody else's from one suspension of a session to the next.
   std::vector<char> scratch = std::vector<char>(16384);
-  std::string out;
+  std::string out = {};
 
-  std::unordered_set<Session*> sessions;
+  std::unordered_set<Session*> sessions = {};
   std::size_t refused = 0;  ///< Sessions without a place, which only get a refusal.
 };
 
@@ -55,8 +49,8 @@ class Session {
  public:
   using Socket = boost::asio::ip::tcp::socket;
 
-  /// Without a `place` the connection is told `too_many_connections` and closed.
-  Session(std::shared_ptr<Listener> listener, Socket socket, ConnectionLimits::Place place);
+  /// A connection beyond the limits is told `too_many_connections` and closed.
+  Session(std::shared_ptr<Listener> listener, Socket socket);
   ~Session();
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
@@ -93,12 +87,13 @@ class Session {
 
   std::shared_ptr<Listener> listener_;
   Socket socket_;
-  ConnectionLimits::Place place_;
   boost::asio::ip::address peer_;
   std::string ip_;
+  bool trusted_peer_;
+  ConnectionLimits::Place place_;
   RequestReader reader_;
-  std::string_view
-      input_;            ///< Received and not answered; the tail of the scratch or of `pending_`.
+  /// Received and not answered; the tail of the scratch or of `pending_`.
+  std::string_view input_;
   std::string pending_;  ///< Input that has to survive a suspension.
   std::string unsent_;
   boost::asio::awaitable<Answer> later_;
@@ -107,8 +102,6 @@ class Session {
   RouteClass route_ = RouteClass::none;
   Persistence persistence_ = Persistence::close;
   bool head_ = false;
-  bool has_place_ = false;
-  bool trusted_peer_ = false;
   bool continued_ = false;  ///< "100 Continue" was sent for this request.
   bool expired_ = false;
   bool closing_ = false;      ///< No further request is answered.

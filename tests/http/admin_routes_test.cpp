@@ -1,11 +1,10 @@
-#include "http/admin_routes.hpp"
-
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 #include <thread>
 
+#include "http/listening_server.hpp"
 #include "support/run_awaitable.hpp"
 
 namespace sluice::http {
@@ -139,8 +138,8 @@ class AdminRoutesTest : public testing::Test {
     RequestReader reader({});
     EXPECT_EQ(reader.look(bytes), RequestReader::Step::ready) << bytes;
     AdminPorts ports{desk_, control_.get_executor(), *clock_, ready_, metrics_};
-    AdminRoutes routes(settings_, ports);
-    auto reply = routes.route(reader.request(), "127.0.0.1");
+    const auto routes = create_admin_routes(settings_, ports);
+    auto reply = routes->route(reader.request(), "127.0.0.1");
     if (reply.later.valid()) return test::run_awaitable(std::move(reply.later));
     return std::move(reply.answer);
   }

@@ -23,11 +23,9 @@ class FakeApi : public PublicApi {
     if (token == "expired") return Refusal{Code::expired_token, Millis{0}};
     const auto user = UserId::parse(token.starts_with("token-") ? token.substr(6) : "");
     if (!user) return Refusal{Code::invalid_token, Millis{0}};
+    if (user_refusal) return *user_refusal;
     return *user;
   }
-  std::optional<Refusal> admit_user(const UserId&) override { return user_refusal; }
-  std::shared_ptr<const SaleSnapshot> sales() override { return book; }
-  const ReadyState& readiness() override { return ready; }
 
   boost::asio::awaitable<PurchaseAnswer> buy(const Sale& sale, UserId user,
                                              std::uint32_t quantity) override {
@@ -60,6 +58,12 @@ class FakeApi : public PublicApi {
     co_return state;
   }
 
+  /// What the routes answer from.
+  PublicPorts ports(Clock& clock, Metrics& metrics,
+                    std::function<std::string(const UserId&)> demo_token = nullptr) {
+    return {*this, book, clock, ready, metrics, nullptr, std::move(demo_token)};
+  }
+
   void sell(SaleState state) {
     Sale sale;
     sale.id = 7;
@@ -72,7 +76,7 @@ class FakeApi : public PublicApi {
     auto snapshot = std::make_shared<SaleSnapshot>();
     snapshot->loaded = true;
     snapshot->sales[7] = sale;
-    book = std::move(snapshot);
+    book.publish(std::move(snapshot));
   }
 
   std::vector<std::string> ips;
@@ -82,8 +86,8 @@ class FakeApi : public PublicApi {
   std::optional<Refusal> ip_refusal;
   std::optional<Refusal> user_refusal;
   std::optional<Refusal> cancel_refusal;
-  std::shared_ptr<const SaleSnapshot> book;
-  ReadyState ready{false, {ReadyCheck{"store", ""}}};
+  SaleBook book{std::make_shared<SaleSnapshot>()};
+  Readiness ready{std::make_shared<ReadyState>(ReadyState{false, {ReadyCheck{"store", ""}}})};
   PurchaseAnswer purchase;
   OrderState order;
   Millis patience_asked{-1};

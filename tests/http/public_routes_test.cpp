@@ -1,9 +1,8 @@
-#include "http/public_routes.hpp"
-
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
 #include "fake_api.hpp"
+#include "http/listening_server.hpp"
 #include "http/time_text.hpp"
 #include "sluice_web.hpp"
 #include "support/run_awaitable.hpp"
@@ -28,9 +27,8 @@ class PublicRoutesTest : public testing::Test {
     bytes += "\r\n" + body;
     RequestReader reader({});
     EXPECT_EQ(reader.look(bytes), RequestReader::Step::ready) << bytes;
-    PublicRoutes::Ports ports{api_, *clock_, demo_};
-    PublicRoutes routes(settings_, std::move(ports));
-    auto reply = routes.route(reader.request(), "1.2.3.4");
+    const auto routes = create_public_routes(settings_, api_.ports(*clock_, metrics_, demo_));
+    auto reply = routes->route(reader.request(), "1.2.3.4");
     // The request's bytes are gone when a use case runs.
     std::fill(bytes.begin(), bytes.end(), '#');
     if (reply.later.valid()) return test::run_awaitable(std::move(reply.later));
@@ -51,6 +49,7 @@ class PublicRoutesTest : public testing::Test {
 
   FakeApi api_;
   std::shared_ptr<Clock> clock_;
+  Metrics metrics_;
   PublicSettings settings_;
   std::function<std::string(const UserId&)> demo_;
 };
@@ -359,7 +358,9 @@ TEST_F(PublicRoutesTest, ProbesAnswerEvenWhenTheGateIsShut) {
 }
 
 TEST_F(PublicRoutesTest, ReadinessNamesWhatFailsButNotHow) {
-  api_.ready.checks.push_back(ReadyCheck{"queue", "kafka:9092 refused the connection"});
+  auto state = *api_.ready.get();
+  state.checks.push_back(ReadyCheck{"queue", "kafka:9092 refused the connection"});
+  api_.ready.publish(std::make_shared<ReadyState>(state));
   const auto answer = ask("GET /readyz");
   EXPECT_EQ(answer.status, 503U);
   EXPECT_EQ(answer.body, R"({"ready":false,"draining":false,"checks":[{"name":"store","ok":true},)"

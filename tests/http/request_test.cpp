@@ -157,7 +157,7 @@ TEST(RequestReader, GivesWhatAnOrdinaryRequestSays) {
   EXPECT_EQ(request.authorization, "Bearer abc");
   EXPECT_EQ(request.content_type, "application/json");
   EXPECT_EQ(request.body, "hello");
-  EXPECT_TRUE(request.has_body);
+  EXPECT_FALSE(request.body.empty());
   EXPECT_EQ(request.persistence, Persistence::keep);
   EXPECT_EQ(reader.size(), bytes.size() - 3);
 }
@@ -202,7 +202,7 @@ TEST(RequestReader, Http10NeedsNoHost) {
 }
 
 TEST(RequestReader, HeaderAtItsLimitPassesAndOneByteMoreIs431) {
-  ParseLimits limits;
+  RequestLimits limits;
   limits.header_max = 512;
   const auto header = [](std::size_t size) {
     const auto rest = get("X: \r\n").size();
@@ -219,7 +219,7 @@ TEST(RequestReader, HeaderAtItsLimitPassesAndOneByteMoreIs431) {
 }
 
 TEST(RequestReader, FieldsAtTheirLimitPassAndOneMoreIs431) {
-  ParseLimits limits;
+  RequestLimits limits;
   limits.fields_max = 5;
   RequestReader fits(limits);
   EXPECT_EQ(fits.look(get("A: 1\r\nB: 1\r\nC: 1\r\nD: 1\r\n")), Step::ready);
@@ -229,7 +229,7 @@ TEST(RequestReader, FieldsAtTheirLimitPassAndOneMoreIs431) {
 }
 
 TEST(RequestReader, BodyAtItsLimitPassesAndMoreIs413BeforeItArrives) {
-  ParseLimits limits;
+  RequestLimits limits;
   limits.body_max = 10;
   RequestReader fits(limits);
   EXPECT_EQ(fits.look(post("Content-Length: 10\r\n", "0123456789")), Step::ready);

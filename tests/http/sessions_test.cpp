@@ -22,7 +22,6 @@
 
 #include "fake_api.hpp"
 #include "http/listening_server.hpp"
-#include "http/public_routes.hpp"
 
 namespace sluice::http {
 namespace {
@@ -120,8 +119,7 @@ class SessionsTest : public testing::Test {
 
   std::uint16_t start(ConnectionSettings connections = {}) {
     auto http = settings_.http;
-    PublicRoutes::Ports ports{api_, *clock_, {}};
-    auto routes = std::make_unique<PublicRoutes>(settings_, std::move(ports));
+    auto routes = create_public_routes(settings_, api_.ports(*clock_, metrics_));
     server_ = create_server(context_.get_executor(), std::move(http), "test", *clock_, metrics_,
                             create_connection_limits(connections), std::move(routes));
     server_->start();
@@ -532,8 +530,7 @@ TEST_F(SessionsTest, DrainIsBounded) {
 
 TEST_F(SessionsTest, SeveralListenersShareAPort) {
   settings_.http.port = start();
-  PublicRoutes::Ports ports{api_, *clock_, {}};
-  auto routes = std::make_unique<PublicRoutes>(settings_, std::move(ports));
+  auto routes = create_public_routes(settings_, api_.ports(*clock_, metrics_));
   asio::io_context other(1);
   auto second = create_server(other.get_executor(), settings_.http, "test", *clock_, metrics_,
                               create_connection_limits({}), std::move(routes));
@@ -561,8 +558,7 @@ TEST_F(SessionsTest, MetricsCountRequestsRefusalsAndConnections) {
 
 TEST_F(SessionsTest, ImpossibleAddressesAreErrors) {
   const auto create = [this](HttpSettings http) {
-    PublicRoutes::Ports ports{api_, *clock_, {}};
-    auto routes = std::make_unique<PublicRoutes>(settings_, std::move(ports));
+    auto routes = create_public_routes(settings_, api_.ports(*clock_, metrics_));
     create_server(context_.get_executor(), std::move(http), "test", *clock_, metrics_,
                   create_connection_limits({}), std::move(routes));
   };

@@ -13,7 +13,4 @@ int serve(const Settings& settings, const ServeOptions& options);
 /// once.
 int migrate(const Settings& settings);
 
-/// The program: `run_command` in the world of this process.
-int run(int argc, char** argv);
-
 }  // namespace sluice

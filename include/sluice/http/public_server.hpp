@@ -11,7 +11,7 @@
 #include "sluice/base/metrics.hpp"
 #include "sluice/base/readiness.hpp"
 #include "sluice/catalog/sale_book.hpp"
-#include "sluice/gate/front_gate.hpp"
+#include "sluice/gate/identity.hpp"
 #include "sluice/http/server.hpp"
 #include "sluice/orders/order_service.hpp"
 #include "sluice/orders/purchase_service.hpp"
@@ -24,12 +24,8 @@ class PublicApi {
   virtual ~PublicApi() = default;
 
   virtual std::optional<Refusal> admit(std::string_view ip) = 0;
+  /// Whose token it is, if that user is admitted.
   virtual Identified identify(std::string_view token) = 0;
-  virtual std::optional<Refusal> admit_user(const UserId& user) = 0;
-
-  /// Never null.
-  virtual std::shared_ptr<const SaleSnapshot> sales() = 0;
-  virtual const ReadyState& readiness() = 0;
 
   virtual boost::asio::awaitable<PurchaseAnswer> buy(const Sale& sale, UserId user,
                                                      std::uint32_t quantity) = 0;
@@ -39,14 +35,11 @@ class PublicApi {
   virtual boost::asio::awaitable<LookUp> cancel(const Sale& sale, OrderId id, UserId user) = 0;
 };
 
-/// The real ones of one thread. All are referred to and must outlive the result.
-std::unique_ptr<PublicApi> create_public_api(FrontGate& gate, const SaleBook& sales,
-                                             PurchaseService& purchases, OrderService& orders,
-                                             Clock& clock, const Readiness& readiness);
-
 struct PublicPorts {
   PublicApi& api;
+  const SaleBook& sales;
   Clock& clock;
+  const Readiness& readiness;
   Metrics& metrics;
   std::shared_ptr<ConnectionLimits> connections;
 

@@ -9,15 +9,19 @@
 
 namespace sluice {
 
+/// How large a request may be.
+struct RequestLimits {
+  std::size_t header_max = 8192;  ///< Bytes of request line and fields, 256 or more. Above: 431.
+  std::size_t body_max = 4096;    ///< Bytes of a request's body. Above: 413.
+  std::size_t fields_max = 64;    ///< Header fields of one request. Above: 431.
+};
+
 /// One HTTP listener. The defaults are those of the public one; `AdminSettings` has its own.
-struct HttpSettings {
+struct HttpSettings : RequestLimits {
   std::string address = "0.0.0.0";  ///< An IPv4 or IPv6 address; "::" takes both.
   std::uint16_t port = 8080;        ///< 0: any free one, see `HttpServer::port`.
   int listen_backlog = 4096;        ///< Connections that wait in the kernel to be accepted.
 
-  std::size_t header_max = 8192;    ///< Bytes of request line and fields, 256 or more. Above: 431.
-  std::size_t body_max = 4096;      ///< Bytes of a request's body. Above: 413.
-  std::size_t fields_max = 64;      ///< Header fields of one request. Above: 431.
   std::size_t pipelined_max = 128;  ///< Answers joined in one write before more are read.
 
   Millis header_timeout{5000};  ///< From a request's first byte to the end of its header.

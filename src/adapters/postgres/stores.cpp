@@ -12,11 +12,12 @@ namespace {
 constexpr Step kPing{"ping"};
 constexpr postgres::Statement kAlive{"ping", "SELECT 1"};
 
-class PostgresHealth final : public StoreHealth {
+/// Whether the database can be used.
+class Health {
  public:
-  explicit PostgresHealth(std::shared_ptr<postgres::Client> client) : client_(std::move(client)) {}
+  explicit Health(std::shared_ptr<postgres::Client> client) : client_(std::move(client)) {}
 
-  Task<> ping(Ticks deadline) override {
+  Task<> ping(Ticks deadline) {
     const Dependency::Operation<void> ask = [this, deadline] { return look(deadline); };
     co_return co_await client_->dependency().call(kPing, deadline, ask);
   }
@@ -68,7 +69,8 @@ PostgresStores create_postgres_stores(boost::asio::any_io_executor executor,
   stores.moves = postgres::create_order_transitions(client);
   stores.sales = postgres::create_sale_store(client);
   stores.control = postgres::create_control_store(client);
-  stores.health = std::make_unique<PostgresHealth>(client);
+  const auto health = std::make_shared<Health>(client);
+  stores.ping = [health](Ticks deadline) { return health->ping(deadline); };
   return stores;
 }
 

@@ -183,7 +183,7 @@ TEST_F(PostgresFailures, calls_behind_one_that_is_given_up_keep_their_own_deadli
   auto settings = world_.database().settings();
   settings.pool_size = 1;
   stores_ = world_.create(settings);
-  EXPECT_EQ(error_of(run_awaitable(stores_.health->ping(soon()))), "ok");
+  EXPECT_EQ(error_of(run_awaitable(stores_.ping(soon()))), "ok");
   lock();
   const auto applied = start_apply(in(Millis{150}));
   const auto head = start_on(thread_context(), stores_.orders->head(soon(), message_.lane));
@@ -243,7 +243,7 @@ TEST_F(PostgresFailures, text_the_database_cannot_store_is_invalid) {
   auto draft = draft_of(1);
   draft.title = "\xff\xfe";
   EXPECT_EQ(run_awaitable(stores_.sales->create(soon(), draft)).error(), Errc::invalid);
-  EXPECT_EQ(error_of(run_awaitable(stores_.health->ping(soon()))), "ok");
+  EXPECT_EQ(error_of(run_awaitable(stores_.ping(soon()))), "ok");
 }
 
 TEST(PostgresConnection, a_server_that_never_answers_costs_no_more_than_the_deadline) {
@@ -252,7 +252,7 @@ TEST(PostgresConnection, a_server_that_never_answers_costs_no_more_than_the_dead
   const auto settings = postgres_settings(server.url());
   auto stores = create_postgres_stores(thread_context().get_executor(), settings, dependency);
   const auto began = Clock::now();
-  EXPECT_EQ(run_awaitable(stores.health->ping(in(Millis{200}))).error(), Errc::unavailable);
+  EXPECT_EQ(run_awaitable(stores.ping(in(Millis{200}))).error(), Errc::unavailable);
   EXPECT_GE(Clock::now() - began, Millis{190});
   EXPECT_LT(Clock::now() - began, Millis{1000});
 }
@@ -266,10 +266,10 @@ TEST(PostgresConnection, a_server_that_never_answers_costs_no_more_than_the_conn
   TestDependency dependency("postgres");
   auto stores = create_postgres_stores(thread_context().get_executor(), settings, dependency);
   const auto began = Clock::now();
-  EXPECT_EQ(run_awaitable(stores.health->ping(soon())).error(), Errc::unavailable);
+  EXPECT_EQ(run_awaitable(stores.ping(soon())).error(), Errc::unavailable);
   EXPECT_LT(Clock::now() - began, Millis{1000});
   const auto again = Clock::now();
-  EXPECT_EQ(run_awaitable(stores.health->ping(soon())).error(), Errc::unavailable);
+  EXPECT_EQ(run_awaitable(stores.ping(soon())).error(), Errc::unavailable);
   EXPECT_LT(Clock::now() - again, Millis{50}) << "between attempts calls fail at once";
 }
 

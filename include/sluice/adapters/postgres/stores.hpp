@@ -2,6 +2,7 @@
 
 #include <boost/asio/any_io_executor.hpp>
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -36,16 +37,6 @@ struct PostgresSettings {
 /// Empty when `url` can be used, else what is wrong with it. The text holds no secret.
 std::optional<std::string> check_postgres_url(const std::string& url);
 
-/// Whether the database can be used.
-class StoreHealth {
- public:
-  virtual ~StoreHealth() = default;
-
-  /// Connects if necessary and asks for an answer. `Errc::unavailable` or `Errc::unknown` without
-  /// one; `Errc::not_found` when the schema is not this program's.
-  virtual Task<> ping(Ticks deadline) = 0;
-};
-
 /// The stores on one pool of connections, which open as calls need them and again after they were
 /// lost. They belong to one executor together and outlive their calls; nothing blocks. Calls end by
 /// their deadline, and while the server cannot be reached they fail at once until the next attempt
@@ -55,7 +46,9 @@ struct PostgresStores {
   std::unique_ptr<OrderTransitions> moves;
   std::unique_ptr<SaleStore> sales;
   std::unique_ptr<ControlStore> control;
-  std::unique_ptr<StoreHealth> health;
+  /// Connects if necessary and asks for an answer. `Errc::unavailable` or `Errc::unknown` without
+  /// one; `Errc::not_found` when the schema is not this program's.
+  std::function<Task<>(Ticks deadline)> ping;
 };
 
 /// `dependency` belongs to the same executor and outlives the stores.

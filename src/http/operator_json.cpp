@@ -1,16 +1,15 @@
-#include "http/recovery_json.hpp"
+#include "http/operator_json.hpp"
 
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <utility>
 
-#include "http/json_body.hpp"
+#include "http/time_text.hpp"
 
 namespace sluice::http {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-constexpr std::string_view kAutomatic = "auto";
 
 std::string_view name(Authority authority) {
   return authority == Authority::store ? "store" : "inventory";
@@ -48,6 +47,18 @@ Json lane_json(const LaneAudit& lane) {
 
 }  // namespace
 
+std::string order_json(const Order& order) {
+  Json json = {
+      {"order_id", order.id.text()}, {"sale_id", order.lane.sale},
+      {"user", order.user.text()},   {"status", name(order.status)},
+      {"quantity", order.quantity},  {"amount_minor", order.unit_price_minor * order.quantity},
+      {"currency", order.currency}};
+  if (order.status == OrderStatus::confirmed && order.pay_by) {
+    json["pay_by"] = rfc3339(*order.pay_by);
+  }
+  return json.dump();
+}
+
 std::string audit_json(const SaleAudit& audit) {
   Json lanes = Json::array();
   for (const auto& lane : audit.lanes) lanes.push_back(lane_json(lane));
@@ -60,7 +71,7 @@ std::string flow_json(const ModeReport& report) {
   const auto& state = report.state;
   const Json json = {
       {"mode", name(report.mode)},
-      {"held", state.held ? name(*state.held) : kAutomatic},
+      {"held", state.held ? name(*state.held) : "auto"},
       {"leads", report.leads},
       {"backlogged", state.backlogged},
       {"lag_messages", state.behind},
@@ -68,32 +79,6 @@ std::string flow_json(const ModeReport& report) {
       {"admitted_per_s", state.admitted_per_s ? Json(*state.admitted_per_s) : Json()},
       {"store_lanes", state.store_lanes.size()}};
   return json.dump();
-}
-
-std::variant<bool, Answer> parse_force(std::string_view body) {
-  auto parsed = parse_json_object(body);
-  if (auto* answer = std::get_if<Answer>(&parsed)) return std::move(*answer);
-  bool force = false;
-  for (const auto& [member, value] : std::get<JsonMembers>(parsed)) {
-    if (member != "force") return unknown_member(member, {"force"});
-    const auto* given = std::get_if<bool>(&value);
-    if (given == nullptr) return refused(Code::invalid_parameter, "force must be true or false");
-    force = *given;
-  }
-  return force;
-}
-
-std::variant<std::optional<OperatingMode>, Answer> parse_held_mode(std::string_view body) {
-  auto parsed = parse_json_object(body);
-  if (auto* answer = std::get_if<Answer>(&parsed)) return std::move(*answer);
-  std::string wanted;
-  for (const auto& [member, value] : std::get<JsonMembers>(parsed)) {
-    if (member != "mode") return unknown_member(member, {"mode"});
-    if (const auto* text = std::get_if<std::string>(&value)) wanted = *text;
-  }
-  if (wanted == kAutomatic) return std::optional<OperatingMode>{};
-  if (const auto mode = parse_name<OperatingMode>(wanted)) return mode;
-  return refused(Code::invalid_parameter, "mode must be auto, normal, bypass or database");
 }
 
 }  // namespace sluice::http
