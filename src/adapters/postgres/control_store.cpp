@@ -25,7 +25,8 @@ constexpr Statement kTerm{"lease_term", "SELECT term FROM leases WHERE name = $1
 constexpr Statement kRelease{
     "release", "UPDATE leases SET holder = NULL WHERE name = $1::text AND holder = $2::text"};
 
-constexpr Statement kRequested{"requested", "SELECT value FROM requests WHERE name = $1::text"};
+constexpr Statement kRequested{
+    "requested", "SELECT coalesce(max(value), '') FROM requests WHERE name = $1::text"};
 
 constexpr Statement kRequest{
     "request",
@@ -42,38 +43,31 @@ class PostgresControlStore final : public ControlStore {
     if (!valid_name(name) || !valid_name(holder)) co_return Errc::invalid;
     if (ttl < Millis{1} || ttl > kTtlMax) co_return Errc::invalid;
     Params params(name, holder, ttl.count());
-    const auto taken = co_await client_->run(deadline, kAcquire, std::move(params));
-    if (taken.has_error()) co_return taken.error();
-    if (taken->size() == 1) co_return Lease{static_cast<std::uint64_t>(taken->int8(0, 0)), true};
+    const auto term = co_await client_->find<std::uint64_t>(deadline, kAcquire, std::move(params));
+    if (!term) co_return term.error();
+    if (*term) co_return Lease{**term, true};
 
     Params named(name);
-    const auto other = co_await client_->run(deadline, kTerm, std::move(named));
-    if (other.has_error()) co_return other.error();
-    if (other->size() == 0) co_return Errc::stale;
-    co_return Lease{static_cast<std::uint64_t>(other->int8(0, 0)), false};
+    const auto other = co_await client_->find<std::uint64_t>(deadline, kTerm, std::move(named));
+    if (!other) co_return other.error();
+    if (!*other) co_return Errc::stale;
+    co_return Lease{**other, false};
   }
 
   Task<> release(Ticks deadline, std::string name, std::string holder) override {
-    Params params(name, holder);
-    const auto released = co_await client_->run(deadline, kRelease, std::move(params));
-    if (released.has_error()) co_return released.error();
-    co_return Result<void>{};
+    return client_->change(deadline, kRelease, Params(name, holder));
   }
 
   Task<std::string> requested(Ticks deadline, std::string name) override {
     if (!valid_name(name)) co_return Errc::invalid;
     Params params(name);
-    const auto rows = co_await client_->run(deadline, kRequested, std::move(params));
-    if (rows.has_error()) co_return rows.error();
-    co_return rows->size() == 0 ? std::string() : std::string(rows->text(0, 0));
+    co_return co_await client_->get<std::string>(deadline, kRequested, std::move(params));
   }
 
   Task<> request(Ticks deadline, std::string name, std::string value) override {
     if (!valid_name(name) || value.size() > kNameMax) co_return Errc::invalid;
     Params params(name, value);
-    const auto set = co_await client_->run(deadline, kRequest, std::move(params));
-    if (set.has_error()) co_return set.error();
-    co_return Result<void>{};
+    co_return co_await client_->change(deadline, kRequest, std::move(params));
   }
 
  private:

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "sluice/base/log.hpp"
+#include "sluice/base/text.hpp"
 
 namespace sluice::postgres {
 namespace {
@@ -17,20 +18,12 @@ using Descriptor = boost::asio::posix::stream_descriptor;
 
 constexpr std::size_t kSnapshotLoad = 1'000;
 
-constexpr Statement kBegin{"begin", "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"};
-// Of a transaction that failed it is the end, too.
-constexpr Statement kCommit{"commit", "COMMIT"};
-
 std::string one_line(const char* text) {
-  std::string line = text == nullptr ? "" : text;
-  for (char& c : line) {
-    if (c == '\n' || c == '\t') c = ' ';
-  }
-  while (!line.empty() && line.back() == ' ') line.pop_back();
-  return line;
+  std::string line(text == nullptr ? "" : text);
+  std::ranges::replace(line, '\n', ' ');
+  std::ranges::replace(line, '\t', ' ');
+  return std::string(trimmed(line));
 }
-
-bool is_collision(std::string_view sqlstate) { return sqlstate == "40001" || sqlstate == "40P01"; }
 
 /// What an error means that the server answered after it rolled the call back.
 Errc meaning(std::string_view sqlstate) {
@@ -196,8 +189,8 @@ bool Link::still_open() {
 
 std::size_t Link::load() const {
   std::size_t load = 0;
-  for (const auto& exchange : sent_) load += exchange->snapshot ? kSnapshotLoad : 1;
-  for (const auto& exchange : waiting_) load += exchange->snapshot ? kSnapshotLoad : 1;
+  for (const auto& exchange : sent_) load += exchange->queries.size() > 1 ? kSnapshotLoad : 1;
+  for (const auto& exchange : waiting_) load += exchange->queries.size() > 1 ? kSnapshotLoad : 1;
   return load;
 }
 
@@ -249,19 +242,14 @@ bool Link::send(Exchange& exchange) {
     return PQexitPipelineMode(connection) == 1 &&
            PQsendQuery(connection, exchange.script.c_str()) == 1;
   }
-  const Params none;
   bool sent = PQenterPipelineMode(connection) == 1;
-  if (exchange.snapshot) sent = sent && send(exchange, kBegin, none);
   for (const auto& query : exchange.queries) {
-    sent = sent && send(exchange, *query.statement, *query.params);
+    // Each behind a sync of its own: an error skips what stands before it, and never a COMMIT.
+    sent =
+        sent && send(exchange, *query.statement, *query.params) && PQpipelineSync(connection) == 1;
   }
-  // What ends the call goes out last: until all is flushed the server has nothing to commit.
-  sent = sent && PQpipelineSync(connection) == 1;
-  exchange.syncs = 1;
-  if (!exchange.snapshot) return sent;
-  // Behind a sync of its own: an error skips what stands before it.
-  exchange.syncs = 2;
-  return sent && send(exchange, kCommit, none) && PQpipelineSync(connection) == 1;
+  exchange.syncs = exchange.queries.size();
+  return sent;
 }
 
 bool Link::send(Exchange& exchange, const Statement& statement, const Params& params) {
@@ -363,7 +351,7 @@ Errc Link::judge(Exchange& exchange) {
   connecting_->problem =
       one_line(PQresultErrorField(exchange.error.get(), PG_DIAG_MESSAGE_PRIMARY)) + " (SQLSTATE " +
       sqlstate + ")";
-  exchange.collided = is_collision(sqlstate);
+  exchange.collided = sqlstate == "40001" || sqlstate == "40P01";
   const auto code = meaning(sqlstate);
   if (code != Errc::stale)
     log().warn("postgres: refused: {}", printable(connecting_->problem, 512));

@@ -34,7 +34,7 @@ struct Query {
   const Params* params;
 };
 
-/// One call under way: a script, or queries that are committed together.
+/// One call under way: a script, or queries.
 struct Exchange {
   Exchange(const boost::asio::any_io_executor& executor, Ticks deadline)
       : over(executor, deadline) {}
@@ -43,8 +43,7 @@ struct Exchange {
   void finish(Result<std::vector<Rows>> result);
 
   std::string script;  ///< Any number of statements, all or nothing; their rows are dropped.
-  std::vector<Query> queries;
-  bool snapshot = false;  ///< The queries only read, and see the same instant.
+  std::vector<Query> queries;  ///< One, or a transaction from its BEGIN to its COMMIT.
 
   std::optional<Result<std::vector<Rows>>> answer;  ///< The rows of each query that gives any.
   bool collided = false;                            ///< Rolled back because of another transaction.
@@ -55,8 +54,8 @@ struct Exchange {
   Rows error;                         ///< The first.
   std::vector<const char*> expected;  ///< For each result: the statement it prepares, or null.
   std::size_t results = 0;
-  int syncs = 0;         ///< Still to come.
-  bool flushed = false;  ///< All of it was sent, so it may be done.
+  std::size_t syncs = 0;  ///< Still to come.
+  bool flushed = false;   ///< All of it was sent, so it may be done.
 };
 
 /// How connecting goes, for all connections of a pool.

@@ -4,8 +4,7 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/use_future.hpp>
-#include <functional>
-#include <string_view>
+#include <stdexcept>
 
 #include "adapters/postgres/schema.hpp"
 #include "sluice_sql_postgres.hpp"
@@ -35,67 +34,31 @@ constexpr Statement kChecksums{
     "SELECT encode(sha256(convert_to(t.content, 'UTF8')), 'hex')"
     "  FROM unnest($1::text[]) WITH ORDINALITY AS t (content, place) ORDER BY t.place"};
 
-/// What is wrong, for a person.
-using Problem = std::optional<std::string>;
-
-std::string failed(const Pool& pool, const boost::system::error_code& error,
-                   const std::string& doing) {
+[[noreturn]] void fail(const Pool& pool, const boost::system::error_code& error,
+                       const std::string& doing) {
   const auto& why = pool.problem();
-  return doing + ": " + (why.empty() ? error.message() : why);
+  throw std::runtime_error(doing + ": " + (why.empty() ? error.message() : why));
 }
 
-/// Lets the server compute the migrations' checksums.
-asio::awaitable<Problem> add_checksums(Pool& pool, Ticks deadline,
-                                       std::vector<Migration>& migrations) {
-  Params params;
-  params.texts(migrations, [](const Migration& m) { return std::string_view(m.sql); });
-  const auto rows = co_await pool.run(deadline, kChecksums, params);
-  if (!rows) co_return failed(pool, rows.error(), "cannot ask the database");
-  for (std::size_t i = 0; i < migrations.size(); ++i) migrations[i].checksum = rows->text(i, 0);
-  co_return std::nullopt;
+/// The answer to a statement. What cannot be done is thrown, here and below, as a text for a
+/// person.
+asio::awaitable<Rows> ask(Pool& pool, Ticks deadline, const Statement& statement,
+                          const Params& params, const char* doing) {
+  auto rows = co_await pool.run(deadline, statement, params);
+  if (!rows) fail(pool, rows.error(), doing);
+  co_return std::move(*rows);
 }
 
-/// Leaves in `migrations` those that are still to be applied.
-asio::awaitable<Problem> compare(Pool& pool, Ticks deadline, std::vector<Migration>& migrations) {
-  auto problem = co_await add_checksums(pool, deadline, migrations);
-  if (problem) co_return problem;
-  const Params none;
-  const auto has_table = co_await pool.run(deadline, kHasTable, none);
-  if (!has_table) co_return failed(pool, has_table.error(), "cannot ask the database");
-  if (!has_table->boolean(0, 0)) co_return std::nullopt;
-  const auto rows = co_await pool.run(deadline, kApplied, none);
-  if (!rows) co_return failed(pool, rows.error(), "cannot read schema_migrations");
-  for (std::size_t i = 0; i < rows->size(); ++i) {
-    const std::string name(rows->text(i, 0));
-    const auto known = std::ranges::find(migrations, name, &Migration::name);
-    if (known == migrations.end()) {
-      co_return "the database has migration " + name +
-          ", which this program does not know: it was migrated by a newer one";
-    }
-    if (known->checksum != rows->text(i, 1)) {
-      co_return "migration " + name + " was applied with another text than this program's";
-    }
-    migrations.erase(known);
-  }
-  co_return std::nullopt;
+asio::awaitable<void> run_script(Pool& pool, Ticks deadline, std::string script,
+                                 std::string doing) {
+  const auto done = co_await pool.script(deadline, std::move(script));
+  if (!done) fail(pool, done.error(), doing);
 }
 
 /// The migration and the note that it was applied, in one transaction.
 std::string script_of(const Migration& migration) {
   return migration.sql + "\n;INSERT INTO schema_migrations (name, checksum) VALUES ('" +
          migration.name + "', '" + migration.checksum + "')";
-}
-
-/// Runs `work` to its end on a pool and an executor of its own.
-template <class Report>
-Report run_alone(const PostgresSettings& settings,
-                 const std::function<asio::awaitable<Report>(Pool&)>& work) {
-  asio::io_context context(1);
-  Pool pool(context.get_executor(), settings);
-  auto report = asio::co_spawn(context, work(pool), asio::use_future);
-  // The pool's connections never run out of work.
-  while (report.wait_for(Millis{0}) != std::future_status::ready) context.run_one();
-  return report.get();
 }
 
 }  // namespace
@@ -108,41 +71,54 @@ std::vector<Migration> own_migrations() {
   return migrations;
 }
 
+asio::awaitable<std::vector<Migration>> missing(Pool& pool, Ticks deadline,
+                                                std::vector<Migration> migrations) {
+  Params texts;
+  texts.array(migrations, &Migration::sql);
+  const auto checksums = co_await ask(pool, deadline, kChecksums, texts, "cannot ask the database");
+  for (std::size_t i = 0; i < migrations.size(); ++i) {
+    migrations[i].checksum = checksums.value<std::string>(i);
+  }
+  const Params none;
+  const auto has_table = co_await ask(pool, deadline, kHasTable, none, "cannot ask the database");
+  if (!has_table.value<bool>()) co_return migrations;
+  const auto applied =
+      co_await ask(pool, deadline, kApplied, none, "cannot read schema_migrations");
+  for (std::size_t i = 0; i < applied.size(); ++i) {
+    const auto name = applied.value<std::string>(i, 0);
+    const auto known = std::ranges::find(migrations, name, &Migration::name);
+    if (known == migrations.end()) {
+      throw std::runtime_error("the database has migration " + name +
+                               ", which this program does not know: it was migrated by a newer"
+                               " one");
+    }
+    if (known->checksum != applied.value<std::string>(i, 1)) {
+      throw std::runtime_error("migration " + name +
+                               " was applied with another text than this program's");
+    }
+    migrations.erase(known);
+  }
+  co_return migrations;
+}
+
 asio::awaitable<MigrationReport> migrate(Pool& pool, Ticks deadline,
                                          std::vector<Migration> migrations) {
   MigrationReport report;
-  const Params none;
-  // The lock is the session's: it ends with the connection, whatever happens in between.
-  const auto locked = co_await pool.run(deadline, kLock, none);
-  if (!locked) {
-    report.problem = failed(pool, locked.error(), "cannot lock the schema");
-    co_return report;
-  }
-  const auto created = co_await pool.script(deadline, kCreateTable);
-  if (!created) {
-    report.problem = failed(pool, created.error(), "cannot create schema_migrations");
-    co_return report;
-  }
-  report.problem = co_await compare(pool, deadline, migrations);
-  if (report.problem) co_return report;
-  for (const auto& migration : migrations) {
-    auto script = script_of(migration);
-    const auto applied = co_await pool.script(deadline, std::move(script));
-    if (!applied) {
-      report.problem = failed(pool, applied.error(), "migration " + migration.name);
-      co_return report;
+  try {
+    const Params none;
+    // The lock is the session's: it ends with the connection, whatever happens in between.
+    co_await ask(pool, deadline, kLock, none, "cannot lock the schema");
+    co_await run_script(pool, deadline, kCreateTable, "cannot create schema_migrations");
+    migrations = co_await missing(pool, deadline, std::move(migrations));
+    for (const auto& migration : migrations) {
+      auto script = script_of(migration);
+      auto doing = "migration " + migration.name;
+      co_await run_script(pool, deadline, std::move(script), std::move(doing));
+      report.applied.push_back(migration.name);
     }
-    report.applied.push_back(migration.name);
+  } catch (const std::exception& e) {
+    report.problem = e.what();
   }
-  co_return report;
-}
-
-asio::awaitable<SchemaReport> check_schema(Pool& pool, Ticks deadline,
-                                           std::vector<Migration> migrations) {
-  SchemaReport report;
-  report.problem = co_await compare(pool, deadline, migrations);
-  if (report.problem) co_return report;
-  for (const auto& migration : migrations) report.missing.push_back(migration.name);
   co_return report;
 }
 
@@ -153,19 +129,13 @@ MigrationReport migrate_postgres(const PostgresSettings& settings, Ticks deadlin
   // Migrations may wait for each other and for locks: only the caller's deadline bounds them.
   patient.statement_timeout = Millis{0};
   patient.lock_timeout = Millis{0};
-  const std::function<boost::asio::awaitable<MigrationReport>(postgres::Pool&)> work =
-      [deadline](postgres::Pool& pool) {
-        return postgres::migrate(pool, deadline, postgres::own_migrations());
-      };
-  return postgres::run_alone(patient, work);
-}
-
-SchemaReport check_postgres_schema(const PostgresSettings& settings, Ticks deadline) {
-  const std::function<boost::asio::awaitable<SchemaReport>(postgres::Pool&)> work =
-      [deadline](postgres::Pool& pool) {
-        return postgres::check_schema(pool, deadline, postgres::own_migrations());
-      };
-  return postgres::run_alone(settings, work);
+  boost::asio::io_context context(1);
+  postgres::Pool pool(context.get_executor(), patient);
+  auto work = postgres::migrate(pool, deadline, postgres::own_migrations());
+  auto report = boost::asio::co_spawn(context, std::move(work), boost::asio::use_future);
+  // The pool's connections never run out of work.
+  while (report.wait_for(Millis{0}) != std::future_status::ready) context.run_one();
+  return report.get();
 }
 
 }  // namespace sluice

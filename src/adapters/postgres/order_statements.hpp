@@ -2,8 +2,8 @@
 
 #include "adapters/postgres/link.hpp"
 
-// What the order store and the moves ask the server. The columns stand in the order in which their
-// readers take them.
+// What the order store and the moves ask the server. The columns stand in the order of
+// `sql::columns`.
 namespace sluice::postgres {
 
 #define SLUICE_ORDER_COLUMNS                                                            \
@@ -13,8 +13,9 @@ namespace sluice::postgres {
 inline constexpr Statement kApply{
     "apply",
     "SELECT status, reason FROM sluice_apply($1::uuid[], $2::bigint[], $3::integer[], "
-    "$4::integer[], $5::text[], $6::integer[], $7::timestamptz[], $8::text, $9::integer, "
-    "$10::bigint, $11::bigint, $12::timestamptz, $13::bigint[], $14::integer[], $15::integer[])"};
+    "$4::integer[], $5::text[], $6::integer[], $7::timestamptz[], nullif($8::text, ''), "
+    "$9::integer, $10::bigint, $11::bigint, $12::timestamptz, $13::bigint[], $14::integer[], "
+    "$15::integer[])"};
 /// The same without messages: with fences alone, and with nothing but the offset.
 inline constexpr Statement kRaise{kApply.name, kApply.sql, "raise"};
 inline constexpr Statement kAdvance{kApply.name, kApply.sql, "progress"};
@@ -53,7 +54,7 @@ inline constexpr Statement kRaiseFence{
     "   CASE WHEN newest_epoch >= $3::integer THEN greatest(fence_epoch, $3::integer)"
     "        ELSE fence_epoch END"
     " WHERE " SLUICE_THE_LANE
-    "   AND ($4::integer < 0 OR fence_epoch = $4::integer) RETURNING fence_epoch"};
+    "   AND ($4::integer IS NULL OR fence_epoch = $4::integer) RETURNING fence_epoch"};
 
 inline constexpr Statement kSuspect{"suspect",
                                     "UPDATE product_stock k SET suspect_epoch = fence_epoch"
@@ -76,28 +77,30 @@ inline constexpr Statement kStanding{
     "lane_snapshot",
     "SELECT " SLUICE_HEAD_COLUMNS
     ", k.stock, s.state, s.starts_at, s.ends_at, s.revision,"
-    "       s.state = 'open' AND now() >= s.starts_at AND now() < s.ends_at,"
-    "       o.order_id, o.status, o.quantity, k.returned"
+    "       s.state = 'open' AND now() >= s.starts_at AND now() < s.ends_at, k.returned,"
+    "       o.order_id, o.status, o.quantity"
     "  FROM product_stock k JOIN sales s USING (sale_id)"
     "  LEFT JOIN unnest($3::text[]) WITH ORDINALITY AS u (user_id, place) ON true"
     "  LEFT JOIN LATERAL (SELECT order_id, status, quantity FROM orders"
     "                      WHERE sale_id = $1::bigint AND user_id = u.user_id"
     "                        AND status IN ('confirmed', 'paid') LIMIT 1) o ON true"
     " WHERE " SLUICE_THE_LANE " ORDER BY u.place"};
+inline constexpr int kStandingOrder = 11;  ///< The first column of the user's order.
 
-inline constexpr Statement kPosition{
-    "position",
-    "SELECT next FROM queue_offsets WHERE topic = $1::text AND partition = $2::integer"};
+inline constexpr Statement kPosition{"position",
+                                     "SELECT coalesce(max(next), 0) FROM queue_offsets"
+                                     " WHERE topic = $1::text AND partition = $2::integer"};
 
 inline constexpr Statement kProgress{
     "progress",
-    "SELECT coalesce(sum(next), 0)::bigint, count(*), min(applied_through) FROM queue_offsets"
-    " WHERE topic = $1::text AND partition < $2::integer"};
+    "SELECT coalesce(sum(next), 0)::bigint,"
+    "       CASE WHEN count(*) = $2::integer THEN min(applied_through) END"
+    "  FROM queue_offsets WHERE topic = $1::text AND partition < $2::integer"};
 
 // One statement, hence one snapshot.
 inline constexpr Statement kAudit{
     "audit",
-    "SELECT k.lane, " SLUICE_HEAD_COLUMNS
+    "SELECT k.sale_id, k.lane, " SLUICE_HEAD_COLUMNS
     ", k.initial, k.stock,"
     "       coalesce(l.units, 0), coalesce(l.orders, 0),"
     "       coalesce(r.stock, 0), coalesce(r.duplicate, 0), coalesce(b.units, 0)"

@@ -11,6 +11,10 @@ namespace {
 
 constexpr int kCollisionsMax = 5;
 
+constexpr Statement kBegin{"begin", "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"};
+// Of a transaction that failed it is the end, too.
+constexpr Statement kCommit{"commit", "COMMIT"};
+
 }  // namespace
 
 Pool::Pool(boost::asio::any_io_executor executor, PostgresSettings settings)
@@ -33,9 +37,11 @@ Task<Rows> Pool::run(Ticks deadline, const Statement& statement, const Params& p
 }
 
 Task<std::vector<Rows>> Pool::snapshot(Ticks deadline, std::vector<Query> queries) {
+  const Params none;
   const auto call = exchange(deadline);
   call->queries = std::move(queries);
-  call->snapshot = true;
+  call->queries.insert(call->queries.begin(), Query{&kBegin, &none});
+  call->queries.push_back(Query{&kCommit, &none});
   auto answer = co_await ask(call);
   // Nothing was changed whose fate could be unknown.
   if (!answer && answer.error() == Errc::unknown) co_return Errc::unavailable;

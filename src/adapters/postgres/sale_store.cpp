@@ -1,4 +1,3 @@
-#include <numeric>
 #include <string>
 #include <utility>
 #include <vector>
@@ -14,18 +13,21 @@ constexpr std::size_t kListMax = 10'000;
   "s.sale_id, s.title, s.description, s.unit_price_minor, s.currency, s.stock, " \
   "s.limit_per_order, s.lanes, s.starts_at, s.ends_at, s.state, s.revision, s.pay_within_ms"
 
+/// The lanes' parts are those of `lane_stock`.
 constexpr Statement kCreate{
     "create",
     "WITH s AS ("
     "  INSERT INTO sales (title, description, unit_price_minor, currency, stock,"
     "                     limit_per_order, lanes, starts_at, ends_at, pay_within_ms)"
     "  VALUES ($1::text, $2::text, $3::bigint, $4::text, $5::bigint, $6::integer, $7::integer,"
-    "          $8::timestamptz, $9::timestamptz, $12::bigint)"
+    "          $8::timestamptz, $9::timestamptz, $10::bigint)"
     "  RETURNING *),"
     " lanes AS ("
     "  INSERT INTO product_stock (sale_id, lane, initial, stock)"
     "  SELECT s.sale_id, l.lane, l.stock, l.stock"
-    "    FROM s, unnest($10::integer[], $11::bigint[]) AS l (lane, stock))"
+    "    FROM s, LATERAL ("
+    "      SELECT lane, s.stock / s.lanes + (lane < s.stock % s.lanes)::integer AS stock"
+    "        FROM generate_series(0, s.lanes - 1) AS lane) l)"
     " SELECT " SLUICE_SALE_COLUMNS " FROM s"};
 
 constexpr Statement kList{
@@ -40,74 +42,24 @@ constexpr Statement kSetState{"set_state",
                               " WHERE s.sale_id = $1::bigint AND s.state::text = ANY ($3::text[])"
                               " RETURNING " SLUICE_SALE_COLUMNS};
 
-/// The sale of one row; `Errc::invalid` when its state is beyond this program's domain.
-Result<Sale> read_sale(const Rows& rows, std::size_t row) {
-  const auto state = parse_name<SaleState>(rows.text(row, 10));
-  if (!state) return Errc::invalid;
-  Sale sale;
-  sale.id = rows.int8(row, 0);
-  sale.terms.title = rows.text(row, 1);
-  sale.terms.description = rows.text(row, 2);
-  sale.terms.unit_price_minor = rows.int8(row, 3);
-  sale.terms.currency = rows.text(row, 4);
-  sale.terms.stock = rows.int8(row, 5);
-  sale.terms.limit_per_order = static_cast<std::uint32_t>(rows.int4(row, 6));
-  sale.terms.lanes = static_cast<std::uint32_t>(rows.int4(row, 7));
-  sale.terms.starts_at = rows.time(row, 8);
-  sale.terms.ends_at = rows.time(row, 9);
-  sale.state = *state;
-  sale.revision = static_cast<std::uint32_t>(rows.int4(row, 11));
-  sale.terms.pay_within = Millis(rows.int8(row, 12));
-  return sale;
-}
-
-Params create_params(const SaleDraft& draft) {
-  std::vector<std::uint32_t> lanes(draft.lanes);
-  std::iota(lanes.begin(), lanes.end(), 0u);
-  Params params(draft.title, draft.description, draft.unit_price_minor, draft.currency, draft.stock,
-                to_int4(draft.limit_per_order), to_int4(draft.lanes), draft.starts_at,
-                draft.ends_at);
-  params.int4s(lanes, [](std::uint32_t lane) { return to_int4(lane); });
-  params.int8s(lanes,
-               [&](std::uint32_t lane) { return lane_stock(draft.stock, draft.lanes, lane); });
-  params.int8(draft.pay_within.count());
-  return params;
-}
-
 class PostgresSaleStore final : public SaleStore {
  public:
   explicit PostgresSaleStore(std::shared_ptr<Client> client) : client_(std::move(client)) {}
 
   Task<Sale> create(Ticks deadline, SaleDraft draft) override {
-    // Before anything is sized by the number of lanes.
     if (check(draft)) co_return Errc::invalid;
-    auto params = create_params(draft);
-    const auto rows = co_await client_->run(deadline, kCreate, std::move(params));
-    if (rows.has_error()) co_return rows.error();
-    co_return read_sale(*rows, 0);
+    Params params(draft.title, draft.description, draft.unit_price_minor, draft.currency,
+                  draft.stock, draft.limit_per_order, draft.lanes, draft.starts_at, draft.ends_at,
+                  draft.pay_within.count());
+    co_return co_await client_->get<Sale>(deadline, kCreate, std::move(params));
   }
 
   Task<std::vector<Sale>> list(Ticks deadline, std::size_t max) override {
-    Params params(static_cast<std::int64_t>(std::min(max, kListMax)));
-    const auto rows = co_await client_->run(deadline, kList, std::move(params));
-    if (rows.has_error()) co_return rows.error();
-    std::vector<Sale> sales;
-    for (std::size_t i = 0; i < rows->size(); ++i) {
-      auto sale = read_sale(*rows, i);
-      if (sale.has_error()) co_return sale.error();
-      sales.push_back(std::move(*sale));
-    }
-    co_return sales;
+    return client_->list<Sale>(deadline, kList, Params(sql::at_most(max, kListMax)));
   }
 
   Task<std::optional<Sale>> get(Ticks deadline, SaleId sale) override {
-    Params params(sale);
-    const auto rows = co_await client_->run(deadline, kGet, std::move(params));
-    if (rows.has_error()) co_return rows.error();
-    if (rows->size() == 0) co_return std::optional<Sale>();
-    auto found = read_sale(*rows, 0);
-    if (found.has_error()) co_return found.error();
-    co_return std::optional<Sale>(std::move(*found));
+    return client_->find<Sale>(deadline, kGet, Params(sale));
   }
 
   Task<Sale> set_state(Ticks deadline, SaleId sale, SaleState state) override {
@@ -116,12 +68,12 @@ class PostgresSaleStore final : public SaleStore {
       if (s == state || may_become(s, state)) from.push_back(s);
     }
     Params params(sale, name(state));
-    params.texts(from, [](SaleState s) { return name(s); });
-    const auto rows = co_await client_->run(deadline, kSetState, std::move(params));
-    if (rows.has_error()) co_return rows.error();
-    if (rows->size() == 1) co_return read_sale(*rows, 0);
+    params.array(from, [](SaleState s) { return name(s); });
+    auto set = co_await client_->find<Sale>(deadline, kSetState, std::move(params));
+    if (!set) co_return set.error();
+    if (*set) co_return std::move(**set);
     const auto present = co_await get(deadline, sale);
-    if (present.has_error()) co_return present.error();
+    if (!present) co_return present.error();
     co_return *present ? Errc::stale : Errc::not_found;
   }
 

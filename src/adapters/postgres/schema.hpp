@@ -18,11 +18,13 @@ struct Migration {
 /// This program's, in order.
 std::vector<Migration> own_migrations();
 
-/// What `migrate_postgres` and `check_postgres_schema` do, with any migrations.
+/// Those that are still to be applied, with their checksums. Throws `std::runtime_error`: why the
+/// schema cannot be used or compared at all, for a person.
+boost::asio::awaitable<std::vector<Migration>> missing(Pool& pool, Ticks deadline,
+                                                       std::vector<Migration> migrations);
+
+/// What `migrate_postgres` does, with any migrations.
 boost::asio::awaitable<MigrationReport> migrate(Pool& pool, Ticks deadline,
                                                 std::vector<Migration> migrations);
-
-boost::asio::awaitable<SchemaReport> check_schema(Pool& pool, Ticks deadline,
-                                                  std::vector<Migration> migrations);
 
 }  // namespace sluice::postgres

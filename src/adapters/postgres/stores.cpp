@@ -7,42 +7,36 @@
 #include "adapters/postgres/store_parts.hpp"
 
 namespace sluice {
+namespace postgres {
 namespace {
 
-constexpr Step kPing{"ping"};
-constexpr postgres::Statement kAlive{"ping", "SELECT 1"};
-
-/// Whether the database can be used.
-class Health {
- public:
-  explicit Health(std::shared_ptr<postgres::Client> client) : client_(std::move(client)) {}
-
-  Task<> ping(Ticks deadline) {
-    const Dependency::Operation<void> ask = [this, deadline] { return look(deadline); };
-    co_return co_await client_->dependency().call(kPing, deadline, ask);
-  }
-
- private:
-  Task<> look(Ticks deadline) {
-    const postgres::Params none;
-    const auto answer = co_await client_->pool().run(deadline, kAlive, none);
-    if (!answer) co_return answer.error();
-    // Another schema does not appear while a node runs; one good look is enough.
-    if (!schema_checked_) {
-      auto migrations = postgres::own_migrations();
-      const auto schema =
-          co_await postgres::check_schema(client_->pool(), deadline, std::move(migrations));
-      schema_checked_ = schema.usable();
-      if (!schema_checked_) co_return Errc::not_found;
-    }
-    co_return Result<void>{};
-  }
-
-  std::shared_ptr<postgres::Client> client_;
-  bool schema_checked_ = false;
-};
+constexpr Statement kAlive{"ping", "SELECT 1"};
 
 }  // namespace
+
+Task<> Client::ping(Ticks deadline) {
+  const Dependency::Operation<void> look = [this, deadline] { return look_at_schema(deadline); };
+  const Step step{"ping"};
+  co_return co_await dependency_.call(step, deadline, look);
+}
+
+Task<> Client::look_at_schema(Ticks deadline) {
+  const Params none;
+  const auto answer = co_await pool_.run(deadline, kAlive, none);
+  if (!answer) co_return answer.error();
+  // Another schema does not appear while a node runs; one good look is enough.
+  if (schema_checked_) co_return Result<void>{};
+  try {
+    auto migrations = own_migrations();
+    migrations = co_await missing(pool_, deadline, std::move(migrations));
+    schema_checked_ = migrations.empty();
+  } catch (const std::runtime_error&) {
+    co_return Errc::not_found;
+  }
+  co_return schema_checked_ ? Result<void>() : Errc::not_found;
+}
+
+}  // namespace postgres
 
 std::optional<std::string> check_postgres_url(const std::string& url) {
   if (!url.starts_with("postgresql://") && !url.starts_with("postgres://")) {
@@ -69,8 +63,7 @@ PostgresStores create_postgres_stores(boost::asio::any_io_executor executor,
   stores.moves = postgres::create_order_transitions(client);
   stores.sales = postgres::create_sale_store(client);
   stores.control = postgres::create_control_store(client);
-  const auto health = std::make_shared<Health>(client);
-  stores.ping = [health](Ticks deadline) { return health->ping(deadline); };
+  stores.ping = [client](Ticks deadline) { return client->ping(deadline); };
   return stores;
 }
 

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <boost/endian/conversion.hpp>
-#include <cstring>
 #include <libpq-fe.h>
+#include <limits>
 #include <stdexcept>
 
 namespace sluice::postgres {
@@ -22,15 +22,18 @@ void append_integer(std::string& out, Integer value) {
   out.append(reinterpret_cast<const char*>(&value), sizeof(value));
 }
 
-const unsigned char* data_of(std::string_view bytes) {
-  return reinterpret_cast<const unsigned char*>(bytes.data());
-}
-
 }  // namespace
 
+void append(std::string& out, bool value) { out.push_back(value ? '\1' : '\0'); }
 void append(std::string& out, std::int32_t value) { append_integer(out, value); }
 void append(std::string& out, std::int64_t value) { append_integer(out, value); }
 void append(std::string& out, std::string_view value) { out.append(value); }
+void append(std::string& out, const UserId& value) { out.append(value.text()); }
+
+void append(std::string& out, std::uint32_t value) {
+  constexpr std::uint32_t kMax = std::numeric_limits<std::int32_t>::max();
+  append_integer(out, static_cast<std::int32_t>(std::min(value, kMax)));
+}
 
 void append(std::string& out, const OrderId& value) {
   out.append(reinterpret_cast<const char*>(value.bytes().data()), value.bytes().size());
@@ -41,13 +44,6 @@ void append(std::string& out, TimePoint value) {
       std::clamp<std::int64_t>(value.time_since_epoch().count(), kTimeMinMs, kTimeMaxMs);
   append_integer(out, (ms - kEpochMs) * 1000);
 }
-
-Params& Params::null() {
-  values_.emplace_back();
-  return *this;
-}
-
-Params& Params::boolean(bool value) { return text(std::string_view(value ? "\1" : "\0", 1)); }
 
 Params::Raw Params::raw() const {
   Raw raw;
@@ -84,42 +80,38 @@ std::size_t Rows::size() const {
   return result_ ? static_cast<std::size_t>(PQntuples(result_.get())) : 0;
 }
 
-bool Rows::null(std::size_t row, int column) const {
-  return PQgetisnull(result_.get(), static_cast<int>(row), column) != 0;
+bool Rows::Cursor::null() const {
+  return PQgetisnull(rows.get(), static_cast<int>(row), column) != 0;
 }
 
-bool Rows::boolean(std::size_t row, int column) const { return bytes(row, column, 1)[0] != '\0'; }
-
-std::int32_t Rows::int4(std::size_t row, int column) const {
-  return endian::load_big_s32(data_of(bytes(row, column, 4)));
+std::int64_t Rows::Cursor::integer() {
+  const auto bytes = text();
+  const auto* data = reinterpret_cast<const unsigned char*>(bytes.data());
+  if (bytes.size() == 8) return endian::load_big_s64(data);
+  if (bytes.size() == 4) return endian::load_big_s32(data);
+  if (bytes.size() == 1) return *data;
+  throw std::logic_error("postgres: column " + std::to_string(column - 1) + " is no integer");
 }
 
-std::int64_t Rows::int8(std::size_t row, int column) const {
-  return endian::load_big_s64(data_of(bytes(row, column, 8)));
-}
-
-std::string_view Rows::text(std::size_t row, int column) const { return bytes(row, column); }
-
-OrderId Rows::uuid(std::size_t row, int column) const {
+OrderId Rows::Cursor::order_id() {
+  const auto bytes = text();
   OrderId::Bytes id;
-  std::memcpy(id.data(), bytes(row, column, id.size()).data(), id.size());
+  if (bytes.size() != id.size()) {
+    throw std::logic_error("postgres: column " + std::to_string(column - 1) + " is no order id");
+  }
+  std::ranges::copy(bytes, id.begin());
   return OrderId(id);
 }
 
-TimePoint Rows::time(std::size_t row, int column) const {
-  return TimePoint{Millis{int8(row, column) / 1000 + kEpochMs}};
-}
+TimePoint Rows::Cursor::time() { return TimePoint{Millis{integer() / 1000 + kEpochMs}}; }
 
-std::string_view Rows::bytes(std::size_t row, int column, std::size_t size) const {
-  if (row >= this->size() || column >= PQnfields(result_.get()) || null(row, column)) {
+std::string_view Rows::Cursor::text() {
+  if (row >= rows.size() || column >= PQnfields(rows.get()) || null()) {
     throw std::logic_error("postgres: an answer lacks column " + std::to_string(column));
   }
   const int r = static_cast<int>(row);
-  const auto length = static_cast<std::size_t>(PQgetlength(result_.get(), r, column));
-  if (size != std::string::npos && length != size) {
-    throw std::logic_error("postgres: column " + std::to_string(column) + " has another type");
-  }
-  return {PQgetvalue(result_.get(), r, column), length};
+  const int c = column++;
+  return {PQgetvalue(rows.get(), r, c), static_cast<std::size_t>(PQgetlength(rows.get(), r, c))};
 }
 
 }  // namespace sluice::postgres

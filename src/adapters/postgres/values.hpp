@@ -2,65 +2,79 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <vector>
 
+#include "sluice/base/result.hpp"
 #include "sluice/base/time.hpp"
+#include "sluice/domain/ids.hpp"
 #include "sluice/domain/order_id.hpp"
+
+#include "adapters/sql/rows.hpp"
 
 struct pg_result;
 
 namespace sluice::postgres {
 
 /// Appends a value in the server's binary format.
+void append(std::string& out, bool value);
+void append(std::string& out, const char* value) = delete;  // It would become a bool.
 void append(std::string& out, std::int32_t value);
+/// For columns that hold less than the domain's type can: what is too large stays too large.
+void append(std::string& out, std::uint32_t value);
 void append(std::string& out, std::int64_t value);
 void append(std::string& out, std::string_view value);
+void append(std::string& out, const UserId& value);
 void append(std::string& out, const OrderId& value);
+/// Times beyond the years 1 … 9999 become the nearest of these.
 void append(std::string& out, TimePoint value);
+
+/// The object id of an array's elements in pg_type, fixed for ever.
+template <class T>
+inline constexpr std::int32_t kElementType = 25;  // text
+template <>
+inline constexpr std::int32_t kElementType<std::uint32_t> = 23;
+template <>
+inline constexpr std::int32_t kElementType<std::int64_t> = 20;
+template <>
+inline constexpr std::int32_t kElementType<OrderId> = 2950;
+template <>
+inline constexpr std::int32_t kElementType<TimePoint> = 1184;
 
 /// The parameters of one statement in the server's binary format, in the order they are added.
 /// Their types must be the statement's: it says so with casts.
 class Params {
  public:
   Params() = default;
-  /// Of these values, in their types.
   template <class... Values>
   explicit Params(const Values&... values) {
-    (add(values), ...);
+    add(values...);
   }
 
-  Params& null();
-  Params& boolean(bool value);
-  Params& int4(std::int32_t value) { return add(value); }
-  Params& int8(std::int64_t value) { return add(value); }
-  Params& text(std::string_view value) { return add(value); }
-  /// Times beyond the years 1 … 9999 become the nearest of these.
-  Params& time(TimePoint value) { return add(value); }
+  /// Values in their types: a lane is two, an empty optional a null.
+  template <class... Values>
+  Params& add(const Values&... values) {
+    (add_one(values), ...);
+    return *this;
+  }
 
-  /// Arrays of what `get` makes of each item.
+  /// An array of what `get`, a function or a member, says of each item.
   template <class Items, class Get>
-  Params& int4s(const Items& items, Get get) {
-    return array<std::int32_t>(23, items, get);
-  }
-  template <class Items, class Get>
-  Params& int8s(const Items& items, Get get) {
-    return array<std::int64_t>(20, items, get);
-  }
-  template <class Items, class Get>
-  Params& texts(const Items& items, Get get) {
-    return array<std::string_view>(25, items, get);
-  }
-  template <class Items, class Get>
-  Params& uuids(const Items& items, Get get) {
-    return array<OrderId>(2950, items, get);
-  }
-  template <class Items, class Get>
-  Params& times(const Items& items, Get get) {
-    return array<TimePoint>(1184, items, get);
+  Params& array(const Items& items, Get get) {
+    using Element = std::remove_cvref_t<decltype(std::invoke(get, *items.begin()))>;
+    std::string& out = begin_array(kElementType<Element>, items.size());
+    for (const auto& item : items) {
+      const auto begin = out.size();
+      append(out, std::int32_t{0});
+      append(out, std::invoke(get, item));
+      write_length(out, begin);
+    }
+    return *this;
   }
 
   /// As libpq takes them; valid until the next change.
@@ -73,23 +87,16 @@ class Params {
 
  private:
   template <class T>
-  Params& add(const T& value) {
+  void add_one(const T& value) {
     append(values_.emplace_back(std::in_place).value(), value);
-    return *this;
   }
+  template <class T>
+  void add_one(const std::optional<T>& value) {
+    if (value) return add_one(*value);
+    values_.emplace_back();
+  }
+  void add_one(LaneId lane) { add(lane.sale, lane.index); }
 
-  /// `type` is the element's object id in pg_type, fixed for ever.
-  template <class T, class Items, class Get>
-  Params& array(std::int32_t type, const Items& items, Get get) {
-    std::string& out = begin_array(type, items.size());
-    for (const auto& item : items) {
-      const auto begin = out.size();
-      append(out, std::int32_t{0});
-      append(out, T(get(item)));
-      write_length(out, begin);
-    }
-    return *this;
-  }
   std::string& begin_array(std::int32_t type, std::size_t size);
   static void write_length(std::string& out, std::size_t begin);
 
@@ -107,21 +114,47 @@ class Rows {
   const pg_result* get() const { return result_.get(); }
 
   std::size_t size() const;
-  bool null(std::size_t row, int column) const;
-  bool boolean(std::size_t row, int column) const;
-  std::int32_t int4(std::size_t row, int column) const;
-  std::int64_t int8(std::size_t row, int column) const;
-  std::string_view text(std::size_t row, int column) const;  ///< Also the label of an enum.
-  OrderId uuid(std::size_t row, int column) const;
-  TimePoint time(std::size_t row, int column) const;
+
+  /// The value in the columns of a row from `column` on. May throw `sql::Unreadable`.
+  template <class T>
+  T value(std::size_t row = 0, int column = 0) const {
+    T value{};
+    Cursor cursor{*this, row, column};
+    sql::read(cursor, value);
+    return value;
+  }
+
+  /// One of each row; `Errc::invalid` when one is beyond this program's domain.
+  template <class T>
+  Result<std::vector<T>> values() const {
+    try {
+      std::vector<T> values;
+      values.reserve(size());
+      for (std::size_t row = 0; row < size(); ++row) values.push_back(value<T>(row));
+      return values;
+    } catch (const sql::Unreadable&) {
+      return Errc::invalid;
+    }
+  }
 
  private:
   struct Free {
     void operator()(pg_result* result) const;
   };
 
-  /// The bytes of a value; of exactly `size` when that is given.
-  std::string_view bytes(std::size_t row, int column, std::size_t size = std::string::npos) const;
+  /// The columns of a row, one after the other.
+  struct Cursor {
+    bool null() const;
+    void skip() { ++column; }
+    std::int64_t integer();
+    std::string_view text();
+    OrderId order_id();
+    TimePoint time();
+
+    const Rows& rows;
+    std::size_t row;
+    int column;
+  };
 
   std::unique_ptr<pg_result, Free> result_;
 };

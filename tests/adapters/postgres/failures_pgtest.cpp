@@ -301,7 +301,7 @@ TEST(PostgresConnection, commits_are_durable_whatever_the_database_is_set_to) {
       " current_database()); END $$");
   PostgresSession connection(database.settings());
   const auto rows = connection.run("SELECT current_setting('synchronous_commit')");
-  EXPECT_EQ(rows.value().text(0, 0), "on");
+  EXPECT_EQ(rows.value().value<std::string>(), "on");
 }
 
 TEST(PostgresConnection, a_script_stops_at_its_first_error_and_says_which) {
@@ -344,24 +344,23 @@ TEST_F(PostgresPipeline, answers_go_to_their_callers_and_an_error_to_its_own_alo
   const auto last = ask("SELECT 7::bigint, pg_backend_pid()");
   const auto again = ask(identify);
   const auto rows = last().value();
-  const auto backend = first().value().int4(0, 0);
-  EXPECT_EQ(rows.int8(0, 0), 7);
-  EXPECT_EQ(rows.int4(0, 1), backend);
-  EXPECT_EQ(again().value().int4(0, 0), backend);
+  const auto backend = first().value().value<std::int64_t>();
+  EXPECT_EQ(rows.value<std::int64_t>(), 7);
+  EXPECT_EQ(rows.value<std::int64_t>(0, 1), backend);
+  EXPECT_EQ(again().value().value<std::int64_t>(), backend);
   EXPECT_EQ(refused().error(), Errc::invalid);
   EXPECT_EQ(unknown().error(), Errc::internal);
   EXPECT_EQ(ask("SELECT nonsense")().error(), Errc::internal);
-  EXPECT_EQ(ask(identify)().value().int4(0, 0), backend) << "the connection was kept";
+  EXPECT_EQ(ask(identify)().value().value<std::int64_t>(), backend) << "the connection was kept";
 }
 
 TEST_F(PostgresPipeline, what_fills_every_buffer_both_ways_arrives_whole) {
   const std::string much(8'000'000, 'x');
-  Params params;
-  params.text(much);
+  const Params params(much);
   std::vector<std::function<Result<postgres::Rows>()>> answers;
   answers.reserve(4);
   for (int i = 0; i < 4; ++i) answers.push_back(ask("SELECT $1::text", params));
-  for (const auto& answer : answers) EXPECT_EQ(answer().value().text(0, 0), much);
+  for (const auto& answer : answers) EXPECT_EQ(answer().value().value<std::string>(), much);
 }
 
 TEST_F(PostgresPipeline, a_snapshot_that_fails_leaves_no_transaction_behind) {

@@ -19,15 +19,4 @@ struct MigrationReport {
 /// that was applied with another text. Blocks the calling thread until `deadline` at most.
 MigrationReport migrate_postgres(const PostgresSettings& settings, Ticks deadline);
 
-/// How the schema compares with this program's.
-struct SchemaReport {
-  std::vector<std::string> missing;    ///< Migrations to apply before serving.
-  std::optional<std::string> problem;  ///< Why the schema cannot be used or compared at all.
-
-  bool usable() const { return missing.empty() && !problem; }
-};
-
-/// Changes nothing. Blocks the calling thread until `deadline` at most.
-SchemaReport check_postgres_schema(const PostgresSettings& settings, Ticks deadline);
-
 }  // namespace sluice

@@ -48,7 +48,7 @@ struct PostgresStores {
   std::unique_ptr<ControlStore> control;
   /// Connects if necessary and asks for an answer. `Errc::unavailable` or `Errc::unknown` without
   /// one; `Errc::not_found` when the schema is not this program's.
-  std::function<Task<>(Ticks deadline)> ping;
+  std::function<Task<>(Ticks)> ping;
 };
 
 /// `dependency` belongs to the same executor and outlives the stores.
