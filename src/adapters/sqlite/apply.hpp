@@ -1,6 +1,7 @@
 #pragma once
 
 #include <optional>
+#include <string>
 #include <unordered_map>
 #include <vector>
 
@@ -10,22 +11,21 @@
 
 namespace sluice::sqlite {
 
-/// Decides batches of messages and raises fences: the one place that makes orders.
+/// Decides batches of messages and changes what decides for a lane: the one place that makes
+/// orders. Its functions are those of `OrderStore` and throw `Failure`, too.
 class Apply {
  public:
   explicit Apply(Connection& connection) : connection_(connection) {}
 
-  /// As `OrderStore::apply`. Throws `Failure`.
   Result<std::vector<Outcome>> run(In<OrderMessage> messages,
                                    const std::optional<OffsetRange>& range);
-
-  /// Raises a fence, unless it is not above the lane's, or above every epoch allotted.
-  void raise(const Fence& fence);
+  Result<void> raise_fence(const Fence& fence, std::optional<Epoch> seen);
+  Result<void> suspect(LaneId lane);
+  Result<std::int64_t> position(const std::string& topic, std::int32_t partition);
 
  private:
   /// A lane as it stands within the transaction.
   struct Lane {
-    bool known = false;
     Epoch fence_epoch = 0;
     bool store_sells = false;
     bool suspect = false;  ///< This batch proved the projection wrong.
@@ -33,20 +33,20 @@ class Apply {
     std::int64_t limit = 0;  ///< Units per order.
     Millis pay_within{0};    ///< See `SaleDraft`.
     std::int64_t taken = 0;  ///< Of `stock`, by this batch.
+
+    friend auto columns(Lane& v) {
+      return std::tie(v.stock, v.fence_epoch, v.limit, v.store_sells, v.pay_within);
+    }
   };
 
-  Lane& lane_of(LaneId id);
   Outcome decide(const OrderMessage& message);
   Outcome reject_new(const OrderMessage& message, Lane& lane, RejectReason reason);
   Outcome insert(const OrderMessage& message, OrderStatus status, RejectReason reason,
-                 std::int64_t pay_by_ms);
-  std::optional<Outcome> known_outcome(const OrderMessage& message);
-  bool has_live_order(SaleId sale, const UserId& user);
+                 std::optional<TimePoint> pay_by = std::nullopt);
   void write_lanes();
-  bool move_position(const OffsetRange& range);
 
   Connection& connection_;
-  std::unordered_map<LaneId, Lane> lanes_;
+  std::unordered_map<LaneId, std::optional<Lane>> lanes_;  ///< Those that were looked for.
   Statement lane_{connection_,
                   "SELECT stock, fence_epoch, limit_per_order,"
                   " store_epoch = fence_epoch, pay_within_ms FROM product_stock"
@@ -54,10 +54,10 @@ class Apply {
   Statement insert_{
       connection_,
       "INSERT INTO orders (order_id, sale_id, lane, user_id, quantity, status, reason,"
-      " epoch, reserved_at_ms, pay_by_ms)"
-      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, nullif(?10, 0))"};
-  Statement order_{connection_,
-                   "SELECT sale_id, user_id, status, reason FROM orders WHERE order_id = ?1"};
+      " epoch, reserved_at_ms, pay_by_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"};
+  Statement order_{
+      connection_,
+      "SELECT order_id, sale_id, user_id, status, reason FROM orders WHERE order_id = ?1"};
   Statement live_{connection_,
                   "SELECT 1 FROM orders WHERE sale_id = ?1 AND user_id = ?2"
                   " AND status IN ('queued', 'confirmed', 'paid')"};
@@ -70,8 +70,9 @@ class Apply {
   Statement raise_{connection_,
                    "UPDATE product_stock SET fence_epoch = ?3 WHERE sale_id = ?1 AND lane = ?2"
                    " AND fence_epoch < ?3 AND newest_epoch >= ?3"};
-  Statement position_{connection_,
-                      "SELECT next FROM queue_offsets WHERE topic = ?1 AND partition = ?2"};
+  Statement position_{
+      connection_,
+      "SELECT coalesce(max(next), 0) FROM queue_offsets WHERE topic = ?1 AND partition = ?2"};
   Statement move_{connection_,
                   "INSERT INTO queue_offsets (topic, partition, next, log_time_ms)"
                   " VALUES (?1, ?2, ?3, ?4) ON CONFLICT (topic, partition) DO UPDATE SET"

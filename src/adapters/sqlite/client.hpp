@@ -4,6 +4,8 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <functional>
 #include <memory>
+#include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -22,27 +24,47 @@ class Client {
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;
 
-  /// What a call does on the database's thread. It owns its arguments: the caller may be gone.
-  template <class T>
-  using Work = std::function<Result<T>(Connection&)>;
-
-  /// Does `work` where writes are made, after what arrived before it. The answer comes by
-  /// `deadline`, however long the disk takes.
-  template <class T>
-  Task<T> write(Step step, Ticks deadline, Work<T> work) {
-    return call<T>(step, deadline, database_->writer, Errc::unknown, std::move(work));
+  /// Lets this connection's `Part` do `work` where writes are made, after what arrived before it.
+  /// The answer comes by `deadline`, however long the disk takes.
+  template <class Part, class T, class... Params>
+  Task<T> write(std::string_view name, Ticks deadline, Result<T> (Part::*work)(Params...),
+                const std::type_identity_t<Params>&... arguments) {
+    return call<T>({name}, deadline, database_->writer, Errc::unknown,
+                   bind<Part, T>(work, owned(arguments)...));
   }
 
-  /// Does `work`, which only reads, beside the writes, on what is committed.
-  template <class T>
-  Task<T> read(Step step, Ticks deadline, Work<T> work) {
-    return call<T>(step, deadline, database_->reader, Errc::unavailable, std::move(work));
+  /// Lets it do `work`, which only reads much, beside the writes, on what is committed.
+  template <class Part, class T, class... Params>
+  Task<T> read(std::string_view name, Ticks deadline, Result<T> (Part::*work)(Params...),
+               const std::type_identity_t<Params>&... arguments) {
+    return call<T>({name, Step::Weight::bulk}, deadline, database_->reader, Errc::unavailable,
+                   bind<Part, T>(work, owned(arguments)...));
   }
 
   /// Decides orders together with those of other callers.
   Task<std::vector<Outcome>> apply(Ticks deadline, In<OrderMessage> messages);
 
  private:
+  /// What a call does on the database's thread. It owns its arguments: the caller may be gone.
+  template <class T>
+  using Work = std::function<Result<T>(Connection&)>;
+
+  template <class Part, class T, class Function, class... Arguments>
+  static Work<T> bind(Function work, Arguments... arguments) {
+    return [work, ... kept = std::move(arguments)](Connection& connection) {
+      return (connection.prepared<Part>().*work)(kept...);
+    };
+  }
+
+  template <class T>
+  static T owned(const T& argument) {
+    return argument;
+  }
+  template <class T>
+  static std::vector<T> owned(const In<T>& arguments) {
+    return {arguments.begin(), arguments.end()};
+  }
+
   template <class T>
   using Begin = std::function<void(std::shared_ptr<Call<T>>)>;
 
@@ -74,11 +96,12 @@ class Client {
   std::shared_ptr<Caller> caller_;
 };
 
-/// What a call's work keeps of the caller's arguments.
-template <class T>
-std::vector<T> copy_of(In<T> values) {
-  return {values.begin(), values.end()};
-}
+/// Orders in the columns of `sql::columns`.
+inline const std::string kOrderQuery =
+    "SELECT order_id, o.sale_id, lane, user_id, quantity, status, reason, unit_price_minor,"
+    " currency, reserved_at_ms, pay_by_ms FROM orders AS o JOIN sales USING (sale_id) ";
+inline const std::string kOrderByKey =
+    kOrderQuery + "WHERE order_id = ?1 AND o.sale_id = ?2 AND user_id = ?3";
 
 /// The implementations behind `create_sqlite_stores`.
 std::unique_ptr<OrderStore> create_order_store(std::shared_ptr<Client> client);

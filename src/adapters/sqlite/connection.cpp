@@ -1,6 +1,7 @@
 #include "adapters/sqlite/connection.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "sluice/base/log.hpp"
 #include "sluice/base/mutation.hpp"
@@ -55,10 +56,9 @@ void Connection::checkpoint() {
 }
 
 std::int64_t Connection::integer(const std::string& sql) {
-  Statement statement(*this, sql);
-  auto run = statement.run();
-  if (!run.next()) fail(SQLITE_ERROR);
-  return run.integer(0);
+  const auto value = Statement(*this, sql).first<std::int64_t>();
+  if (!value) fail(SQLITE_ERROR);
+  return *value;
 }
 
 void Connection::fail(int code) const {
@@ -71,7 +71,8 @@ int Connection::interrupt_when_late(void* self) {
   return connection.deadline_ != Ticks::max() && connection.clock_->ticks() >= connection.deadline_;
 }
 
-void Connection::check(Ticks deadline) const {
+void Connection::begin(Ticks deadline) {
+  deadline_ = deadline;
   if (clock_->ticks() < deadline) return;
   throw Failure(Errc::unavailable, SQLITE_INTERRUPT, "the deadline had passed already");
 }
@@ -82,16 +83,26 @@ void Connection::worked() {
   log().info("sqlite: the database works again");
 }
 
-void Connection::failed(const Failure& failure) {
-  // A deadline is the caller's choice, no fault of the disk.
-  if (failure.sqlite_code() == SQLITE_INTERRUPT) return;
-  // One line per outage: every batch fails while a disk is full.
-  if (std::exchange(failing_, true)) return;
-  log().error("sqlite: {} (code {})", failure.what(), failure.sqlite_code());
-}
-
-void Connection::failed(const std::exception& unexpected) {
-  log().critical("sqlite: a call failed: {}", unexpected.what());
+/// What the exception that is handled now means for the caller.
+Errc Connection::failed() {
+  try {
+    throw;
+  } catch (const Failure& failure) {
+    // A deadline is the caller's choice, no fault of the disk. One line per outage: every batch
+    // fails while a disk is full.
+    if (failure.sqlite_code != SQLITE_INTERRUPT && !std::exchange(failing_, true)) {
+      log().error("sqlite: {} (code {})", failure.what(), failure.sqlite_code);
+    }
+    return failure.errc;
+  } catch (const sql::Unreadable& unreadable) {
+    if (!std::exchange(failing_, true)) {
+      log().error("sqlite: {} (code {})", unreadable.what(), SQLITE_CORRUPT);
+    }
+    return Errc::invalid;
+  } catch (const std::exception& unexpected) {
+    log().critical("sqlite: a call failed: {}", unexpected.what());
+    return Errc::unknown;
+  }
 }
 
 Statement::Statement(Connection& connection, std::string_view sql) : connection_(connection) {
@@ -103,43 +114,44 @@ Statement::Statement(Connection& connection, std::string_view sql) : connection_
   check(code);
 }
 
-void Statement::bind(int index, std::string_view text) {
+void Statement::bind(int& index, std::string_view text) {
   // A null pointer would bind NULL instead of an empty text.
   const char* data = text.empty() ? "" : text.data();
-  check(
-      sqlite3_bind_text(handle_.get(), index, data, static_cast<int>(text.size()), SQLITE_STATIC));
+  const auto size = static_cast<int>(text.size());
+  check(sqlite3_bind_text(raw(), ++index, data, size, SQLITE_STATIC));
 }
 
-void Statement::bind(int index, const OrderId& id) {
-  check(sqlite3_bind_blob(handle_.get(), index, id.bytes().data(),
-                          static_cast<int>(id.bytes().size()), SQLITE_STATIC));
+void Statement::bind(int& index, const OrderId& id) {
+  const auto size = static_cast<int>(id.bytes().size());
+  check(sqlite3_bind_blob(raw(), ++index, id.bytes().data(), size, SQLITE_STATIC));
 }
 
-bool Statement::Run::next() {
-  const int code = sqlite3_step(statement_.handle_.get());
+bool Statement::step() {
+  column_ = 0;
+  const int code = sqlite3_step(raw());
   if (code == SQLITE_ROW) return true;
-  if (code != SQLITE_DONE) statement_.connection_.fail(code);
+  if (code != SQLITE_DONE) connection_.fail(code);
   return false;
 }
 
-std::int64_t Statement::Run::integer(int column) const noexcept {
-  return sqlite3_column_int64(statement_.handle_.get(), column);
-}
+bool Statement::null() const noexcept { return sqlite3_column_type(raw(), column_) == SQLITE_NULL; }
 
-std::string_view Statement::Run::text(int column) const noexcept {
-  auto* handle = statement_.handle_.get();
-  const auto* data = reinterpret_cast<const char*>(sqlite3_column_text(handle, column));
+std::int64_t Statement::integer() noexcept { return sqlite3_column_int64(raw(), column_++); }
+
+std::string_view Statement::text() noexcept {
+  const int column = column_++;
+  const auto* data = reinterpret_cast<const char*>(sqlite3_column_text(raw(), column));
   if (data == nullptr) return {};
-  return {data, static_cast<std::size_t>(sqlite3_column_bytes(handle, column))};
+  return {data, static_cast<std::size_t>(sqlite3_column_bytes(raw(), column))};
 }
 
-OrderId Statement::Run::order_id(int column) const {
-  auto* handle = statement_.handle_.get();
-  const auto* data = static_cast<const std::uint8_t*>(sqlite3_column_blob(handle, column));
-  const int size = sqlite3_column_bytes(handle, column);
+OrderId Statement::order_id() {
+  const int column = column_++;
+  const auto* data = static_cast<const std::uint8_t*>(sqlite3_column_blob(raw(), column));
+  const int size = sqlite3_column_bytes(raw(), column);
   OrderId::Bytes bytes{};
   if (data == nullptr || static_cast<std::size_t>(size) != bytes.size()) {
-    throw Failure(Errc::invalid, SQLITE_CORRUPT, "an order id in the database is not 16 bytes");
+    throw sql::Unreadable("an order id in the database is not 16 bytes");
   }
   std::copy_n(data, bytes.size(), bytes.begin());
   return OrderId(bytes);

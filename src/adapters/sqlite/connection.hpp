@@ -1,36 +1,46 @@
 #pragma once
 
 #include <cstdint>
-#include <exception>
 #include <memory>
+#include <optional>
 #include <sqlite3.h>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <typeindex>
 #include <unordered_map>
 #include <utility>
+#include <vector>
 
 #include "sluice/base/result.hpp"
 #include "sluice/base/time.hpp"
+#include "sluice/domain/ids.hpp"
 #include "sluice/domain/order_id.hpp"
+
+#include "adapters/sql/rows.hpp"
 
 namespace sluice::sqlite {
 
 /// A statement or commit that failed, with the answer the port gives for it.
-class Failure : public std::exception {
- public:
-  Failure(Errc errc, int sqlite_code, std::string message)
-      : errc_(errc), sqlite_code_(sqlite_code), message_(std::move(message)) {}
+struct Failure : std::runtime_error {
+  Failure(Errc answer, int code, const std::string& message)
+      : std::runtime_error(message), errc(answer), sqlite_code(code) {}
 
-  Errc errc() const noexcept { return errc_; }
-  int sqlite_code() const noexcept { return sqlite_code_; }
-  const char* what() const noexcept override { return message_.c_str(); }
-
- private:
-  Errc errc_;
-  int sqlite_code_;
-  std::string message_;
+  const Errc errc;
+  const int sqlite_code;
 };
+
+template <auto End>
+struct EndWith {
+  template <class T>
+  void operator()(T* handle) const noexcept {
+    End(handle);
+  }
+};
+
+/// Something of SQLite's, and the function that ends it.
+template <class T, auto End>
+using Owned = std::unique_ptr<T, EndWith<End>>;
 
 /// One connection to the file, for one thread at a time.
 class Connection {
@@ -71,45 +81,22 @@ class Connection {
   template <class Work>
   auto answer(Ticks deadline, Work work) -> decltype(work()) {
     try {
-      check(deadline);
-      DeadlineScope scope(*this, deadline);
+      begin(deadline);
       return work();
-    } catch (const Failure& failure) {
-      failed(failure);
-      return failure.errc();
-    } catch (const std::exception& e) {
-      failed(e);
-      return Errc::unknown;
+    } catch (...) {
+      return failed();
     }
   }
 
  private:
-  struct Close {
-    void operator()(sqlite3* handle) const noexcept { sqlite3_close(handle); }
-  };
-
-  class DeadlineScope {
-   public:
-    DeadlineScope(Connection& connection, Ticks deadline) : connection_(connection) {
-      connection_.deadline_ = deadline;
-    }
-    ~DeadlineScope() { connection_.deadline_ = Ticks::max(); }
-    DeadlineScope(const DeadlineScope&) = delete;
-    DeadlineScope& operator=(const DeadlineScope&) = delete;
-
-   private:
-    Connection& connection_;
-  };
-
   static int interrupt_when_late(void* self);
-  void check(Ticks deadline) const;
-  void failed(const Failure& failure);
-  void failed(const std::exception& unexpected);
+  void begin(Ticks deadline);
+  Errc failed();
 
   std::shared_ptr<Clock> clock_;
-  Ticks deadline_ = Ticks::max();
+  Ticks deadline_ = Ticks::max();  ///< Of the last work that began.
   bool failing_ = false;
-  std::unique_ptr<sqlite3, Close> handle_;
+  Owned<sqlite3, sqlite3_close> handle_;
   std::unordered_map<std::type_index, std::shared_ptr<void>> prepared_;
 };
 
@@ -120,58 +107,77 @@ class Statement {
   Statement(const Statement&) = delete;
   Statement& operator=(const Statement&) = delete;
 
-  /// One execution. Values bound must outlive it; it ends when destroyed.
-  class Run {
-   public:
-    ~Run() { sqlite3_reset(statement_.handle_.get()); }
-    Run(const Run&) = delete;
-    Run& operator=(const Run&) = delete;
-
-    /// Moves to the next row; false after the last one. Throws `Failure`.
-    bool next();
-
-    std::int64_t integer(int column) const noexcept;
-    std::string_view text(int column) const noexcept;
-    OrderId order_id(int column) const;
-
-   private:
-    friend class Statement;
-    explicit Run(Statement& statement) : statement_(statement) {}
-    Statement& statement_;
-  };
-
-  /// Binds the values to ?1, ?2, … and starts an execution.
-  template <class... Values>
-  [[nodiscard]] Run run(const Values&... values) {
-    int index = 0;
-    (bind(++index, values), ...);
-    return Run(*this);
-  }
-
-  /// Executes to the end and returns the number of rows changed. Throws `Failure`.
+  /// Executes with the values for ?1, ?2, … (a lane is two, an empty optional a null) to the end
+  /// and returns the number of rows changed. Throws `Failure`, as the next two.
   template <class... Values>
   int change(const Values&... values) {
-    auto execution = run(values...);
-    while (execution.next()) continue;
+    const auto execution = begin(values...);
+    while (step()) continue;
     return sqlite3_changes(connection_.raw());
   }
 
- private:
-  struct Finalize {
-    void operator()(sqlite3_stmt* statement) const noexcept { sqlite3_finalize(statement); }
-  };
-
-  void bind(int index, std::int64_t value) {
-    check(sqlite3_bind_int64(handle_.get(), index, value));
+  /// All rows, as values.
+  template <class T, class... Values>
+  std::vector<T> all(const Values&... values) {
+    std::vector<T> rows;
+    const auto execution = begin(values...);
+    while (step()) sql::read(*this, rows.emplace_back());
+    return rows;
   }
-  void bind(int index, std::string_view text);
-  void bind(int index, const OrderId& id);
+
+  /// The first row as a value, if there is one.
+  template <class T, class... Values>
+  std::optional<T> first(const Values&... values) {
+    std::optional<T> row;
+    const auto execution = begin(values...);
+    if (step()) sql::read(*this, row.emplace());
+    return row;
+  }
+
+  // The columns of the present row, one after the other: for `sql::read`.
+  bool null() const noexcept;
+  void skip() noexcept { ++column_; }
+  std::int64_t integer() noexcept;
+  std::string_view text() noexcept;
+  OrderId order_id();
+  TimePoint time() noexcept { return TimePoint{Millis{integer()}}; }
+
+ private:
+  /// An execution, which ends when it is destroyed. The values must outlive it.
+  template <class... Values>
+  [[nodiscard]] Owned<sqlite3_stmt, sqlite3_reset> begin(const Values&... values) {
+    [[maybe_unused]] int index = 0;
+    (bind(index, values), ...);
+    return Owned<sqlite3_stmt, sqlite3_reset>(raw());
+  }
+
+  /// Moves to the next row; false after the last one.
+  bool step();
+
+  // Each counts on.
+  void bind(int& index, std::int64_t value) { check(sqlite3_bind_int64(raw(), ++index, value)); }
+  void bind(int& index, std::string_view text);
+  void bind(int& index, const UserId& user) { bind(index, std::string_view(user.text())); }
+  void bind(int& index, const OrderId& id);
+  void bind(int& index, TimePoint time) { bind(index, time.time_since_epoch().count()); }
+  void bind(int& index, LaneId lane) {
+    bind(index, lane.sale);
+    bind(index, lane.index);
+  }
+  template <class T>
+  void bind(int& index, const std::optional<T>& value) {
+    if (value) return bind(index, *value);
+    check(sqlite3_bind_null(raw(), ++index));
+  }
+
+  sqlite3_stmt* raw() const noexcept { return handle_.get(); }
   void check(int code) const {
     if (code != SQLITE_OK) connection_.fail(code);
   }
 
   Connection& connection_;
-  std::unique_ptr<sqlite3_stmt, Finalize> handle_;
+  Owned<sqlite3_stmt, sqlite3_finalize> handle_;
+  int column_ = 0;
 };
 
 /// Rolls back unless committed.
@@ -190,8 +196,5 @@ class Transaction {
  private:
   Connection& connection_;
 };
-
-inline std::int64_t to_ms(TimePoint time) noexcept { return time.time_since_epoch().count(); }
-inline TimePoint from_ms(std::int64_t ms) noexcept { return TimePoint{Millis{ms}}; }
 
 }  // namespace sluice::sqlite

@@ -7,21 +7,49 @@ namespace {
 
 constexpr std::size_t kWishMax = 128;
 
-struct ControlStatements {
+struct Control {
   Connection& c;
-  Statement acquire{c,
-                    "INSERT INTO leases (name, holder, term, until_ms) VALUES (?1, ?2, 1, ?4)"
-                    " ON CONFLICT (name) DO UPDATE SET"
-                    " term = term + (holder <> ?2), holder = ?2, until_ms = ?4"
-                    " WHERE holder = ?2 OR until_ms <= ?3"};
-  Statement term{c, "SELECT term FROM leases WHERE name = ?1"};
-  Statement wish{c, "SELECT value FROM requests WHERE name = ?1"};
-  Statement set_wish{c,
+  Statement acquire_{c,
+                     "INSERT INTO leases (name, holder, term, until_ms) VALUES (?1, ?2, 1, ?4)"
+                     " ON CONFLICT (name) DO UPDATE SET"
+                     " term = term + (holder <> ?2), holder = ?2, until_ms = ?4"
+                     " WHERE holder = ?2 OR until_ms <= ?3"};
+  Statement term_{c, "SELECT term FROM leases WHERE name = ?1"};
+  Statement requested_{c, "SELECT coalesce(max(value), '') FROM requests WHERE name = ?1"};
+  Statement request_{c,
                      "INSERT INTO requests (name, value) VALUES (?1, ?2)"
                      " ON CONFLICT (name) DO UPDATE SET value = ?2"};
   // The row stays, so that the term keeps growing.
-  Statement release{c,
-                    "UPDATE leases SET holder = '', until_ms = 0 WHERE name = ?1 AND holder = ?2"};
+  Statement release_{c,
+                     "UPDATE leases SET holder = '', until_ms = 0 WHERE name = ?1 AND holder = ?2"};
+
+  Result<Lease> acquire(const std::string& name, const std::string& holder, Millis ttl) {
+    if (name.empty() || holder.empty() || ttl <= Millis{0}) return Errc::invalid;
+    const auto now = c.clock().now();
+    Transaction transaction(c);
+    Lease lease;
+    lease.held = acquire_.change(name, holder, now, now + ttl) == 1;
+    lease.term = term_.first<std::uint64_t>(name).value();
+    transaction.commit();
+    return lease;
+  }
+
+  Result<void> release(const std::string& name, const std::string& holder) {
+    release_.change(name, holder);
+    return {};
+  }
+
+  Result<std::string> requested(const std::string& name) {
+    return requested_.first<std::string>(name).value();
+  }
+
+  Result<void> request(const std::string& name, const std::string& value) {
+    if (name.empty() || name.size() > kWishMax || value.size() > kWishMax) return Errc::invalid;
+    Transaction transaction(c);
+    request_.change(name, value);
+    transaction.commit();
+    return {};
+  }
 };
 
 class SqliteControlStore final : public ControlStore {
@@ -29,48 +57,19 @@ class SqliteControlStore final : public ControlStore {
   explicit SqliteControlStore(std::shared_ptr<Client> client) : client_(std::move(client)) {}
 
   Task<Lease> acquire(Ticks deadline, std::string name, std::string holder, Millis ttl) override {
-    const auto work = [=](Connection& connection) -> Result<Lease> {
-      if (name.empty() || holder.empty() || ttl <= Millis{0}) return Errc::invalid;
-      auto& statements = connection.prepared<ControlStatements>();
-      const auto now = to_ms(connection.clock().now());
-      Transaction transaction(connection);
-      Lease lease;
-      lease.held = statements.acquire.change(name, holder, now, now + ttl.count()) == 1;
-      {
-        auto row = statements.term.run(name);
-        if (row.next()) lease.term = static_cast<std::uint64_t>(row.integer(0));
-      }
-      transaction.commit();
-      return lease;
-    };
-    return client_->write<Lease>({"acquire"}, deadline, work);
+    return client_->write("acquire", deadline, &Control::acquire, name, holder, ttl);
   }
 
   Task<> release(Ticks deadline, std::string name, std::string holder) override {
-    const auto work = [=](Connection& connection) -> Result<void> {
-      connection.prepared<ControlStatements>().release.change(name, holder);
-      return {};
-    };
-    return client_->write<void>({"release"}, deadline, work);
+    return client_->write("release", deadline, &Control::release, name, holder);
   }
 
   Task<std::string> requested(Ticks deadline, std::string name) override {
-    const auto work = [=](Connection& connection) -> Result<std::string> {
-      auto row = connection.prepared<ControlStatements>().wish.run(name);
-      return row.next() ? std::string(row.text(0)) : std::string();
-    };
-    return client_->write<std::string>({"requested"}, deadline, work);
+    return client_->write("requested", deadline, &Control::requested, name);
   }
 
   Task<> request(Ticks deadline, std::string name, std::string value) override {
-    const auto work = [=](Connection& connection) -> Result<void> {
-      if (name.empty() || name.size() > kWishMax || value.size() > kWishMax) return Errc::invalid;
-      Transaction transaction(connection);
-      connection.prepared<ControlStatements>().set_wish.change(name, value);
-      transaction.commit();
-      return {};
-    };
-    return client_->write<void>({"request"}, deadline, work);
+    return client_->write("request", deadline, &Control::request, name, value);
   }
 
  private:

@@ -38,8 +38,7 @@ std::vector<Batch> GroupCommit::take() {
 
 void GroupCommit::commit(Connection& connection) {
   auto batches = take();
-  const auto given_up = [](const Batch& batch) { return !batch.call->begin(); };
-  std::erase_if(batches, given_up);
+  std::erase_if(batches, [](const Batch& batch) { return !batch.call->begin(); });
   if (batches.empty()) return;
 
   std::vector<OrderMessage> joined;
@@ -52,13 +51,12 @@ void GroupCommit::commit(Connection& connection) {
       deadline, [&] { return connection.prepared<Apply>().run(joined, std::nullopt); });
   auto next = outcomes ? outcomes->begin() : Outcomes::const_iterator();
   for (auto& batch : batches) {
-    if (!outcomes) {
+    if (outcomes) {
+      const auto first = std::exchange(next, next + std::ssize(batch.messages));
+      batch.call->answer(Outcomes(first, next));
+    } else {
       batch.call->answer(outcomes.error());
-      continue;
     }
-    const auto end = next + static_cast<std::ptrdiff_t>(batch.messages.size());
-    batch.call->answer(Outcomes(next, end));
-    next = end;
   }
 }
 

@@ -1,12 +1,11 @@
 #include "adapters/sqlite/open.hpp"
 
-#include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <chrono>
 #include <fcntl.h>
 #include <filesystem>
-#include <limits>
+#include <stdexcept>
 #include <sys/file.h>
 #include <system_error>
 #include <thread>
@@ -19,67 +18,52 @@
 namespace sluice::sqlite {
 namespace {
 
-using Reason = SqliteStartError::Reason;
-
 /// "SLUC": marks the file as ours in its header.
 constexpr std::int64_t kApplicationId = 0x534c5543;
 
 constexpr Millis kLockPause{10};
 
-[[noreturn]] void refuse(Reason reason, const std::string& path, const std::string& why) {
-  throw SqliteStartError(reason, "cannot use the database file \"" + path + "\": " + why);
+[[noreturn]] void refuse(const std::string& path, const std::string& why) {
+  throw std::runtime_error("cannot use the database file \"" + path + "\": " + why);
 }
 
-[[noreturn]] void refuse_errno(const std::string& path, int error) {
-  const bool full = error == ENOSPC || error == EDQUOT || error == EIO;
-  refuse(full ? Reason::unavailable : Reason::bad_path, path,
-         std::generic_category().message(error));
-}
-
-/// Creates an empty file that only this user may read. SQLite itself would not say why it cannot.
-void create_if_missing(const std::string& path) {
-  const int fd = ::open(path.c_str(), O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
-  if (fd >= 0) {
-    ::close(fd);
-    return;
-  }
-  // An existing file is not opened here: closing it would drop the locks of another connection.
-  if (errno == EEXIST) return;
-  refuse_errno(path, errno);
+[[noreturn]] void refuse(const std::string& path, int error) {
+  refuse(path, std::generic_category().message(error));
 }
 
 void check_path(const std::string& path) {
   std::error_code error;
-  if (std::filesystem::is_directory(path, error)) refuse(Reason::bad_path, path, "it is a folder");
-  create_if_missing(path);
-  if (::access(path.c_str(), R_OK | W_OK) != 0) {
-    refuse(Reason::bad_path, path, std::generic_category().message(errno));
+  if (std::filesystem::is_directory(path, error)) refuse(path, "it is a folder");
+  // Only this user may read a new file. SQLite itself would not say why it cannot make it. An
+  // existing file is not opened here: closing it would drop the locks of another connection.
+  const int fd = ::open(path.c_str(), O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
+  if (fd >= 0) {
+    ::close(fd);
+  } else if (errno != EEXIST) {
+    refuse(path, errno);
   }
+  if (::access(path.c_str(), R_OK | W_OK) != 0) refuse(path, errno);
   const auto folder = std::filesystem::path(path).parent_path();
   if (::access(folder.c_str(), W_OK | X_OK) != 0) {
-    refuse(Reason::bad_path, path, "its folder is read-only, and the log must be made there");
+    refuse(path, "its folder is read-only, and the log must be made there");
   }
 }
 
 [[noreturn]] void refuse_in_use(const std::string& path) {
-  throw SqliteStartError(Reason::in_use, "another sluice process uses \"" + path + "\"");
+  throw std::runtime_error("another sluice process uses \"" + path + "\"");
 }
 
-[[noreturn]] void refuse(const Failure& failure, const std::string& path) {
-  switch (failure.sqlite_code() & 0xff) {
+[[noreturn]] void refuse(const std::string& path, const Failure& failure) {
+  switch (failure.sqlite_code & 0xff) {
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
       refuse_in_use(path);
     case SQLITE_NOTADB:
-      refuse(Reason::foreign, path, "it is not a SQLite database");
+      refuse(path, "it is not a SQLite database");
     case SQLITE_CORRUPT:
-      refuse(Reason::foreign, path, "it is damaged (" + std::string(failure.what()) + ")");
-    case SQLITE_CANTOPEN:
-    case SQLITE_READONLY:
-    case SQLITE_PERM:
-      refuse(Reason::bad_path, path, failure.what());
+      refuse(path, "it is damaged (" + std::string(failure.what()) + ")");
     default:
-      refuse(Reason::unavailable, path, failure.what());
+      refuse(path, std::string(failure.what()));
   }
 }
 
@@ -89,11 +73,6 @@ std::int64_t version_of(std::string_view name) {
   return version;
 }
 
-std::int64_t newest_version() {
-  const auto names = sluice_sql_sqlite::names();
-  return names.empty() ? 0 : version_of(names.back());
-}
-
 /// Reads nothing but the header and the list of tables, so a stranger's file stays as it was.
 void check_ours(Connection& connection, const std::string& path) {
   const auto application = connection.integer("PRAGMA application_id");
@@ -101,28 +80,18 @@ void check_ours(Connection& connection, const std::string& path) {
   const auto tables = connection.integer("SELECT count(*) FROM sqlite_schema");
   const bool fresh = application == 0 && version == 0 && tables == 0;
   if (!fresh && application != kApplicationId) {
-    refuse(Reason::foreign, path, "it is the database of another program");
+    refuse(path, "it is the database of another program");
   }
-  if (version > newest_version()) {
-    refuse(Reason::newer, path,
-           "it has schema version " + std::to_string(version) + ", this program knows up to " +
-               std::to_string(newest_version()));
+  const auto newest = version_of(sluice_sql_sqlite::names().back());
+  if (version > newest) {
+    refuse(path, "it has schema version " + std::to_string(version) +
+                     ", this program knows up to " + std::to_string(newest));
   }
-}
-
-/// Opens a lock file beside `path`. Its content means nothing, and it is never removed.
-int open_lock(const std::string& path) {
-  const auto lock = path + "-lock";
-  const int fd = ::open(lock.c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0600);
-  if (fd < 0) refuse_errno(path, errno);
-  return fd;
 }
 
 void configure(Connection& connection, const SqliteSettings& settings) {
   // For other programs that look into the file.
-  const auto wait_max = static_cast<Millis::rep>(std::numeric_limits<int>::max());
-  const auto wait = std::clamp<Millis::rep>(settings.lock_wait.count(), 0, wait_max);
-  sqlite3_busy_timeout(connection.raw(), static_cast<int>(wait));
+  connection.execute("PRAGMA busy_timeout = " + std::to_string(settings.lock_wait.count()));
   // The write-ahead log needs one fsync per commit; `FULL` makes that fsync part of the commit.
   connection.execute("PRAGMA journal_mode = WAL");
   connection.execute("PRAGMA synchronous = FULL");
@@ -133,11 +102,6 @@ void configure(Connection& connection, const SqliteSettings& settings) {
   connection.execute("PRAGMA journal_size_limit = 134217728");
 }
 
-/// Whoever held a lease in this file is dead: the lock is ours.
-void end_leases(Connection& connection) {
-  connection.execute("UPDATE leases SET holder = '', until_ms = 0 WHERE holder <> ''");
-}
-
 void migrate(Connection& connection) {
   auto version = connection.integer("PRAGMA user_version");
   for (const auto name : sluice_sql_sqlite::names()) {
@@ -145,10 +109,8 @@ void migrate(Connection& connection) {
     if (next <= version) continue;
     Transaction transaction(connection);
     connection.execute(std::string(sluice_sql_sqlite::file(name)));
-    {
-      Statement record(connection, "INSERT INTO schema_migrations VALUES (?1, ?2, ?3)");
-      record.change(next, name, to_ms(connection.clock().now()));
-    }
+    Statement record(connection, "INSERT INTO schema_migrations VALUES (?1, ?2, ?3)");
+    record.change(next, name, connection.clock().now());
     connection.execute("PRAGMA application_id = " + std::to_string(kApplicationId));
     connection.execute("PRAGMA user_version = " + std::to_string(next));
     transaction.commit();
@@ -157,19 +119,35 @@ void migrate(Connection& connection) {
   }
 }
 
+/// A connection that `prepare` sets up.
+template <class Prepare>
+std::unique_ptr<Connection> open_connection(const std::string& path, std::shared_ptr<Clock> clock,
+                                            Prepare prepare) {
+  try {
+    auto connection = std::make_unique<Connection>(path, std::move(clock));
+    prepare(*connection);
+    return connection;
+  } catch (const Failure& failure) {
+    refuse(path, failure);
+  }
+}
+
 }  // namespace
 
 std::string usable_path(const SqliteSettings& settings) {
-  if (settings.path.empty()) refuse(Reason::bad_path, settings.path, "the path is empty");
+  if (settings.path.empty()) refuse(settings.path, "the path is empty");
   std::error_code error;
   // Absolute, so that no name is special to SQLite (":memory:").
   auto path = std::filesystem::absolute(settings.path, error).string();
-  if (error) refuse(Reason::bad_path, settings.path, error.message());
+  if (error) refuse(settings.path, error.message());
   check_path(path);
   return path;
 }
 
-FileLock::FileLock(const std::string& path, Millis wait) : fd_(open_lock(path)) {
+FileLock::FileLock(const std::string& path, Millis wait) {
+  // A file beside it, whose content means nothing, and which is never removed.
+  fd_ = ::open((path + "-lock").c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0600);
+  if (fd_ < 0) refuse(path, errno);
   const auto until = std::chrono::steady_clock::now() + wait;
   while (::flock(fd_, LOCK_EX | LOCK_NB) != 0) {
     if (errno == EWOULDBLOCK && std::chrono::steady_clock::now() < until) {
@@ -179,7 +157,7 @@ FileLock::FileLock(const std::string& path, Millis wait) : fd_(open_lock(path)) 
     const int error = errno;
     ::close(fd_);
     if (error == EWOULDBLOCK) refuse_in_use(path);
-    refuse_errno(path, error);
+    refuse(path, error);
   }
 }
 
@@ -187,26 +165,19 @@ FileLock::~FileLock() { ::close(fd_); }
 
 std::unique_ptr<Connection> open_writer(const std::string& path, const SqliteSettings& settings,
                                         std::shared_ptr<Clock> clock) {
-  try {
-    auto connection = std::make_unique<Connection>(path, std::move(clock));
-    check_ours(*connection, path);
-    configure(*connection, settings);
-    migrate(*connection);
-    end_leases(*connection);
-    return connection;
-  } catch (const Failure& failure) {
-    refuse(failure, path);
-  }
+  return open_connection(path, std::move(clock), [&](Connection& connection) {
+    check_ours(connection, path);
+    configure(connection, settings);
+    migrate(connection);
+    // Whoever held a lease in this file is dead: the lock is ours.
+    connection.execute("UPDATE leases SET holder = '', until_ms = 0 WHERE holder <> ''");
+  });
 }
 
 std::unique_ptr<Connection> open_reader(const std::string& path, std::shared_ptr<Clock> clock) {
-  try {
-    auto connection = std::make_unique<Connection>(path, std::move(clock));
-    connection->execute("PRAGMA cache_size = -2048");
-    return connection;
-  } catch (const Failure& failure) {
-    refuse(failure, path);
-  }
+  return open_connection(path, std::move(clock), [](Connection& connection) {
+    connection.execute("PRAGMA cache_size = -2048");
+  });
 }
 
 }  // namespace sluice::sqlite

@@ -9,8 +9,8 @@
 
 namespace sluice::sqlite {
 
-/// The file's absolute path: made if missing, with a folder in which a log can be made. Throws
-/// `SqliteStartError`, as all here.
+/// The file's absolute path: made if missing, with a folder in which a log can be made. Throws as
+/// `open_sqlite`, as all here.
 std::string usable_path(const SqliteSettings& settings);
 
 /// Takes the file at `path` for this object alone, in any process: while it lives, another waits

@@ -27,6 +27,16 @@ Task<std::vector<Outcome>> Client::apply(Ticks deadline, In<OrderMessage> messag
 
 }  // namespace sqlite
 
+namespace {
+
+/// Work that has come to its turn.
+struct Alive {
+  sqlite::Connection& connection;
+  Result<void> look() { return {}; }
+};
+
+}  // namespace
+
 SqliteStores create_sqlite_stores(boost::asio::any_io_executor executor,
                                   std::shared_ptr<SqliteDatabase> database,
                                   Dependency& dependency) {
@@ -37,10 +47,7 @@ SqliteStores create_sqlite_stores(boost::asio::any_io_executor executor,
   stores.moves = sqlite::create_order_transitions(client);
   stores.sales = sqlite::create_sale_store(client);
   stores.control = sqlite::create_control_store(client);
-  stores.ping = [client](Ticks deadline) {
-    return client->write<void>({"ping"}, deadline,
-                               [](sqlite::Connection&) { return Result<void>(); });
-  };
+  stores.ping = [client](Ticks deadline) { return client->write("ping", deadline, &Alive::look); };
   return stores;
 }
 

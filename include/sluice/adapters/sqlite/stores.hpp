@@ -3,7 +3,6 @@
 #include <boost/asio/any_io_executor.hpp>
 #include <functional>
 #include <memory>
-#include <stdexcept>
 #include <string>
 
 #include "sluice/base/time.hpp"
@@ -21,32 +20,13 @@ struct SqliteSettings {
   Millis lock_wait{2'000};
 };
 
-/// Why the file cannot be used. `what()` is one sentence for the operator and names the file.
-class SqliteStartError : public std::runtime_error {
- public:
-  enum class Reason {
-    bad_path,     ///< No such folder, a folder itself, or no permission.
-    in_use,       ///< Another process holds the file.
-    foreign,      ///< Not a database, damaged, or of another program.
-    newer,        ///< Written by a newer version of this program.
-    unavailable,  ///< The disk is full or fails.
-  };
-
-  SqliteStartError(Reason reason, const std::string& message)
-      : std::runtime_error(message), reason_(reason) {}
-
-  Reason reason() const noexcept { return reason_; }
-
- private:
-  Reason reason_;
-};
-
 /// An open database file. Thread-safe.
 class SqliteDatabase;
 
 /// Opens or creates the file, takes it for this process alone and brings its schema up to date. It
-/// is closed when the result and all stores on it are gone. Throws `SqliteStartError`. `clock`
-/// tells deadlines and the time of leases.
+/// is closed when the result and all stores on it are gone. Throws `std::runtime_error` when the
+/// file cannot be used: why, in one sentence for the operator that names the file. `clock` tells
+/// deadlines and the time of leases.
 ///
 /// The file is used on two threads of its own: one makes all changes, in order of arrival, and
 /// joins the orders that wait for it in one transaction, with one fsync; the other reads what is
