@@ -14,7 +14,7 @@ namespace sluice {
 namespace {
 
 using Messages = std::vector<OrderMessage>;
-using Outcomes = Result<std::vector<Outcome>>;
+using Outcomes = std::vector<Outcome>;
 
 constexpr std::size_t kPublishMax = 1'024;
 constexpr std::size_t kWaitingMax = 65'536;
@@ -27,48 +27,8 @@ struct Request {
   Messages messages;
 };
 
-using Group = Batcher<Request, Outcomes>;
+using Group = Batcher<Request, Result<Outcomes>>;
 using Items = std::vector<Group::Item>;
-
-Receipt receipt_of(const Outcome& outcome) {
-  Receipt receipt;
-  receipt.kind = Receipt::Kind::decided;
-  receipt.outcome = outcome;
-  return receipt;
-}
-
-/// Gives each item that still waits its part of the outcomes.
-void answer(Items& items, const Outcomes& outcomes) {
-  std::size_t offset = 0;
-  for (auto& item : items) {
-    const auto first = static_cast<std::ptrdiff_t>(offset);
-    const auto count = static_cast<std::ptrdiff_t>(item.request.messages.size());
-    offset += item.request.messages.size();
-    if (!item.answer) continue;
-    if (outcomes) {
-      const auto begin = outcomes->begin() + first;
-      item.answer(std::vector<Outcome>(begin, begin + count));
-    } else {
-      item.answer(outcomes.error());
-    }
-  }
-}
-
-/// Answers the items whose deadline passed: their messages may be applied with those of the others.
-/// The first deadline of the others, if any.
-std::optional<Ticks> give_up(Items& items, Ticks now) {
-  std::optional<Ticks> first;
-  for (auto& item : items) {
-    if (!item.answer) continue;
-    const auto deadline = item.request.deadline;
-    if (deadline <= now) {
-      item.answer(Errc::unknown);
-    } else {
-      first = first ? std::min(*first, deadline) : deadline;
-    }
-  }
-  return first;
-}
 
 class DirectQueue final : public OrderQueue {
  public:
@@ -78,7 +38,7 @@ class DirectQueue final : public OrderQueue {
         clock_(std::move(clock)),
         joins_(settings.joins),
         meter_(meter),
-        group_(std::move(executor), limits(), Errc::unknown,
+        group_(std::move(executor), {kMessagesMax, 1}, Errc::unknown,
                [this](Group::Batch& batch) { return commit(batch); }) {}
 
   bool decides() const noexcept override { return true; }
@@ -90,12 +50,16 @@ class DirectQueue final : public OrderQueue {
     if (waiting_ + messages.size() > kWaitingMax) co_return Errc::overloaded;
 
     const auto began = clock_->ticks();
-    const auto outcomes = co_await decide(deadline, messages);
+    waiting_ += messages.size();
+    const auto outcomes = co_await apply(deadline, messages);
+    waiting_ -= messages.size();
     if (meter_ != nullptr) {
       meter_->record(messages.size(), outcomes.has_value(), clock_->ticks() - began);
     }
     if (outcomes) {
-      std::ranges::transform(*outcomes, receipts.begin(), receipt_of);
+      std::ranges::transform(*outcomes, receipts.begin(), [](const Outcome& outcome) {
+        return Receipt{Receipt::Kind::decided, outcome};
+      });
     } else if (outcomes.error() != Errc::unknown) {
       co_return outcomes.error();
     }
@@ -112,28 +76,31 @@ class DirectQueue final : public OrderQueue {
   }
 
  private:
-  static Group::Limits limits() {
-    Group::Limits limits;
-    limits.batch_max = kMessagesMax;
-    limits.in_flight_max = 1;
-    limits.waiting_max = kWaitingMax;
-    return limits;
+  /// Asks the store until it knows, or `deadline`.
+  Task<Outcomes> apply(Ticks deadline, In<OrderMessage> messages) {
+    bool doubt = false;  // It may have done it already.
+    for (Millis pause = kPauseFirst;; pause = std::min(2 * pause, kPauseMax)) {
+      auto outcomes = co_await ask(deadline, messages);
+      if (outcomes) co_return outcomes;
+      // After an unknown answer, a definite "not done" is true of the repetition alone.
+      const bool before = doubt && !mutant("direct.doubt_forgotten");
+      doubt = before || outcomes.error() == Errc::unknown;
+      if (!doubt) co_return outcomes;
+      const auto now = clock_->ticks();
+      if (now >= deadline) co_return Errc::unknown;
+      co_await clock_->sleep_until(std::min<Ticks>(now + pause, deadline));
+    }
   }
 
-  boost::asio::awaitable<Outcomes> decide(Ticks deadline, In<OrderMessage> messages) {
-    waiting_ += messages.size();
-    if (joins_) {
-      Request request{deadline, Messages(messages.begin(), messages.end())};
-      co_return co_await group_.submit(std::move(request));
-    }
-    auto outcomes = co_await apply(deadline, messages, false);
-    waiting_ -= messages.size();
-    co_return outcomes;
+  /// Asks the store once, together with others or not.
+  Task<Outcomes> ask(Ticks deadline, In<OrderMessage> messages) {
+    if (!joins_) co_return co_await try_apply(deadline, messages);
+    Request request{deadline, Messages(messages.begin(), messages.end())};
+    co_return co_await group_.submit(std::move(request));
   }
 
   /// Applies the batch in as few transactions as the store's limit allows.
   boost::asio::awaitable<void> commit(Group::Batch& batch) {
-    for (const auto& item : batch.items) waiting_ -= item.request.messages.size();
     Items joined;
     Messages messages;
     for (auto& item : batch.items) {
@@ -154,37 +121,25 @@ class DirectQueue final : public OrderQueue {
     if (!joined.empty()) co_await apply_joined(joined, messages);
   }
 
-  /// Goes on as long as somebody waits: who waits no longer has its answer, and its messages stay.
+  /// Answers all at the first of their deadlines: who is more patient asks again.
   boost::asio::awaitable<void> apply_joined(Items& items, const Messages& messages) {
-    bool doubt = false;
-    for (;;) {
-      const auto deadline = give_up(items, clock_->ticks());
-      if (!deadline) co_return;
-      const auto outcomes = co_await apply(*deadline, messages, doubt);
-      doubt = !outcomes && outcomes.error() == Errc::unknown;
-      if (!doubt) {
-        answer(items, outcomes);
-        co_return;
+    auto deadline = Ticks::max();
+    for (const auto& item : items) deadline = std::min(deadline, item.request.deadline);
+    waiting_ -= messages.size();
+    const auto outcomes = co_await try_apply(deadline, messages);
+    waiting_ += messages.size();
+    auto next = outcomes ? outcomes->begin() : Outcomes::const_iterator();
+    for (auto& item : items) {
+      if (outcomes) {
+        const auto first = std::exchange(next, next + std::ssize(item.request.messages));
+        item.answer(Outcomes(first, next));
+      } else {
+        item.answer(outcomes.error());
       }
     }
   }
 
-  /// Asks the store until it knows, or `deadline`. `doubt`: it may have done it already.
-  boost::asio::awaitable<Outcomes> apply(Ticks deadline, In<OrderMessage> messages, bool doubt) {
-    for (Millis pause = kPauseFirst;; pause = std::min(2 * pause, kPauseMax)) {
-      auto outcomes = co_await try_apply(deadline, messages);
-      if (outcomes) co_return outcomes;
-      // After an unknown answer, a definite "not done" is true of the repetition alone.
-      const bool before = doubt && !mutant("direct.doubt_forgotten");
-      doubt = before || outcomes.error() == Errc::unknown;
-      if (!doubt) co_return outcomes;
-      const auto now = clock_->ticks();
-      if (now >= deadline) co_return Errc::unknown;
-      co_await clock_->sleep_until(std::min<Ticks>(now + pause, deadline));
-    }
-  }
-
-  boost::asio::awaitable<Outcomes> try_apply(Ticks deadline, In<OrderMessage> messages) {
+  Task<Outcomes> try_apply(Ticks deadline, In<OrderMessage> messages) {
     try {
       auto outcomes = co_await store_.apply(deadline, messages, std::nullopt);
       if (outcomes.has_error() || outcomes->size() == messages.size()) co_return outcomes;
@@ -199,7 +154,7 @@ class DirectQueue final : public OrderQueue {
   std::shared_ptr<Clock> clock_;
   const bool joins_;
   CallMeter* meter_;
-  std::size_t waiting_ = 0;  ///< Messages of publishes that wait for the store.
+  std::size_t waiting_ = 0;  ///< Messages of publishes, but for those in a joined transaction.
   Group group_;
 };
 

@@ -90,18 +90,13 @@ class StoreInventory final : public Inventory {
   Task<LaneView> view(Call call) override {
     const In<UserId> nobody;
     const auto lane_snapshot = co_await store_.lane_snapshot(call.deadline, call.lane, nobody);
-    LaneView view;
     if (!lane_snapshot) {
-      if (lane_snapshot.error() == Errc::not_found) co_return view;
+      if (lane_snapshot.error() == Errc::not_found) co_return LaneView();
       co_return not_done(lane_snapshot.error());
     }
-    if (lane_snapshot->head.authority() != Authority::store) co_return view;
-    view.ready = true;
-    view.epoch = lane_snapshot->head.fence;
-    view.version = version_of(*lane_snapshot);
-    view.stock = lane_snapshot->stock;
-    view.window = lane_snapshot->window;
-    co_return view;
+    const auto& lane = *lane_snapshot;
+    if (lane.head.authority() != Authority::store) co_return LaneView();
+    co_return LaneView{true, lane.head.fence, version_of(lane), lane.stock, 0, 0, lane.window};
   }
 
   Task<Winners> winners(Call call) override {
@@ -127,10 +122,9 @@ class StoreInventory final : public Inventory {
 
   Task<> rebuild(Call call, const LaneImage& image) override {
     if (image.lane != call.lane) co_return Errc::invalid;
-    const auto epoch = image.epoch;
     const auto head = co_await store_.head(call.deadline, call.lane);
     if (!head) co_return not_done(head.error());
-    if (!sells(*head, epoch)) co_return Errc::stale;
+    if (!sells(*head, image.epoch)) co_return Errc::stale;
     co_return Result<void>{};
   }
 
