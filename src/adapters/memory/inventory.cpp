@@ -12,39 +12,30 @@ class MemoryInventory final : public Inventory {
   explicit MemoryInventory(MemoryLanes lanes) : lanes_(std::move(lanes)) {}
 
   Task<ReserveReply> reserve(Call call, In<Attempt> attempts) override {
-    const auto lane = lanes_->at(call.lane);
-    co_return lane->reserve(call, attempts, lanes_->now());
+    co_return lanes_->at(call.lane)->reserve(call, attempts, lanes_->now());
   }
 
   Task<> settle(Call call, In<Settlement> settlements) override {
-    const auto lane = lanes_->at(call.lane);
-    lane->settle(call.epoch, settlements);
+    lanes_->at(call.lane)->settle(call.epoch, settlements);
     co_return Result<void>{};
   }
 
   Task<std::vector<std::optional<OrderView>>> find(Call call, In<UserId> users) override {
-    const auto lane = lanes_->at(call.lane);
-    co_return lane->find(call.epoch, users);
+    co_return lanes_->at(call.lane)->find(call.epoch, users);
   }
 
-  Task<LaneView> view(Call call) override {
-    const auto lane = lanes_->at(call.lane);
-    co_return lane->view();
-  }
+  Task<LaneView> view(Call call) override { co_return lanes_->at(call.lane)->view(); }
 
   Task<Winners> winners(Call call) override {
-    const auto lane = lanes_->at(call.lane);
-    co_return lane->winners(call.epoch);
+    co_return lanes_->at(call.lane)->winners(call.epoch);
   }
 
   Task<std::vector<OrderMessage>> overdue(Call call, Millis age, std::size_t max) override {
-    const auto lane = lanes_->at(call.lane);
-    co_return lane->overdue(call.lane, lanes_->now() - age, max);
+    co_return lanes_->at(call.lane)->overdue(call.lane, lanes_->now() - age, max);
   }
 
   Task<> close(Call call) override {
-    const auto lane = lanes_->get_or_create(call.lane);
-    lane->close(call.epoch);
+    lanes_->get_or_create(call.lane)->close(call.epoch);
     co_return Result<void>{};
   }
 
@@ -52,13 +43,11 @@ class MemoryInventory final : public Inventory {
     // A large image becomes a lane, and the old lane goes, while others use the lane.
     auto newer = memory::Lane::of(call.lane, image);
     if (!newer) co_return newer.error();
-    const auto lane = lanes_->get_or_create(call.lane);
-    co_return lane->replace(*newer);
+    co_return lanes_->get_or_create(call.lane)->replace(*newer);
   }
 
   Task<> set_window(Call call, LaneWindow window) override {
-    const auto lane = lanes_->at(call.lane);
-    co_return lane->set_window(call.epoch, window);
+    co_return lanes_->at(call.lane)->set_window(call.epoch, window);
   }
 
  private:
@@ -70,8 +59,6 @@ class MemoryInventory final : public Inventory {
 MemoryLanes create_memory_lanes(std::shared_ptr<const Clock> clock) {
   return std::make_shared<memory::Lanes>(std::move(clock));
 }
-
-void forget_lane(memory::Lanes& lanes, LaneId lane) { lanes.forget(lane); }
 
 std::unique_ptr<Inventory> create_memory_inventory(MemoryLanes lanes) {
   return std::make_unique<MemoryInventory>(std::move(lanes));

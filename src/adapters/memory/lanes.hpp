@@ -83,6 +83,7 @@ class Lanes {
   /// One that was neither rebuilt nor closed serves nothing.
   Locked at(LaneId id) const { return Locked(find(id)); }
   Locked get_or_create(LaneId id) { return Locked(find_or_create(id)); }
+  /// As if it had never been rebuilt.
   void forget(LaneId id);
 
  private:

@@ -8,6 +8,7 @@
 
 #include "sluice/adapters/memory/memory.hpp"
 
+#include "adapters/memory/lanes.hpp"
 #include "support/inventory_contract.hpp"
 #include "support/run_on.hpp"
 #include "support/store_values.hpp"
@@ -24,7 +25,7 @@ class MemoryWorld final : public InventoryWorld {
   boost::asio::io_context& context() override { return context_; }
   Inventory& inventory() override { return *inventory_; }
   LaneId make_lane(std::uint32_t index) override { return {++sales_, index}; }
-  void lose(LaneId lane) override { forget_lane(*lanes_, lane); }
+  void lose(LaneId lane) override { lanes_->forget(lane); }
 
   const MemoryLanes& lanes() const { return lanes_; }
 

@@ -9,6 +9,7 @@
 
 #include "sluice/adapters/memory/memory.hpp"
 
+#include "adapters/memory/lanes.hpp"
 #include "redis_support.hpp"
 #include "support/inventory_contract.hpp"
 #include "support/store_values.hpp"
@@ -27,7 +28,7 @@ class MemoryWorld final : public InventoryWorld {
   boost::asio::io_context& context() override { return context_; }
   Inventory& inventory() override { return *inventory_; }
   LaneId make_lane(std::uint32_t index) override { return {1, index}; }
-  void lose(LaneId lane) override { forget_lane(*lanes_, lane); }
+  void lose(LaneId lane) override { lanes_->forget(lane); }
 
  private:
   boost::asio::io_context context_{1};

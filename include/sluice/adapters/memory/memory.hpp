@@ -21,9 +21,6 @@ using MemoryLanes = std::shared_ptr<memory::Lanes>;
 /// inventory's own clock.
 MemoryLanes create_memory_lanes(std::shared_ptr<const Clock> clock);
 
-/// Forgets a lane, as if it had never been rebuilt. Thread-safe.
-void forget_lane(memory::Lanes& lanes, LaneId lane);
-
 /// Calls are decided inline, under one mutex per lane, and never suspend; deadlines play no part.
 /// Thread-safe.
 std::unique_ptr<Inventory> create_memory_inventory(MemoryLanes lanes);
