@@ -1,14 +1,12 @@
 #pragma once
 
-#include <functional>
 #include <initializer_list>
-#include <iosfwd>
 #include <nlohmann/json.hpp>
+#include <optional>
+#include <stdexcept>
 #include <string>
+#include <string_view>
 #include <utility>
-
-#include "sluice/base/time.hpp"
-#include "sluice/cli/admin_client.hpp"
 
 #include "cli/parts.hpp"
 
@@ -16,43 +14,78 @@ namespace sluice {
 
 using Json = nlohmann::ordered_json;
 
-/// The flags of a command that asks a running server's admin API.
-struct AdminOptions {
-  std::string admin_url;
-  std::string timeout = "10s";
-  bool json = false;
+/// Where a server listens.
+struct Endpoint {
+  std::string host;  ///< A name or an address, IPv6 without brackets.
+  std::string port;
 };
 
-/// A command with the flags of the admin API; `options` must live as long as `app`.
-CLI::App* add_admin_command(CLI::App& app, Cli& cli, AdminOptions& options, const std::string& name,
+/// Reads http://HOST[:PORT][/]. Empty for anything else: no TLS, user, path or query.
+std::optional<Endpoint> parse_url(std::string_view url);
+
+/// Where a server that listens on `address` is reached from this host: the loopback address for
+/// 0.0.0.0 and "::".
+Endpoint endpoint_of(const std::string& address, unsigned port);
+
+/// The server that `flag` names by `cli.url`; without one, the one that listens as `otherwise`
+/// says. Throws UsageError.
+Endpoint server_of(const std::string& flag, const Cli& cli, const HttpSettings& otherwise);
+
+struct ClientReply {
+  unsigned status = 0;
+  std::string body;
+};
+
+/// Why there is no reply, or why it is none; `what()` is one line that names the server.
+class ClientError : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+/// A client of the admin API: one connection for each request, one deadline for all of it, replies
+/// of at most 8 MiB, no redirects. Blocks.
+struct AdminClient {
+  Endpoint server;
+  std::string key;  ///< May be empty for what needs none.
+  Millis timeout;
+
+  /// Any status is a reply. Throws `ClientError` without one. `body` is JSON, or empty for none.
+  ClientReply ask(std::string_view method, std::string_view path, std::string body = {}) const;
+};
+
+/// What a reply other than 2xx says, on one line: "HTTP 409, invalid_state: …".
+std::string describe_refusal(const ClientReply& reply);
+
+/// `--timeout`, which is `otherwise` when it is not given.
+void add_timeout(CLI::App& command, Cli& cli, const std::string& purpose,
+                 const std::string& otherwise);
+
+/// A command with the flags of the admin API.
+CLI::App* add_admin_command(CLI::App& app, Cli& cli, const std::string& name,
                             const std::string& purpose, const std::string& footer,
-                            std::function<int()> action);
+                            std::function<int(const Cli&)> action,
+                            const std::string& timeout = "10s");
+
+/// Lets such a command take a sale's number.
+CLI::App* take_sale(CLI::App* command, Cli& cli);
 
 /// The `--timeout` of such a command. Throws UsageError.
-Millis timeout_of(const AdminOptions& options);
+Millis timeout_of(const Cli& cli);
 
-/// The admin API as commands use it: JSON objects, or a ClientError that says why not.
-class AdminApi {
- public:
-  /// One request takes as long as the options say, but at most `request_max`.
-  AdminApi(const Cli& cli, const AdminOptions& options, Millis request_max = Millis::max());
+/// A client for such a command. One request takes as long as `--timeout` says, but at most
+/// `request_max`. Throws SettingsError or UsageError.
+AdminClient admin_client(const Cli& cli, Millis request_max = Millis::max());
 
-  Json get(const std::string& path);
-  Json post(const std::string& path, const std::string& body);
+/// The JSON object that the server replied. Throws ClientError, which says why there is none.
+Json json_of(const ClientReply& reply);
 
-  /// What the server said, with `--json`, or the text made from it.
-  void print(const Json& reply, const std::string& text);
-
- private:
-  std::ostream& out_;
-  bool json_;
-  AdminClient client_;
-};
+/// What the server said, with `--json`, or the text made from it.
+void print(const Cli& cli, const Json& reply, const std::string& text);
 
 inline constexpr const char* kSalesPath = "/admin/sales";
 
-/// Where the sale of that number is. Throws UsageError when it is none.
-std::string sale_path(const std::string& sale);
+/// Where the command's sale is. Throws UsageError when it names none.
+std::string sale_path(const Cli& cli);
 
 /// A member of an object as text for a terminal; empty without it.
 std::string field(const Json& object, const char* name);

@@ -1,20 +1,18 @@
-#include "sluice/cli/admin_client.hpp"
-
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/address.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/use_future.hpp>
 #include <boost/beast/core.hpp>
 #include <boost/beast/http.hpp>
-#include <boost/beast/version.hpp>
 #include <boost/url/parse.hpp>
-#include <nlohmann/json.hpp>
-#include <utility>
+#include <fmt/format.h>
+#include <future>
 
 #include "sluice/base/text.hpp"
 
-#include "cli/terminal_text.hpp"
+#include "cli/admin.hpp"
 
 namespace sluice {
 namespace {
@@ -33,7 +31,7 @@ std::string authority(const Endpoint& server) {
   return (v6 ? "[" + server.host + "]" : server.host) + ":" + server.port;
 }
 
-asio::awaitable<ClientReply> exchange_with(Endpoint server, Request request) {
+asio::awaitable<ClientReply> exchange(Endpoint server, Request request) {
   const auto executor = co_await asio::this_coro::executor;
   tcp::resolver resolver(executor);
   const auto found = co_await resolver.async_resolve(server.host, server.port, asio::use_awaitable);
@@ -44,16 +42,14 @@ asio::awaitable<ClientReply> exchange_with(Endpoint server, Request request) {
   http::response_parser<http::string_body> parser;
   parser.body_limit(kReplyBytesMax);
   co_await http::async_read(stream, buffer, parser, asio::use_awaitable);
-  ClientReply reply;
-  reply.status = parser.get().result_int();
-  reply.body = std::move(parser.get().body());
+  ClientReply reply{parser.get().result_int(), std::move(parser.get().body())};
   co_return reply;
 }
 
 /// The text of a member of a JSON object; empty when there is none.
-std::string member(const nlohmann::json& json, const char* name) {
-  if (!json.is_object() || !json.contains(name) || !json[name].is_string()) return {};
-  return json[name].get<std::string>();
+std::string member(const Json& json, const char* name) {
+  const auto found = json.find(name);
+  return found != json.end() && found->is_string() ? found->get<std::string>() : "";
 }
 
 }  // namespace
@@ -79,52 +75,34 @@ Endpoint endpoint_of(const std::string& address, unsigned port) {
   return {parsed.is_v6() ? "::1" : "127.0.0.1", std::to_string(port)};
 }
 
-AdminClient::AdminClient(Endpoint server, std::string key, Millis timeout)
-    : server_(std::move(server)), key_(std::move(key)), timeout_(timeout) {}
-
-ClientReply AdminClient::get(std::string_view path) { return exchange("GET", path, {}); }
-
-ClientReply AdminClient::post(std::string_view path, std::string body) {
-  return exchange("POST", path, std::move(body));
-}
-
-ClientReply AdminClient::exchange(std::string_view method, std::string_view path,
-                                  std::string body) {
+ClientReply AdminClient::ask(std::string_view method, std::string_view path,
+                             std::string body) const {
   Request request(http::string_to_verb(method), path, 11);
-  request.set(http::field::host, authority(server_));
+  request.set(http::field::host, authority(server));
   request.set(http::field::accept, "application/json");
   request.set(http::field::connection, "close");
-  if (!key_.empty()) request.set(http::field::authorization, "Bearer " + key_);
+  if (!key.empty()) request.set(http::field::authorization, "Bearer " + key);
   if (!body.empty()) request.set(http::field::content_type, "application/json");
   request.body() = std::move(body);
   request.prepare_payload();
 
-  const std::string who = "http://" + authority(server_);
-  ClientReply reply;
-  std::exception_ptr failure;
-  bool finished = false;
   asio::io_context context(1);
-  auto finish = [&](std::exception_ptr thrown, ClientReply result) {
-    failure = thrown;
-    reply = std::move(result);
-    finished = true;
-  };
-  auto work = exchange_with(server_, std::move(request));
-  asio::co_spawn(context, std::move(work), finish);
-  context.run_for(timeout_);
-  if (!finished) {
-    throw ClientError(who + " gave no answer within " + std::to_string(timeout_.count()) + " ms");
+  auto work = exchange(server, std::move(request));
+  auto reply = asio::co_spawn(context, std::move(work), asio::use_future);
+  context.run_for(timeout);
+  const std::string who = "http://" + authority(server);
+  if (reply.wait_for(Millis(0)) != std::future_status::ready) {
+    throw ClientError(fmt::format("{} gave no answer within {} ms", who, timeout.count()));
   }
   try {
-    if (failure) std::rethrow_exception(failure);
+    return reply.get();
   } catch (const boost::system::system_error& error) {
     throw ClientError(who + ": " + error.code().message());
   }
-  return reply;
 }
 
 std::string describe_refusal(const ClientReply& reply) {
-  const auto json = nlohmann::json::parse(reply.body, nullptr, false);
+  const auto json = Json::parse(reply.body, nullptr, false);
   const auto code = member(json, "code");
   const auto title = member(json, "title");
   const auto detail = member(json, "detail");

@@ -1,5 +1,4 @@
 #include <CLI/CLI.hpp>
-#include <memory>
 #include <ostream>
 
 #include "cli/admin.hpp"
@@ -13,11 +12,6 @@ constexpr auto kFooter = R"(Examples:
 Asks /readyz where buyers connect. Exit code 0 when the server may be sent buyers, else 1: fit for
 the health check of a container.
 Read on: /readyz of the admin listener says what is wrong.)";
-
-struct HealthOptions {
-  std::string url;
-  std::string timeout = "2s";
-};
 
 /// "; store: …; queue: …" for the checks that fail.
 std::string problems_of(const std::string& body) {
@@ -38,25 +32,24 @@ std::string problems_of(const std::string& body) {
 std::string reasons(const Settings& settings, const ClientReply& reply, Millis timeout) {
   const auto& admin = settings.admin.http;
   try {
-    AdminClient client(endpoint_of(admin.address, admin.port), "", timeout);
-    return problems_of(client.get("/readyz").body);
+    const AdminClient client{endpoint_of(admin.address, admin.port), "", timeout};
+    return problems_of(client.ask("GET", "/readyz").body);
   } catch (const ClientError&) {
     return problems_of(reply.body);
   }
 }
 
-int health_command(const Cli& cli, const HealthOptions& options) {
-  const auto timeout = duration_of(options.timeout, Millis(1), Millis(60'000),
+int health_command(const Cli& cli) {
+  const auto timeout = duration_of(cli.timeout, Millis(1), Millis(60'000),
                                    "--timeout is a time such as 500ms or 2s, at most 60s");
   const auto settings = load_settings(cli).settings;
-  const auto server = server_of("--url", options.url, settings.http.http);
-  const auto reply = AdminClient(server, "", timeout).get("/readyz");
+  const AdminClient buyers{server_of("--url", cli, settings.http.http), "", timeout};
+  const auto reply = buyers.ask("GET", "/readyz");
   if (reply.status == 200) {
     cli.world.out << "ready\n";
     return kExitOk;
   }
-  const auto why =
-      options.url.empty() ? reasons(settings, reply, timeout) : problems_of(reply.body);
+  const auto why = cli.url.empty() ? reasons(settings, reply, timeout) : problems_of(reply.body);
   throw std::runtime_error(
       terminal_text("not ready (HTTP " + std::to_string(reply.status) + ")" + why));
 }
@@ -64,11 +57,10 @@ int health_command(const Cli& cli, const HealthOptions& options) {
 }  // namespace
 
 void add_health_command(CLI::App& app, Cli& cli) {
-  const auto options = std::make_shared<HealthOptions>();
   auto* command = add_command(app, cli, "health", "Ask the server whether it is ready.", kFooter,
-                              [&cli, options] { return health_command(cli, *options); });
-  command->add_option("--url", options->url, "Where it is, instead of http.address and http.port");
-  command->add_option("--timeout", options->timeout, "How long to wait")->capture_default_str();
+                              health_command);
+  command->add_option("--url", cli.url, "Where it is, instead of http.address and http.port");
+  add_timeout(*command, cli, "How long to wait", "2s");
 }
 
 }  // namespace sluice

@@ -1,7 +1,6 @@
 #include "sluice/domain/order.hpp"
 
 #include <CLI/CLI.hpp>
-#include <memory>
 
 #include "cli/admin.hpp"
 
@@ -15,37 +14,27 @@ For the shop: what its payment service tells the admin API. Only orders of a sal
 with --pay-within, and that are confirmed, can be paid or cancelled. Doing it again changes nothing.
 Read on: docs/protocol.md, After the confirmation; docs/openapi.yaml for the API.)";
 
-struct OrderOptions : AdminOptions {
-  std::string sale;
-  std::string order;
-  std::string user;
-};
-
-int move_command(const Cli& cli, const OrderOptions& options, Move move) {
-  if (!OrderId::parse(options.order)) {
-    throw UsageError(terminal_text(options.order) + " is no order's id");
+int move_command(const Cli& cli) {
+  if (!OrderId::parse(cli.order)) {
+    throw UsageError(terminal_text(cli.order) + " is no order's id");
   }
-  const auto user = user_of(options.user);
-  const auto path =
-      sale_path(options.sale) + "/orders/" + options.order + "/" + std::string(name(move));
-  AdminApi client(cli, options);
-  const Json body = {{"user", user.text()}};
-  const auto order = client.post(path, body.dump());
-  client.print(order, "order " + field(order, "order_id") + " is " + field(order, "status") + "\n");
+  const Json body = {{"user", user_of(cli.user).text()}};
+  const auto path = sale_path(cli) + "/orders/" + cli.order + "/" + cli.command;
+  const auto order = json_of(admin_client(cli).ask("POST", path, body.dump()));
+  print(cli, order, "order " + field(order, "order_id") + " is " + field(order, "status") + "\n");
   return kExitOk;
 }
 
-void add_move(CLI::App& order, Cli& cli, Move move, const std::string& purpose) {
-  const auto options = std::make_shared<OrderOptions>();
+void add_move(CLI::App& app, Cli& cli, Move move, const std::string& purpose) {
   const std::string verb(name(move));
   auto* command = add_admin_command(
-      order, cli, *options, verb, purpose,
+      app, cli, verb, purpose,
       "Example: sluice order " + verb +
           " 1 019b7e44-1f00-8001-8000-5a1c00c0ffee --user alice\nRead on: sluice order --help",
-      [&cli, options, move] { return move_command(cli, *options, move); });
-  command->add_option("sale", options->sale, "The sale's number")->required();
-  command->add_option("order", options->order, "The order's id")->required();
-  command->add_option("--user", options->user, "Whose order it is")->required();
+      move_command);
+  command->add_option("sale", cli.sale, "The sale's number")->required();
+  command->add_option("order", cli.order, "The order's id")->required();
+  command->add_option("--user", cli.user, "Whose order it is")->required();
 }
 
 }  // namespace

@@ -2,17 +2,14 @@
 
 #include <functional>
 #include <optional>
-#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "sluice/base/time.hpp"
-#include "sluice/cli/admin_client.hpp"
 #include "sluice/cli/cli.hpp"
 #include "sluice/domain/ids.hpp"
-
-#include "cli/terminal_text.hpp"
+#include "sluice/domain/sale.hpp"
 
 namespace CLI {
 class App;
@@ -20,32 +17,55 @@ class App;
 
 namespace sluice {
 
-/// The flags by which every command learns its settings.
-struct SettingsFlags {
-  std::string config;
-  std::vector<std::string> sets;
-  std::string mode;
-  std::string data_dir;
-  std::string port;
-  std::string log_level;
-};
-
-/// What building the command line has at hand. A command sets `action` once it is chosen.
+/// What the command line says. One command runs, so commands share what they have in common.
 struct Cli {
   const CliWorld& world;
-  SettingsFlags flags;
-  std::function<int()> action;
+  std::string command{};                    ///< The last word of it: "serve", "open".
+  std::function<int(const Cli&)> action{};  ///< What the command does; an exit code.
+
+  // The settings, for `load_settings`.
+  std::string config{};
+  std::vector<std::string> sets{};
+  std::vector<FlagValue> flags{};  ///< Options that stand for one setting.
+
+  // Commands that ask a server.
+  std::string url{};
+  std::string timeout{};
+  bool json = false;
+  std::string sale{};
+  std::string order{};
+  std::string user{};
+  std::string mode{};
+  bool force = false;
+
+  // sale create
+  SaleDraft draft{};
+  std::string starts = "now";
+  std::string ends{};
+  std::string pay_within{};
+  bool open = false;
+
+  // token
+  std::vector<std::string> users{};
+  std::size_t count = 0;
+  std::string prefix = "u";
+  std::string lifetime = "1h";
+  std::string output{};
+
+  ServeOptions serve{};
+  bool defaults = false;  ///< check-config
 };
 
 /// A mistake in how a command was called: one line, exit code 2.
-class UsageError : public std::runtime_error {
- public:
-  using std::runtime_error::runtime_error;
-};
+using UsageError = SettingsError;
 
 /// A command with a purpose, what follows its options in the help, and the flags of the settings.
 CLI::App* add_command(CLI::App& app, Cli& cli, const std::string& name, const std::string& purpose,
-                      const std::string& footer, std::function<int()> action);
+                      const std::string& footer, std::function<int(const Cli&)> action);
+
+/// An option that stands for a setting.
+void add_setting(CLI::App& command, Cli& cli, const std::string& flag, const std::string& key,
+                 const std::string& purpose);
 
 /// Throws SettingsError or UsageError.
 LoadedSettings load_settings(const Cli& cli);
@@ -63,14 +83,14 @@ std::optional<Millis> parse_duration(std::string_view text);
 /// not.
 Millis duration_of(const std::string& text, Millis min, Millis max, const std::string& usage);
 
-/// The server that a flag names by its URL; without one, the one that listens as `otherwise` says.
-/// Throws UsageError.
-Endpoint server_of(const std::string& flag, const std::string& url, const HttpSettings& otherwise);
+/// "now", + and a duration from now, or RFC 3339.
+std::optional<TimePoint> parse_moment(std::string_view text, TimePoint now);
 
 /// Throws UsageError when the text is no user.
 UserId user_of(const std::string& text);
 
-/// "now", + and a duration from now, or RFC 3339.
-std::optional<TimePoint> parse_moment(std::string_view text, TimePoint now);
+/// What a server or file said, harmless for a terminal: one line of at most `bytes_max` bytes,
+/// without control characters.
+std::string terminal_text(std::string_view text, std::size_t bytes_max = 500);
 
 }  // namespace sluice

@@ -1,8 +1,6 @@
 #include <CLI/CLI.hpp>
-#include <algorithm>
 #include <boost/algorithm/string/join.hpp>
 #include <fmt/format.h>
-#include <memory>
 #include <ostream>
 #include <thread>
 #include <unordered_map>
@@ -46,19 +44,6 @@ constexpr Millis kRequestMax{10'000};
 /// A lane that is fencing may still decide what its old inventory remembers: leave it the time.
 constexpr Millis kForceAfter{1'000};
 
-struct SaleChoice : AdminOptions {
-  std::string sale;
-};
-
-struct RebuildOptions : SaleChoice {
-  RebuildOptions() { timeout = "60s"; }
-  bool force = false;
-};
-
-struct ModeOptions : AdminOptions {
-  std::string mode;
-};
-
 const Json& lanes_of(const Json& audit) {
   const auto lanes = audit.find("lanes");
   if (lanes == audit.end() || !lanes->is_array()) {
@@ -81,54 +66,54 @@ std::string assignments(const Json& object, const std::string& prefix = {}) {
   return boost::algorithm::join(words, " ");
 }
 
-int audit_command(const Cli& cli, const SaleChoice& options) {
-  const auto path = sale_path(options.sale) + "/audit";
-  AdminApi api(cli, options);
-  const auto audit = api.get(path);
+int audit_command(const Cli& cli) {
+  const auto path = sale_path(cli) + "/audit";
+  const auto audit = json_of(admin_client(cli).ask("GET", path));
   std::string text;
   for (const auto& lane : lanes_of(audit)) text += assignments(lane) + "\n";
   const auto holds = field(audit, "holds");
   text += "sale=" + field(audit, "sale_id") + " holds=" + holds + "\n";
-  api.print(audit, text);
+  print(cli, audit, text);
   return holds == "true" ? kExitOk : kExitFailed;
 }
 
 /// Asks for a rebuild and follows it.
 class Rebuild {
  public:
-  Rebuild(const Cli& cli, const RebuildOptions& options)
-      : options_(options),
-        path_(sale_path(options.sale)),
-        timeout_(timeout_of(options)),
-        out_(cli.world.out),
-        api_(cli, options, kRequestMax) {}
+  explicit Rebuild(const Cli& cli)
+      : cli_(cli),
+        path_(sale_path(cli)),
+        timeout_(timeout_of(cli)),
+        client_(admin_client(cli, kRequestMax)) {}
 
-  int run() {
+  void run() {
     const auto give_up = clock_->ticks() + timeout_;
     fencing_since_ = clock_->ticks();
     ask();
-    while (!not_ready().empty()) {
+    while (!lanes_outside("ready").empty()) {
       if (clock_->ticks() >= give_up) throw ClientError(too_late());
       std::this_thread::sleep_for(kLookEvery);
       look();
     }
-    api_.print(audit_, "sale " + options_.sale + ": every lane is ready\n");
-    return kExitOk;
+    print(cli_, audit_, "sale " + cli_.sale + ": every lane is ready\n");
   }
 
  private:
-  void ask() { see(api_.post(path_ + "/rebuild", options_.force ? R"({"force":true})" : "")); }
+  void ask() {
+    see(json_of(client_.ask("POST", path_ + "/rebuild", cli_.force ? R"({"force":true})" : "")));
+  }
 
   void look() {
     try {
       const auto now = clock_->ticks();
-      if (!fencing()) fencing_since_ = now;
-      // Only when all lanes wait: one that is ready would be given yet another epoch.
-      if (options_.force && now - fencing_since_ >= kForceAfter) {
+      const bool fencing = lanes_outside("fencing").empty();
+      if (!fencing) fencing_since_ = now;
+      // Only when all lanes wait for the log: one that is ready would be given yet another epoch.
+      if (cli_.force && now - fencing_since_ >= kForceAfter) {
         fencing_since_ = now;
         ask();
       } else {
-        see(api_.get(path_ + "/audit"));
+        see(json_of(client_.ask("GET", path_ + "/audit")));
       }
       problem_.clear();
     } catch (const ClientError& error) {
@@ -139,54 +124,50 @@ class Rebuild {
 
   /// Remembers how far the lanes are, and prints a line for each that is further than before.
   void see(Json audit) {
-    const auto& lanes = lanes_of(audit);
-    stages_.clear();
-    for (const auto& lane : lanes) {
+    for (const auto& lane : lanes_of(audit)) {
       const auto number = field(lane, "lane");
       const auto fence = field(lane, "fence_epoch");
       const auto newest = field(lane, "newest_epoch");
-      const auto& stage = stages_.emplace_back(number, field(lane, "stage")).second;
-      auto line = fmt::format("lane {}: {}, epoch {}", number, stage, fence);
+      auto line = fmt::format("lane {}: {}, epoch {}", number, field(lane, "stage"), fence);
       if (newest != fence) line += ", then " + newest;
       auto& said = said_[number];
-      if (said != line && !options_.json) out_ << line << std::endl;
+      if (said != line && !cli_.json) cli_.world.out << line << std::endl;
       said = std::move(line);
     }
     audit_ = std::move(audit);
   }
 
-  std::vector<std::string> not_ready() const {
+  /// The numbers of the lanes that are in another stage.
+  std::vector<std::string> lanes_outside(const std::string& stage) const {
     std::vector<std::string> numbers;
-    for (const auto& [number, stage] : stages_) {
-      if (stage != "ready") numbers.push_back(number);
+    for (const auto& lane : lanes_of(audit_)) {
+      if (field(lane, "stage") != stage) numbers.push_back(field(lane, "lane"));
     }
     return numbers;
   }
 
-  /// Every lane waits for the log.
-  bool fencing() const {
-    return std::ranges::all_of(stages_, [](const auto& lane) { return lane.second == "fencing"; });
-  }
-
   std::string too_late() const {
-    auto text = "sale " + options_.sale + " is not ready after " + options_.timeout + ": lane " +
-                boost::algorithm::join(not_ready(), ", ");
-    if (!problem_.empty()) text += "; " + problem_;
-    return text + "; the servers go on; see sluice audit " + options_.sale;
+    return fmt::format(
+        "sale {0} is not ready after {1}: lane {2}{3}; the servers go on; see sluice audit {0}",
+        cli_.sale, cli_.timeout, fmt::join(lanes_outside("ready"), ", "),
+        problem_.empty() ? "" : "; " + problem_);
   }
 
-  const RebuildOptions& options_;
+  const Cli& cli_;
   std::string path_;
   Millis timeout_;
-  std::ostream& out_;
-  AdminApi api_;
+  AdminClient client_;
   std::shared_ptr<Clock> clock_ = system_clock();
-  std::vector<std::pair<std::string, std::string>> stages_;  ///< Of each lane, by its number.
-  std::unordered_map<std::string, std::string> said_;
+  std::unordered_map<std::string, std::string> said_;  ///< Of each lane, by its number.
   Ticks fencing_since_{};
   Json audit_;
   std::string problem_;  ///< Of the last look.
 };
+
+int rebuild_command(const Cli& cli) {
+  Rebuild(cli).run();
+  return kExitOk;
+}
 
 std::string mode_text(const Json& report) {
   return aligned({{"mode", field(report, "mode")},
@@ -199,39 +180,34 @@ std::string mode_text(const Json& report) {
                   {"store lanes", field(report, "store_lanes")}});
 }
 
-int mode_command(const Cli& cli, const ModeOptions& options) {
+int mode_command(const Cli& cli) {
   constexpr auto kPath = "/admin/mode";
-  const auto& mode = options.mode;
+  const auto& mode = cli.mode;
   if (!mode.empty() && mode != "auto" && !parse_name<OperatingMode>(mode)) {
     throw UsageError(terminal_text(mode) + " is no mode: auto, normal, bypass or database");
   }
-  AdminApi api(cli, options);
+  const auto client = admin_client(cli);
   const Json wish = {{"mode", mode}};
-  const auto report = mode.empty() ? api.get(kPath) : api.post(kPath, wish.dump());
-  api.print(report, mode_text(report));
+  const auto report =
+      json_of(mode.empty() ? client.ask("GET", kPath) : client.ask("POST", kPath, wish.dump()));
+  print(cli, report, mode_text(report));
   return kExitOk;
 }
 
 }  // namespace
 
 void add_recovery_commands(CLI::App& app, Cli& cli) {
-  const auto audited = std::make_shared<SaleChoice>();
-  add_admin_command(app, cli, *audited, "audit", "Check that no unit of a sale is lost.",
-                    kAuditFooter, [&cli, audited] { return audit_command(cli, *audited); })
-      ->add_option("sale", audited->sale, "Its number")
-      ->required();
-
-  const auto rebuilt = std::make_shared<RebuildOptions>();
-  auto* rebuild = add_admin_command(
-      app, cli, *rebuilt, "rebuild", "Make the inventory of a sale anew from the store.",
-      kRebuildFooter, [&cli, rebuilt] { return Rebuild(cli, *rebuilt).run(); });
-  rebuild->add_option("sale", rebuilt->sale, "Its number")->required();
-  rebuild->add_flag("--force", rebuilt->force, "Do not wait for the log");
-
-  const auto mode = std::make_shared<ModeOptions>();
-  add_admin_command(app, cli, *mode, "mode", "Show how a node sells, or hold all in a mode.",
-                    kModeFooter, [&cli, mode] { return mode_command(cli, *mode); })
-      ->add_option("hold", mode->mode, "auto, normal, bypass or database");
+  take_sale(add_admin_command(app, cli, "audit", "Check that no unit of a sale is lost.",
+                              kAuditFooter, audit_command),
+            cli);
+  take_sale(
+      add_admin_command(app, cli, "rebuild", "Make the inventory of a sale anew from the store.",
+                        kRebuildFooter, rebuild_command, "60s"),
+      cli)
+      ->add_flag("--force", cli.force, "Do not wait for the log");
+  add_admin_command(app, cli, "mode", "Show how a node sells, or hold all in a mode.", kModeFooter,
+                    mode_command)
+      ->add_option("hold", cli.mode, "auto, normal, bypass or database");
 }
 
 }  // namespace sluice

@@ -1,11 +1,8 @@
-#include "sluice/domain/sale.hpp"
-
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
-#include <iomanip>
-#include <memory>
-#include <sstream>
+#include <boost/algorithm/string/join.hpp>
+#include <fmt/format.h>
 
 #include "cli/admin.hpp"
 #include "http/time_text.hpp"
@@ -27,15 +24,6 @@ constexpr auto kCreateFooter = R"(Examples:
 With --pay-within an order that nobody paid in time gives its units back; see sluice order --help.
 Times: RFC 3339, now, or from now: +90s, +10m, +2h, +7d. A new sale is a draft until it is opened.
 Read on: docs/openapi.yaml for what each member means.)";
-
-struct SaleOptions : AdminOptions {
-  std::string sale;
-  SaleDraft draft;
-  std::string starts = "now";
-  std::string ends;
-  std::string pay_within;
-  bool open = false;
-};
 
 std::string price(const Json& sale) {
   return field(sale, "unit_price_minor") + " " + field(sale, "currency");
@@ -69,18 +57,14 @@ std::string table(const Json& sales) {
     rows.push_back({field(sale, "sale_id"), field(sale, "state"), field(sale, "stock"), price(sale),
                     field(sale, "starts_at"), field(sale, "ends_at"), field(sale, "title")});
   }
-  std::array<std::size_t, kColumns> widths{};
-  for (const auto& row : rows) {
-    for (std::size_t i = 0; i < kColumns; ++i) widths[i] = std::max(widths[i], row[i].size() + 2);
+  std::string text;
+  for (std::size_t i = 0; i + 1 < kColumns; ++i) {
+    const auto width = [i](const Row& row) { return row[i].size(); };
+    const auto widest = width(std::ranges::max(rows, {}, width));
+    for (auto& row : rows) row[i].resize(widest + 2, ' ');
   }
-  std::ostringstream out;
-  for (const auto& row : rows) {
-    for (std::size_t i = 0; i + 1 < kColumns; ++i) {
-      out << std::left << std::setw(static_cast<int>(widths[i])) << row[i];
-    }
-    out << row.back() << "\n";
-  }
-  return out.str();
+  for (const auto& row : rows) text += boost::algorithm::join(row, "") + "\n";
+  return text;
 }
 
 TimePoint moment(const std::string& flag, const std::string& text) {
@@ -114,60 +98,56 @@ std::string draft_json(const SaleDraft& draft) {
   }
 }
 
-int create_command(const Cli& cli, const SaleOptions& options) {
-  auto draft = options.draft;
-  draft.starts_at = moment("--starts", options.starts);
-  draft.ends_at = moment("--ends", options.ends);
-  draft.pay_within = time_to_pay(options.pay_within);
+int create_command(const Cli& cli) {
+  auto draft = cli.draft;
+  draft.starts_at = moment("--starts", cli.starts);
+  draft.ends_at = moment("--ends", cli.ends);
+  draft.pay_within = time_to_pay(cli.pay_within);
   if (const auto wrong = check(draft)) throw UsageError(*wrong);
   const auto body = draft_json(draft);
-  AdminApi client(cli, options);
-  auto sale = client.post(kSalesPath, body);
+  const auto client = admin_client(cli);
+  auto sale = json_of(client.ask("POST", kSalesPath, body));
   const auto id = field(sale, "sale_id");
-  if (options.open) {
+  auto hint = "It is a draft; open it with: sluice sale open " + id + "\n";
+  if (cli.open) {
+    hint.clear();
     try {
-      sale = client.post(sale_path(id) + "/open", "");
+      sale = json_of(client.ask("POST", kSalesPath + ("/" + id) + "/open"));
     } catch (const ClientError& error) {
       throw ClientError("sale " + id + " was created, but not opened: " + error.what());
     }
   }
-  const auto hint =
-      options.open ? "" : "It is a draft; open it with: sluice sale open " + id + "\n";
-  client.print(sale, details(sale) + hint);
+  print(cli, sale, details(sale) + hint);
   return kExitOk;
 }
 
-int list_command(const Cli& cli, const SaleOptions& options) {
-  AdminApi client(cli, options);
-  const auto reply = client.get(kSalesPath);
+int list_command(const Cli& cli) {
+  const auto reply = json_of(admin_client(cli).ask("GET", kSalesPath));
   const auto sales = reply.value("sales", Json::array());
-  client.print(reply, sales.empty() ? "There are no sales yet; see sluice sale create --help\n"
-                                    : table(sales));
+  print(cli, reply,
+        sales.empty() ? "There are no sales yet; see sluice sale create --help\n" : table(sales));
   return kExitOk;
 }
 
-int show_command(const Cli& cli, const SaleOptions& options) {
-  const auto path = sale_path(options.sale);
-  AdminApi client(cli, options);
-  const auto sale = client.get(path);
-  client.print(sale, details(sale));
+int show_command(const Cli& cli) {
+  const auto path = sale_path(cli);
+  const auto sale = json_of(admin_client(cli).ask("GET", path));
+  print(cli, sale, details(sale));
   return kExitOk;
 }
 
-int move_command(const Cli& cli, const SaleOptions& options, const std::string& verb) {
-  const auto path = sale_path(options.sale) + "/" + verb;
-  AdminApi client(cli, options);
-  const auto sale = client.post(path, "");
-  client.print(sale, "sale " + field(sale, "sale_id") + " is " + field(sale, "state") + "\n");
+/// The command's name is the address of the transition.
+int move_command(const Cli& cli) {
+  const auto path = sale_path(cli) + "/" + cli.command;
+  const auto sale = json_of(admin_client(cli).ask("POST", path));
+  print(cli, sale, "sale " + field(sale, "sale_id") + " is " + field(sale, "state") + "\n");
   return kExitOk;
 }
 
-using Options = std::shared_ptr<SaleOptions>;
-
-void add_create(CLI::App& sale, Cli& cli, const Options& options) {
-  auto* command = add_admin_command(sale, cli, *options, "create", "Create a sale.", kCreateFooter,
-                                    [&cli, options] { return create_command(cli, *options); });
-  auto& draft = options->draft;
+void add_create(CLI::App& sale, Cli& cli) {
+  auto* command =
+      add_admin_command(sale, cli, "create", "Create a sale.", kCreateFooter, create_command);
+  auto& draft = cli.draft;
   command->add_option("--title", draft.title, "1 to 200 bytes")->required();
   command->add_option("--description", draft.description, "Up to 2000 bytes");
   command->add_option("--stock", draft.stock, "Units to sell")->required();
@@ -178,20 +158,11 @@ void add_create(CLI::App& sale, Cli& cli, const Options& options) {
       ->capture_default_str();
   command->add_option("--lanes", draft.lanes, "Parts of the stock that sell side by side")
       ->capture_default_str();
-  command->add_option("--starts", options->starts, "When it starts")->capture_default_str();
-  command->add_option("--ends", options->ends, "When it ends")->required();
-  command->add_option("--pay-within", options->pay_within,
+  command->add_option("--starts", cli.starts, "When it starts")->capture_default_str();
+  command->add_option("--ends", cli.ends, "When it ends")->required();
+  command->add_option("--pay-within", cli.pay_within,
                       "How long an order may stay unpaid; without it orders are final");
-  command->add_flag("--open", options->open, "Open it at once");
-}
-
-void add_move(CLI::App& sale, Cli& cli, const Options& options, const std::string& verb,
-              const std::string& purpose) {
-  auto* command =
-      add_admin_command(sale, cli, *options, verb, purpose,
-                        "Example: sluice sale " + verb + " 1\nRead on: sluice sale --help",
-                        [&cli, options, verb] { return move_command(cli, *options, verb); });
-  command->add_option("sale", options->sale, "Its number")->required();
+  command->add_flag("--open", cli.open, "Open it at once");
 }
 
 }  // namespace
@@ -200,19 +171,19 @@ void add_sale_commands(CLI::App& app, Cli& cli) {
   auto* sale = app.add_subcommand("sale", "Create, list, show, open, pause and close sales.");
   sale->footer(kSaleFooter);
   sale->require_subcommand(1);
-  const auto options = std::make_shared<SaleOptions>();
-  add_create(*sale, cli, options);
-  add_admin_command(*sale, cli, *options, "list", "List the sales, newest first.",
-                    "Example: sluice sale list\nRead on: sluice sale --help",
-                    [&cli, options] { return list_command(cli, *options); });
-  add_admin_command(*sale, cli, *options, "show", "Show one sale.",
-                    "Example: sluice sale show 1\nRead on: sluice sale --help",
-                    [&cli, options] { return show_command(cli, *options); })
-      ->add_option("sale", options->sale, "Its number")
-      ->required();
-  add_move(*sale, cli, options, "open", "Open a sale, also after a pause.");
-  add_move(*sale, cli, options, "pause", "Pause a sale; who bought keeps the order.");
-  add_move(*sale, cli, options, "close", "Close a sale for good.");
+  add_create(*sale, cli);
+  const auto add = [&](const std::string& command, const std::string& purpose,
+                       int (*action)(const Cli&), const std::string& which) {
+    return add_admin_command(
+        *sale, cli, command, purpose,
+        fmt::format("Example: sluice sale {}{}\nRead on: sluice sale --help", command, which),
+        action);
+  };
+  add("list", "List the sales, newest first.", list_command, "");
+  take_sale(add("show", "Show one sale.", show_command, " 1"), cli);
+  take_sale(add("open", "Open a sale, also after a pause.", move_command, " 1"), cli);
+  take_sale(add("pause", "Pause a sale; who bought keeps the order.", move_command, " 1"), cli);
+  take_sale(add("close", "Close a sale for good.", move_command, " 1"), cli);
 }
 
 }  // namespace sluice

@@ -2,7 +2,6 @@
 #include <cerrno>
 #include <fcntl.h>
 #include <fstream>
-#include <memory>
 #include <ostream>
 #include <system_error>
 #include <unistd.h>
@@ -25,23 +24,15 @@ Read on: [identity] in config/sluice.toml.)";
 constexpr std::size_t kCountMax = 10'000'000;
 constexpr auto kLifetimeMax = std::chrono::hours(24 * 366);
 
-struct TokenOptions {
-  std::vector<std::string> users;
-  std::size_t count = 0;
-  std::string prefix = "u";
-  std::string lifetime = "1h";
-  std::string output;
-};
-
-void write_tokens(const TokenOptions& options, const IdentitySettings& identity, Millis lifetime,
+void write_tokens(const Cli& cli, const IdentitySettings& identity, Millis lifetime,
                   std::ostream& out) {
   const auto now = system_clock()->now();
   const auto write = [&](const std::string& user) {
     out << sign_token(identity, user_of(user), now, lifetime) << '\n';
   };
-  for (const auto& user : options.users) write(user);
-  for (std::size_t i = 1; i <= options.count && out; ++i) {
-    write(options.prefix + std::to_string(i));
+  for (const auto& user : cli.users) write(user);
+  for (std::size_t i = 1; i <= cli.count && out; ++i) {
+    write(cli.prefix + std::to_string(i));
   }
 }
 
@@ -56,15 +47,15 @@ std::ofstream open_private(const std::string& path) {
   return std::ofstream(path, std::ios::binary | std::ios::app);
 }
 
-int token_command(const Cli& cli, const TokenOptions& options) {
-  if (options.users.empty() && options.count == 0) {
+int token_command(const Cli& cli) {
+  if (cli.users.empty() && cli.count == 0) {
     throw UsageError("name a user, or give --count; see sluice token --help");
   }
-  if (options.count > kCountMax) throw UsageError("--count is at most 10000000");
+  if (cli.count > kCountMax) throw UsageError("--count is at most 10000000");
   // The longest name stands for all.
-  if (options.count > 0) user_of(options.prefix + std::to_string(options.count));
+  if (cli.count > 0) user_of(cli.prefix + std::to_string(cli.count));
   const auto lifetime =
-      duration_of(options.lifetime, std::chrono::seconds(1), kLifetimeMax,
+      duration_of(cli.lifetime, std::chrono::seconds(1), kLifetimeMax,
                   "--lifetime is a time such as 30s, 10m, 2h or 7d, at most 366d");
   const auto settings = load_settings(cli).settings;
   auto identity = settings.identity;
@@ -74,30 +65,25 @@ int token_command(const Cli& cli, const TokenOptions& options) {
         ": only the shop's login has the private key; tokens are signed with HS256 alone");
   }
   identity.key = load_secret(Secret::identity, settings, cli.world.environment);
-  if (options.output.empty()) {
-    write_tokens(options, identity, lifetime, cli.world.out);
-    return kExitOk;
-  }
-  auto file = open_private(options.output);
-  write_tokens(options, identity, lifetime, file);
-  file.close();
-  if (!file) throw std::runtime_error(options.output + ": cannot be written");
+  std::ofstream file;
+  if (!cli.output.empty()) file = open_private(cli.output);
+  write_tokens(cli, identity, lifetime, cli.output.empty() ? cli.world.out : file);
+  file.flush();
+  if (!file) throw std::runtime_error(cli.output + ": cannot be written");
   return kExitOk;
 }
 
 }  // namespace
 
 void add_token_command(CLI::App& app, Cli& cli) {
-  const auto options = std::make_shared<TokenOptions>();
-  auto* command = add_command(app, cli, "token", "Sign tokens of test users.", kFooter,
-                              [&cli, options] { return token_command(cli, *options); });
-  command->add_option("users", options->users, "Who the tokens are for");
-  command->add_option("--count", options->count, "So many more users, at most 10000000");
-  command->add_option("--prefix", options->prefix, "Their names begin with this")
+  auto* command =
+      add_command(app, cli, "token", "Sign tokens of test users.", kFooter, token_command);
+  command->add_option("users", cli.users, "Who the tokens are for");
+  command->add_option("--count", cli.count, "So many more users, at most 10000000");
+  command->add_option("--prefix", cli.prefix, "Their names begin with this")->capture_default_str();
+  command->add_option("--lifetime", cli.lifetime, "How long the tokens hold")
       ->capture_default_str();
-  command->add_option("--lifetime", options->lifetime, "How long the tokens hold")
-      ->capture_default_str();
-  command->add_option("--output", options->output, "Write to this file instead");
+  command->add_option("--output", cli.output, "Write to this file instead");
 }
 
 }  // namespace sluice

@@ -1,6 +1,6 @@
 #include <algorithm>
 #include <boost/asio/ip/address.hpp>
-#include <functional>
+#include <fmt/format.h>
 
 #include "settings/table.hpp"
 
@@ -42,12 +42,13 @@ const Order kOrders[] = {
 /// Collects what does not fit; a sentence names each setting with its value and origin.
 class Checker {
  public:
-  explicit Checker(const LoadedSettings& loaded)
-      : loaded_(loaded), copy_(loaded.settings), rows_(settings_table(copy_)) {}
+  explicit Checker(LoadedSettings loaded)
+      : loaded_(std::move(loaded)), rows_(settings_table(loaded_.settings)) {}
 
   /// key = value (origin)
   std::string say(const std::string& key) const {
-    return key + " = " + to_toml(without_password(row(key))) + " (" + loaded_.origins.at(key) + ")";
+    return fmt::format("{} = {} ({})", key, to_toml(without_password(row(key))),
+                       loaded_.origins.at(key));
   }
 
   void require(bool fits, const std::string& key, const std::string& why) {
@@ -61,6 +62,13 @@ class Checker {
             (order.may_be_equal ? "must be at most " : "must be below ") + say(order.large));
   }
 
+  /// A service's address must be there, and nothing `wrong` with it.
+  void check_address(const std::string& key, const std::string& given, const std::string& example,
+                     const std::optional<std::string>& wrong) {
+    require(!given.empty(), key, "services mode needs it, for example " + example);
+    require(given.empty() || !wrong, key, wrong.value_or(""));
+  }
+
   std::vector<std::string> problems;
 
  private:
@@ -68,52 +76,18 @@ class Checker {
     return *std::ranges::find(rows_, key, &Setting::key);
   }
 
-  const LoadedSettings& loaded_;
-  Settings copy_;
+  LoadedSettings loaded_;
   std::vector<Setting> rows_;
 };
 
-using AddressCheck = std::function<std::optional<std::string>(const std::string&)>;
-
-/// A service's address must be there, and be one.
-void check_address(Checker& checker, const std::string& key, const std::string& given,
-                   const std::string& example, const AddressCheck& wrong = nullptr) {
-  checker.require(!given.empty(), key, "services mode needs it, for example " + example);
-  const auto why = given.empty() || !wrong ? std::nullopt : wrong(given);
-  if (why) checker.require(false, key, *why);
-}
-
 void check_services(Checker& checker, const Settings& s) {
-  if (s.mode != Mode::services) return;
-  check_address(checker, "redis.url", s.redis.url, "redis://127.0.0.1:6379", check_redis_url);
-  check_address(checker, "kafka.brokers", s.kafka.brokers, "127.0.0.1:9092");
-  check_address(checker, "postgres.url", s.postgres.url, "postgresql://sluice@127.0.0.1/sluice",
-                check_postgres_url);
-  const auto wrong = s.kafka.brokers.empty() ? std::nullopt : check(s.kafka);
-  if (wrong) checker.problems.push_back("[kafka]: " + *wrong);
-}
-
-void check_listeners(Checker& checker, const Settings& s, const Environment& environment) {
-  const bool own_key = !s.admin_key_file.empty() || environment.contains("SLUICE_ADMIN_KEY");
-  checker.require(is_loopback(s.admin.http.address) || own_key, "admin.address",
-                  "operators on a public address need a key of your own: set admin.key_file or "
-                  "SLUICE_ADMIN_KEY");
-  checker.require(s.http.http.port == 0 || s.http.http.port != s.admin.http.port, "admin.port",
-                  "must differ from " + checker.say("http.port"));
-}
-
-void check_identity(Checker& checker, const Settings& s) {
-  const bool shared = s.identity.algorithm == "HS256";
-  checker.require(
-      shared == s.identity_public_key_file.empty(), "identity.public_key_file",
-      (shared ? "of no use with " : "needed with ") + checker.say("identity.algorithm"));
-}
-
-void check_answer_time(Checker& checker, const PurchaseSettings& purchase) {
-  checker.require(purchase.reserve_timeout + purchase.publish_timeout < purchase.answer_timeout,
-                  "purchase.answer_timeout_ms",
-                  "must be above the sum of " + checker.say("purchase.reserve_timeout_ms") +
-                      " and " + checker.say("purchase.publish_timeout_ms"));
+  checker.check_address("redis.url", s.redis.url, "redis://127.0.0.1:6379",
+                        check_redis_url(s.redis.url));
+  checker.check_address("kafka.brokers", s.kafka.brokers, "127.0.0.1:9092", std::nullopt);
+  checker.check_address("postgres.url", s.postgres.url, "postgresql://sluice@127.0.0.1/sluice",
+                        check_postgres_url(s.postgres.url));
+  const auto wrong = check(s.kafka);
+  if (wrong && !s.kafka.brokers.empty()) checker.problems.push_back("[kafka]: " + *wrong);
 }
 
 }  // namespace
@@ -121,10 +95,23 @@ void check_answer_time(Checker& checker, const PurchaseSettings& purchase) {
 std::vector<std::string> cross_check(const LoadedSettings& loaded, const Environment& environment) {
   Checker checker(loaded);
   const auto& s = loaded.settings;
-  check_services(checker, s);
-  check_listeners(checker, s, environment);
-  check_identity(checker, s);
-  check_answer_time(checker, s.purchase);
+  if (s.mode == Mode::services) check_services(checker, s);
+  const bool own_key = !s.admin_key_file.empty() || environment.contains("SLUICE_ADMIN_KEY");
+  checker.require(is_loopback(s.admin.http.address) || own_key, "admin.address",
+                  "operators on a public address need a key of your own: set admin.key_file or "
+                  "SLUICE_ADMIN_KEY");
+  checker.require(s.http.http.port == 0 || s.http.http.port != s.admin.http.port, "admin.port",
+                  "must differ from " + checker.say("http.port"));
+  const bool shared = s.identity.algorithm == "HS256";
+  checker.require(
+      shared == s.identity_public_key_file.empty(), "identity.public_key_file",
+      (shared ? "of no use with " : "needed with ") + checker.say("identity.algorithm"));
+  const auto& purchase = s.purchase;
+  checker.require(
+      purchase.reserve_timeout + purchase.publish_timeout < purchase.answer_timeout,
+      "purchase.answer_timeout_ms",
+      fmt::format("must be above the sum of {} and {}", checker.say("purchase.reserve_timeout_ms"),
+                  checker.say("purchase.publish_timeout_ms")));
   for (const auto& order : kOrders) checker.check(order);
   return checker.problems;
 }

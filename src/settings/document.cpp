@@ -1,6 +1,5 @@
 #include <algorithm>
-#include <array>
-#include <cctype>
+#include <regex>
 
 #include "settings/table.hpp"
 #include "sluice_config.hpp"
@@ -8,31 +7,23 @@
 namespace sluice {
 namespace {
 
-constexpr std::string_view kHidden = "***";
+const std::string kHidden = "***";
 
 /// user:password@ before a host, and password=… anywhere.
 std::string hide_in_url(std::string url) {
   const auto scheme = url.find("://");
-  const auto user = scheme == std::string::npos ? 0 : scheme + 3;
   const auto host = url.rfind('@');
-  const auto colon = url.find(':', user);
+  const auto colon = url.find(':', scheme == std::string::npos ? 0 : scheme + 3);
   if (host != std::string::npos && colon < host) {
     url.replace(colon + 1, host - colon - 1, kHidden);
   }
-  constexpr std::string_view kParameter = "password=";
-  for (auto at = url.find(kParameter); at != std::string::npos; at = url.find(kParameter, at)) {
-    at += kParameter.size();
-    const auto end = std::min(url.find_first_of("& ", at), url.size());
-    url.replace(at, end - at, kHidden);
-  }
-  return url;
+  static const std::regex kParameter("(password=)[^& ]*");
+  return std::regex_replace(url, kParameter, "$1" + kHidden);
 }
 
-bool names_secret(std::string name) {
-  std::ranges::transform(name, name.begin(), [](unsigned char c) { return std::tolower(c); });
-  constexpr std::array<std::string_view, 5> kWords = {"password", "secret", "token", "jaas",
-                                                      "key.pem"};
-  return std::ranges::any_of(kWords, [&](auto word) { return name.find(word) != name.npos; });
+bool names_secret(const std::string& name) {
+  static const std::regex kWords("password|secret|token|jaas|key\\.pem", std::regex::icase);
+  return std::regex_search(name, kWords);
 }
 
 }  // namespace
@@ -51,9 +42,8 @@ Value without_password(const Setting& setting) {
 
 std::string document_settings() { return std::string(sluice_config::file("sluice.toml")); }
 
-std::string show_settings(const LoadedSettings& loaded) {
-  Settings copy = loaded.settings;
-  const auto rows = settings_table(copy);
+std::string show_settings(LoadedSettings loaded) {
+  const auto rows = settings_table(loaded.settings);
   std::vector<std::string> lines;
   std::size_t widest = 0;
   for (const auto& setting : rows) {

@@ -3,8 +3,7 @@
 #include <cerrno>
 #include <fcntl.h>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
+#include <fmt/format.h>
 #include <sys/stat.h>
 #include <system_error>
 #include <unistd.h>
@@ -12,6 +11,8 @@
 #include "sluice/base/hash.hpp"
 #include "sluice/base/log.hpp"
 #include "sluice/base/text.hpp"
+
+#include "settings/table.hpp"
 
 namespace sluice {
 namespace {
@@ -21,64 +22,42 @@ constexpr std::size_t kMadeBytes = 32;
 
 /// What is particular to each secret.
 struct Kind {
-  std::string_view title;
-  std::string_view variable;
-  std::string_view setting;
-  std::string_view made_name;  ///< In data_dir/secrets.
+  std::string title;
+  std::string variable;
+  std::string setting;
+  std::string made_name;  ///< In data_dir/secrets.
   std::size_t bytes_min;
   const std::string Settings::*file;
 };
 
-constexpr std::array kKinds = {
-    Kind{"identity secret", "SLUICE_IDENTITY_SECRET", "identity.secret_file", "identity_secret", 32,
-         &Settings::identity_secret_file},
-    Kind{"orders secret", "SLUICE_ORDERS_SECRET", "orders.secret_file", "orders_secret", 32,
-         &Settings::orders_secret_file},
-    Kind{"admin key", "SLUICE_ADMIN_KEY", "admin.key_file", "admin_key", 16,
-         &Settings::admin_key_file},
-};
-
-const Kind& kind_of(Secret which) { return kKinds[static_cast<std::size_t>(which)]; }
-
-std::string reason() { return std::error_code(errno, std::generic_category()).message(); }
+const Kind& kind_of(Secret which) {
+  static const std::array<Kind, kSecretVariables.size()> kKinds = {{
+      {"identity secret", kSecretVariables[0], "identity.secret_file", "identity_secret", 32,
+       &Settings::identity_secret_file},
+      {"orders secret", kSecretVariables[1], "orders.secret_file", "orders_secret", 32,
+       &Settings::orders_secret_file},
+      {"admin key", kSecretVariables[2], "admin.key_file", "admin_key", 16,
+       &Settings::admin_key_file},
+  }};
+  return kKinds[static_cast<std::size_t>(which)];
+}
 
 /// A secret as a file or variable holds it, without the line's end.
 std::string secret_of(std::string_view text) { return std::string(trimmed(text, " \t\r\n")); }
 
-void warn_when_open(const std::string& path, std::string_view title) {
-  struct stat status {};
-  if (::stat(path.c_str(), &status) != 0 || (status.st_mode & 077) == 0) return;
-  log().warn("{} may be read or changed by others, and holds the {}: chmod 600 {}", path, title,
-             path);
-}
-
-std::string read_secret_file(const std::string& path, std::string_view title) {
-  std::error_code error;
-  if (!std::filesystem::is_regular_file(path, error)) {
-    throw SettingsError(path + ": there is no such file; it should hold the " + std::string(title));
-  }
-  std::ifstream in(path, std::ios::binary);
-  std::string text(kSecretBytesMax + 1, '\0');
-  in.read(text.data(), static_cast<std::streamsize>(text.size()));
-  text.resize(static_cast<std::size_t>(in.gcount()));
-  if (in.bad() || !in.is_open()) throw SettingsError(path + ": cannot be read");
-  if (text.size() > kSecretBytesMax) throw SettingsError(path + ": too large for a secret");
-  return secret_of(text);
-}
-
-/// A descriptor of a new file that only its owner may use.
-int create_private(const std::string& path) {
-  const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-  if (file < 0) throw SettingsError(path + ": cannot be created: " + reason());
-  return file;
+std::string read_secret_file(const std::string& path, const std::string& title) {
+  return secret_of(
+      read_file(path, kSecretBytesMax, "; it should hold the " + title, "too large for a secret"));
 }
 
 /// Makes the file whole or not at all, and says whether it did: of two processes at once, the first
 /// one's stays.
 bool make_secret_file(const std::string& path) {
+  const auto reason = [] { return std::generic_category().message(errno); };
   const std::string draft = path + "." + random_hex(8);
   const std::string text = random_hex(kMadeBytes) + "\n";
-  const int file = create_private(draft);
+  const int file = ::open(draft.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (file < 0) throw SettingsError(draft + ": cannot be created: " + reason());
   const bool written =
       ::write(file, text.data(), text.size()) == static_cast<ssize_t>(text.size()) &&
       ::fsync(file) == 0;
@@ -91,61 +70,59 @@ bool make_secret_file(const std::string& path) {
   return linked;
 }
 
-void make_private_folder(const std::string& path) {
-  const auto parent = std::filesystem::path(path).parent_path();
+void make_private_folder(const std::filesystem::path& path) {
   std::error_code error;
-  if (std::filesystem::create_directories(parent, error)) {
-    std::filesystem::permissions(parent, std::filesystem::perms::owner_all, error);
+  if (std::filesystem::create_directories(path.parent_path(), error)) {
+    std::filesystem::permissions(path.parent_path(), std::filesystem::perms::owner_all, error);
   }
-  if (error) throw SettingsError(path + ": cannot be created: " + error.message());
-  if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) {
-    throw SettingsError(path + ": cannot be created: " + reason());
+  if (!error && ::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) {
+    error.assign(errno, std::generic_category());
   }
+  if (error) throw SettingsError(path.string() + ": cannot be created: " + error.message());
 }
 
-std::string made_secret(const Kind& kind, const Settings& settings, Missing missing) {
-  const std::string folder = settings.data_dir + "/secrets";
-  const std::string path = folder + "/" + std::string(kind.made_name);
-  std::error_code error;
-  if (!std::filesystem::exists(path, error)) {
-    if (missing == Missing::refuse) {
-      throw SettingsError(path + ": there is no " + std::string(kind.title) +
-                          " yet; the server makes it at its first start (or set data_dir, " +
-                          std::string(kind.setting) + " or " + std::string(kind.variable) + ")");
-    }
-    make_private_folder(folder);
-    if (make_secret_file(path)) log().info("made a new {} in {}", kind.title, path);
+/// Where a secret is, or is to be.
+struct Place {
+  std::string name;                    ///< Of the variable, or of the file.
+  std::optional<std::string> value{};  ///< What the variable holds.
+  bool to_be_made = false;             ///< By the server, in embedded mode.
+};
+
+Place place_of(const Kind& kind, const Settings& settings, const Environment& environment) {
+  const auto variable = environment.find(kind.variable);
+  if (variable != environment.end()) return {variable->first, secret_of(variable->second)};
+  if (const std::string& path = settings.*kind.file; !path.empty()) return {path};
+  if (settings.mode == Mode::embedded) {
+    const std::string path = settings.data_dir + "/secrets/" + kind.made_name;
+    std::error_code error;
+    return {path, std::nullopt, !std::filesystem::exists(path, error)};
   }
-  warn_when_open(path, kind.title);
-  return read_secret_file(path, kind.title);
+  throw SettingsError(
+      fmt::format("{}: services mode needs the {}: openssl rand -hex 32 > FILE; chmod 600 FILE; "
+                  "then name FILE here, or set {}",
+                  kind.setting, kind.title, kind.variable));
 }
 
-std::string secret_text(const Kind& kind, const Settings& settings, const Environment& environment,
-                        Missing missing) {
-  const auto variable = environment.find(std::string(kind.variable));
-  if (variable != environment.end()) return secret_of(variable->second);
-  const std::string& path = settings.*kind.file;
-  if (!path.empty()) {
-    warn_when_open(path, kind.title);
-    return read_secret_file(path, kind.title);
+void make_secret(const Place& place, const Kind& kind) {
+  make_private_folder(std::filesystem::path(place.name).parent_path());
+  if (make_secret_file(place.name)) log().info("made a new {} in {}", kind.title, place.name);
+}
+
+std::string read_secret(const Place& place, const Kind& kind) {
+  if (place.value) return *place.value;
+  struct stat status {};
+  if (::stat(place.name.c_str(), &status) == 0 && (status.st_mode & 077) != 0) {
+    log().warn("{0} may be read or changed by others, and holds the {1}: chmod 600 {0}", place.name,
+               kind.title);
   }
-  if (settings.mode == Mode::embedded) return made_secret(kind, settings, missing);
-  throw SettingsError(std::string(kind.setting) + ": services mode needs the " +
-                      std::string(kind.title) +
-                      ": openssl rand -hex 32 > FILE; chmod 600 FILE; "
-                      "then name FILE here, or set " +
-                      std::string(kind.variable));
+  return read_secret_file(place.name, kind.title);
 }
 
-/// Where a secret that is no good came from.
-std::string source_of(const Kind& kind, const Settings& settings, const Environment& environment) {
-  if (environment.contains(std::string(kind.variable))) return std::string(kind.variable);
-  const std::string& path = settings.*kind.file;
-  return path.empty() ? settings.data_dir + "/secrets/" + std::string(kind.made_name) : path;
+bool is_public_key(Secret which, const Settings& settings) {
+  return which == Secret::identity && settings.identity.algorithm != "HS256";
 }
 
-std::string public_key(const Settings& settings) {
-  const std::string& path = settings.identity_public_key_file;
+std::string public_key(const std::string& path) {
   const std::string text = read_secret_file(path, "public key");
   if (!text.starts_with("-----BEGIN PUBLIC KEY-----")) {
     throw SettingsError(path + ": is no public key in PEM (-----BEGIN PUBLIC KEY-----)");
@@ -153,16 +130,14 @@ std::string public_key(const Settings& settings) {
   return text + "\n";
 }
 
-constexpr std::array kAll = {Secret::identity, Secret::orders, Secret::admin};
-
 /// What `make` gives for each secret. Throws `SettingsError` with the problems of all of them.
 template <class Make>
-std::array<std::string, kAll.size()> for_each_secret(Make make) {
-  std::array<std::string, kAll.size()> made;
+std::array<std::string, kSecretVariables.size()> for_each_secret(Make make) {
+  std::array<std::string, kSecretVariables.size()> made;
   std::vector<std::string> problems;
-  for (std::size_t i = 0; i < kAll.size(); ++i) {
+  for (const auto which : {Secret::identity, Secret::orders, Secret::admin}) {
     try {
-      made[i] = make(kAll[i]);
+      made[static_cast<std::size_t>(which)] = make(which);
     } catch (const SettingsError& error) {
       problems.insert(problems.end(), error.problems().begin(), error.problems().end());
     }
@@ -171,43 +146,25 @@ std::array<std::string, kAll.size()> for_each_secret(Make make) {
   return made;
 }
 
-std::string describe(Secret which, const Settings& settings, const Environment& environment) {
-  if (which == Secret::identity && settings.identity.algorithm != "HS256") {
-    load_secret(which, settings, environment);
-    return "public key of the login: " + settings.identity_public_key_file;
-  }
-  const Kind& kind = kind_of(which);
-  const auto source = source_of(kind, settings, environment);
-  const bool made = settings.mode == Mode::embedded && (settings.*kind.file).empty() &&
-                    !environment.contains(std::string(kind.variable));
-  std::error_code error;
-  if (made && !std::filesystem::exists(source, error)) {
-    return std::string(kind.title) + ": made at the first start in " + source;
-  }
-  load_secret(which, settings, environment);
-  return std::string(kind.title) + ": " + source;
-}
-
 }  // namespace
 
-std::array<std::string_view, 3> secret_variables() {
-  return {kKinds[0].variable, kKinds[1].variable, kKinds[2].variable};
-}
-
-std::string load_secret(Secret which, const Settings& settings, const Environment& environment,
-                        Missing missing) {
-  if (which == Secret::identity && settings.identity.algorithm != "HS256") {
-    return public_key(settings);
-  }
+std::string load_secret(Secret which, const Settings& settings, const Environment& environment) {
+  if (is_public_key(which, settings)) return public_key(settings.identity_public_key_file);
   const Kind& kind = kind_of(which);
-  auto text = secret_text(kind, settings, environment, missing);
+  const auto place = place_of(kind, settings, environment);
+  if (place.to_be_made) {
+    throw SettingsError(
+        fmt::format("{}: there is no {} yet; the server makes it at its first start "
+                    "(or set data_dir, {} or {})",
+                    place.name, kind.title, kind.setting, kind.variable));
+  }
+  auto text = read_secret(place, kind);
   const auto refuse = [&](const std::string& why) {
-    throw SettingsError(source_of(kind, settings, environment) + ": the " +
-                        std::string(kind.title) + " " + why + "; openssl rand -hex 32 makes one");
+    throw SettingsError(
+        fmt::format("{}: the {} {}; openssl rand -hex 32 makes one", place.name, kind.title, why));
   };
   if (text.size() < kind.bytes_min) {
-    refuse("has " + std::to_string(text.size()) + " bytes and needs " +
-           std::to_string(kind.bytes_min) + " or more");
+    refuse(fmt::format("has {} bytes and needs {} or more", text.size(), kind.bytes_min));
   }
   // It travels in a header field.
   if (which == Secret::admin && printable(text, text.size()) != text) {
@@ -216,16 +173,31 @@ std::string load_secret(Secret which, const Settings& settings, const Environmen
   return text;
 }
 
-Secrets load_secrets(const Settings& settings, const Environment& environment, Missing missing) {
-  auto [identity, orders, admin] = for_each_secret(
-      [&](Secret which) { return load_secret(which, settings, environment, missing); });
+Secrets load_secrets(const Settings& settings, const Environment& environment) {
+  auto [identity, orders, admin] = for_each_secret([&](Secret which) {
+    if (!is_public_key(which, settings)) {
+      const Kind& kind = kind_of(which);
+      const auto place = place_of(kind, settings, environment);
+      if (place.to_be_made) make_secret(place, kind);
+    }
+    return load_secret(which, settings, environment);
+  });
   return {std::move(identity), std::move(orders), std::move(admin)};
 }
 
 std::vector<std::string> describe_secrets(const Settings& settings,
                                           const Environment& environment) {
-  const auto lines =
-      for_each_secret([&](Secret which) { return describe(which, settings, environment); });
+  const auto lines = for_each_secret([&](Secret which) {
+    if (is_public_key(which, settings)) {
+      load_secret(which, settings, environment);
+      return "public key of the login: " + settings.identity_public_key_file;
+    }
+    const Kind& kind = kind_of(which);
+    const auto place = place_of(kind, settings, environment);
+    if (place.to_be_made) return kind.title + ": made at the first start in " + place.name;
+    load_secret(which, settings, environment);
+    return kind.title + ": " + place.name;
+  });
   return {lines.begin(), lines.end()};
 }
 

@@ -29,6 +29,11 @@ std::string variable_of(const std::string& key);
 /// The value as it may be shown: a password in a URL or a map is replaced by "***".
 Value without_password(const Setting& setting);
 
+/// The text of a file of at most `bytes_max`. Throws `SettingsError`, which says of a file that is
+/// not there also what its `use` would be.
+std::string read_file(const std::string& path, std::size_t bytes_max, const std::string& use,
+                      const std::string& too_large);
+
 /// What does not fit together, one sentence each.
 std::vector<std::string> cross_check(const LoadedSettings& loaded, const Environment& environment);
 

@@ -4,7 +4,7 @@
 #include <boost/asio/ip/address.hpp>
 #include <boost/asio/ip/network_v4.hpp>
 #include <boost/asio/ip/network_v6.hpp>
-#include <charconv>
+#include <fmt/format.h>
 #include <sstream>
 #include <toml++/toml.h>
 
@@ -15,20 +15,12 @@ namespace {
 
 constexpr std::size_t kEntryBytesMax = 1024;
 
-std::string quoted(const std::string& text) {
+template <class Scalar>
+std::string written(const Scalar& value) {
   std::ostringstream out;
-  const toml::value<std::string> value(text);
-  out << toml::default_formatter(value, toml::format_flags::allow_unicode_strings);
+  const toml::value<Scalar> node(value);
+  out << toml::default_formatter(node, toml::format_flags::allow_unicode_strings);
   return out.str();
-}
-
-std::string number_text(double value) {
-  char buffer[64];
-  const auto end = std::to_chars(buffer, buffer + sizeof(buffer), value).ptr;
-  std::string text(buffer, end);
-  // TOML tells floats from integers by the point.
-  if (text.find_first_of(".en") == std::string::npos) text += ".0";
-  return text;
 }
 
 TextList split(std::string_view text) {
@@ -54,29 +46,20 @@ std::optional<Value> parse_map(std::string_view text) {
 }
 
 struct ToToml {
-  std::string operator()(bool value) const { return value ? "true" : "false"; }
-  std::string operator()(std::int64_t value) const { return std::to_string(value); }
-  std::string operator()(double value) const { return number_text(value); }
-  std::string operator()(const std::string& value) const { return quoted(value); }
+  std::string operator()(const auto& value) const { return written(value); }
   std::string operator()(const TextList& value) const {
     std::string out = "[";
-    for (const auto& entry : value) out += (out.size() > 1 ? ", " : "") + quoted(entry);
+    for (const auto& entry : value) out += (out.size() > 1 ? ", " : "") + written(entry);
     return out + "]";
   }
   std::string operator()(const TextMap& value) const {
     std::string out = "{";
     for (const auto& [name, entry] : value) {
-      out += (out.size() > 1 ? ", " : " ") + quoted(name) + " = " + quoted(entry);
+      out += (out.size() > 1 ? ", " : " ") + written(name) + " = " + written(entry);
     }
     return out + (value.empty() ? "}" : " }");
   }
 };
-
-std::string plain(double value) {
-  auto text = number_text(value);
-  if (text.ends_with(".0")) text.resize(text.size() - 2);
-  return text;
-}
 
 /// Binds a member to values that `accepts` finds in range.
 template <class Held, class Accepts>
@@ -96,9 +79,8 @@ std::string to_toml(const Value& value) { return std::visit(ToToml{}, value); }
 
 std::optional<Value> parse_value(std::string_view text, const Value& like) {
   if (std::holds_alternative<bool>(like)) {
-    if (text == "true") return true;
-    if (text == "false") return false;
-    return std::nullopt;
+    if (text != "true" && text != "false") return std::nullopt;
+    return text == "true";
   }
   if (std::holds_alternative<std::int64_t>(like)) return parse_number<std::int64_t>(text);
   if (std::holds_alternative<double>(like)) return parse_number<double>(text);
@@ -108,12 +90,12 @@ std::optional<Value> parse_value(std::string_view text, const Value& like) {
 }
 
 std::string detail::whole_range(std::int64_t min, std::int64_t max) {
-  return "a whole number from " + std::to_string(min) + " to " + std::to_string(max);
+  return fmt::format("a whole number from {} to {}", min, max);
 }
 
 std::string detail::names_range(const std::vector<std::string>& names) {
   std::string range;
-  for (const auto& name : names) range += (range.empty() ? "one of " : ", ") + quoted(name);
+  for (const auto& name : names) range += (range.empty() ? "one of " : ", ") + written(name);
   return range;
 }
 
@@ -122,18 +104,14 @@ Binding flag(bool& member) {
 }
 
 Binding number(double& member, double min, double max) {
-  const auto set = [&member, min, max](const Value& value) {
+  // Not a number is in no range.
+  const auto accepts = [min, max](double given) { return given >= min && given <= max; };
+  auto binding = bind_checked(member, fmt::format("a number from {:g} to {:g}", min, max), accepts);
+  binding.set = [set = std::move(binding.set)](const Value& value) {
     const auto* whole_number = std::get_if<std::int64_t>(&value);
-    const auto* real = std::get_if<double>(&value);
-    if (whole_number == nullptr && real == nullptr) return false;
-    const double given = real != nullptr ? *real : static_cast<double>(*whole_number);
-    // Not a number is in no range.
-    if (!(given >= min && given <= max)) return false;
-    member = given;
-    return true;
+    return set(whole_number != nullptr ? static_cast<double>(*whole_number) : value);
   };
-  return {[&member] { return Value(member); }, set,
-          "a number from " + plain(min) + " to " + plain(max)};
+  return binding;
 }
 
 Binding text(std::string& member, std::size_t bytes_max, std::string what, TextCheck check) {
@@ -141,7 +119,7 @@ Binding text(std::string& member, std::size_t bytes_max, std::string what, TextC
     return given.size() <= bytes_max && given.find('\0') == std::string::npos &&
            (!check || check(given));
   };
-  return bind_checked(member, what + ", at most " + std::to_string(bytes_max) + " bytes", accepts);
+  return bind_checked(member, fmt::format("{}, at most {} bytes", what, bytes_max), accepts);
 }
 
 Binding one_of(std::string& member, std::vector<std::string> names) {
@@ -156,22 +134,17 @@ Binding list(TextList& member, std::size_t entries_max, const std::string& what,
   const auto accepts = [entries_max, check = std::move(check)](const TextList& given) {
     return given.size() <= entries_max && std::ranges::all_of(given, check);
   };
-  return bind_checked(member, "a list of at most " + std::to_string(entries_max) + " " + what,
-                      accepts);
+  return bind_checked(member, fmt::format("a list of at most {} {}", entries_max, what), accepts);
 }
 
-Binding map(std::vector<std::pair<std::string, std::string>>& member, std::size_t entries_max) {
-  const auto put = [&member, entries_max](const TextMap& given) {
+Binding map(TextMap& member, std::size_t entries_max) {
+  const auto accepts = [entries_max](const TextMap& given) {
     const auto fits = [](const auto& entry) {
       return !entry.first.empty() && entry.first.size() + entry.second.size() <= kEntryBytesMax;
     };
-    if (given.size() > entries_max || !std::ranges::all_of(given, fits)) return false;
-    member.assign(given.begin(), given.end());
-    return true;
+    return given.size() <= entries_max && std::ranges::all_of(given, fits);
   };
-  return detail::bind<TextMap>(
-      "a table of at most " + std::to_string(entries_max) + " texts",
-      [&member] { return TextMap(member.begin(), member.end()); }, put);
+  return bind_checked(member, fmt::format("a table of at most {} texts", entries_max), accepts);
 }
 
 bool is_address(std::string_view text) {
@@ -181,12 +154,11 @@ bool is_address(std::string_view text) {
 }
 
 bool is_network(std::string_view text) {
-  if (text.find('/') == std::string_view::npos) return is_address(text);
-  boost::system::error_code error;
-  boost::asio::ip::make_network_v4(text, error);
-  if (!error) return true;
-  boost::asio::ip::make_network_v6(text, error);
-  return !error;
+  boost::system::error_code no_v4;
+  boost::system::error_code no_v6;
+  boost::asio::ip::make_network_v4(text, no_v4);
+  boost::asio::ip::make_network_v6(text, no_v6);
+  return is_address(text) || !no_v4 || !no_v6;
 }
 
 }  // namespace sluice

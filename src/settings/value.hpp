@@ -8,7 +8,6 @@
 #include <string>
 #include <string_view>
 #include <type_traits>
-#include <utility>
 #include <variant>
 #include <vector>
 
@@ -49,7 +48,7 @@ Binding text(std::string& member, std::size_t bytes_max, std::string what = "tex
              TextCheck check = nullptr);
 Binding one_of(std::string& member, std::vector<std::string> names);
 Binding list(TextList& member, std::size_t entries_max, const std::string& what, TextCheck check);
-Binding map(std::vector<std::pair<std::string, std::string>>& member, std::size_t entries_max);
+Binding map(TextMap& member, std::size_t entries_max);
 
 namespace detail {
 

@@ -1,7 +1,6 @@
-#include "sluice/cli/admin_client.hpp"
-
 #include <gtest/gtest.h>
 
+#include "cli/admin.hpp"
 #include "cli/local_server.hpp"
 
 namespace sluice {
@@ -13,7 +12,7 @@ using test::LocalServer;
 constexpr Millis kPatience{10'000};
 
 AdminClient client_of(const LocalServer& server, Millis timeout = kPatience) {
-  return AdminClient({"127.0.0.1", server.port()}, "the-key", timeout);
+  return {{"127.0.0.1", server.port()}, "the-key", timeout};
 }
 
 template <class Step>
@@ -54,11 +53,11 @@ TEST(EndpointOf, TurnsAnyAddressIntoLoopback) {
 
 TEST(AdminClient, SendsKeyAndBodyAndReturnsTheReply) {
   LocalServer server({http_reply("201 Created", R"({"sale_id":7})"), http_reply("200 OK", "{}")});
-  auto client = client_of(server);
-  const auto reply = client.post("/admin/sales", R"({"title":"t"})");
+  const auto client = client_of(server);
+  const auto reply = client.ask("POST", "/admin/sales", R"({"title":"t"})");
   EXPECT_EQ(reply.status, 201U);
   EXPECT_EQ(reply.body, R"({"sale_id":7})");
-  EXPECT_EQ(client.get("/admin/sales/7").status, 200U);
+  EXPECT_EQ(client.ask("GET", "/admin/sales/7").status, 200U);
 
   const auto& requests = server.requests();
   ASSERT_EQ(requests.size(), 2U);
@@ -74,23 +73,25 @@ TEST(AdminClient, SendsKeyAndBodyAndReturnsTheReply) {
 
 TEST(AdminClient, GivesUpAtItsDeadline) {
   LocalServer server({""});
-  EXPECT_EQ(error_of([&] { client_of(server, Millis(50)).get("/"); }),
+  EXPECT_EQ(error_of([&] { client_of(server, Millis(50)).ask("GET", "/"); }),
             server.url() + " gave no answer within 50 ms");
 }
 
 TEST(AdminClient, GivesUpOnAReplyThatNeverEnds) {
   LocalServer server({"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nabc"});
-  EXPECT_EQ(error_of([&] { client_of(server).get("/"); }), server.url() + ": partial message");
+  EXPECT_EQ(error_of([&] { client_of(server).ask("GET", "/"); }),
+            server.url() + ": partial message");
 }
 
 TEST(AdminClient, RefusesAReplyThatIsTooLarge) {
   LocalServer server({"HTTP/1.1 200 OK\r\nContent-Length: 8388609\r\n\r\n"});
-  EXPECT_EQ(error_of([&] { client_of(server).get("/"); }), server.url() + ": body limit exceeded");
+  EXPECT_EQ(error_of([&] { client_of(server).ask("GET", "/"); }),
+            server.url() + ": body limit exceeded");
 }
 
 TEST(AdminClient, RefusesWhatIsNoHttp) {
   LocalServer server({"SSH-2.0-OpenSSH_9.2\r\n\r\n"});
-  EXPECT_NE(error_of([&] { client_of(server).get("/"); }), "");
+  EXPECT_NE(error_of([&] { client_of(server).ask("GET", "/"); }), "");
 }
 
 TEST(AdminClient, SaysWhenNobodyListens) {
@@ -99,8 +100,8 @@ TEST(AdminClient, SaysWhenNobodyListens) {
     const LocalServer gone({});
     port = gone.port();
   }
-  AdminClient client({"127.0.0.1", port}, "", kPatience);
-  EXPECT_EQ(error_of([&] { client.get("/"); }),
+  const AdminClient client{{"127.0.0.1", port}, "", kPatience};
+  EXPECT_EQ(error_of([&] { client.ask("GET", "/"); }),
             "http://127.0.0.1:" + port + ": Connection refused");
 }
 
@@ -108,7 +109,7 @@ TEST(AdminClient, FollowsNoRedirect) {
   LocalServer server(
       {"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: "
        "0\r\n\r\n"});
-  EXPECT_EQ(client_of(server).get("/").status, 302U);
+  EXPECT_EQ(client_of(server).ask("GET", "/").status, 302U);
 }
 
 TEST(DescribeRefusal, NamesCodeTitleAndDetail) {

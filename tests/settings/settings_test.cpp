@@ -119,8 +119,8 @@ reserve_timeout_ms = 250
   EXPECT_EQ(s.gate.users.rate_per_s, 2.5);
   EXPECT_EQ(s.gate.sales.rate_per_s, 100);
   EXPECT_EQ(s.purchase.reserve_timeout, Millis(250));
-  const std::vector<std::pair<std::string, std::string>> extra = {{"message.max.bytes", "2000"},
-                                                                  {"security.protocol", "ssl"}};
+  const std::map<std::string, std::string> extra = {{"message.max.bytes", "2000"},
+                                                    {"security.protocol", "ssl"}};
   EXPECT_EQ(s.kafka.extra, extra);
 }
 
@@ -135,8 +135,7 @@ TEST(Settings, EveryTypeIsReadFromText) {
   EXPECT_EQ(s.gate.users.rate_per_s, 2.5);
   EXPECT_EQ(s.http_threads, 7U);
   EXPECT_EQ(s.log.level, "debug");
-  const std::vector<std::pair<std::string, std::string>> extra = {{"a", "b=c"},
-                                                                  {"security.protocol", "ssl"}};
+  const std::map<std::string, std::string> extra = {{"a", "b=c"}, {"security.protocol", "ssl"}};
   EXPECT_EQ(s.kafka.extra, extra);
 }
 

@@ -2,7 +2,6 @@
 
 #include <array>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "sluice/settings/settings.hpp"
@@ -18,23 +17,19 @@ struct Secrets {
 
 enum class Secret { identity, orders, admin };
 
-/// Whether embedded mode makes a secret that it does not find.
-enum class Missing { make, refuse };
-
-/// The variables that hold secrets: SLUICE_IDENTITY_SECRET, SLUICE_ORDERS_SECRET, SLUICE_ADMIN_KEY.
-std::array<std::string_view, 3> secret_variables();
+/// The variables that hold secrets, in that order.
+inline constexpr std::array<const char*, 3> kSecretVariables = {
+    "SLUICE_IDENTITY_SECRET", "SLUICE_ORDERS_SECRET", "SLUICE_ADMIN_KEY"};
 
 /// One secret: from its variable, else from the file that the settings name, else, in embedded
-/// mode, from `data_dir`/secrets, where `Missing::make` makes it at first (folder 0700, file 0600)
-/// and says so in the log. White space around it does not count. A file that others than its owner
-/// may read or write is used, with a warning in the log. Throws `SettingsError` when it is missing,
-/// too short or cannot be read; the text says what to do.
-std::string load_secret(Secret which, const Settings& settings, const Environment& environment,
-                        Missing missing = Missing::refuse);
+/// mode, from `data_dir`/secrets. White space around it does not count. A file that others than its
+/// owner may read or write is used, with a warning in the log. Throws `SettingsError` when it is
+/// missing, too short or cannot be read; the text says what to do.
+std::string load_secret(Secret which, const Settings& settings, const Environment& environment);
 
-/// All of them. Throws `SettingsError` with every problem.
-Secrets load_secrets(const Settings& settings, const Environment& environment,
-                     Missing missing = Missing::make);
+/// All of them, for the server: what embedded mode does not find it makes (folder 0700, file 0600)
+/// and says so in the log. Throws `SettingsError` with every problem.
+Secrets load_secrets(const Settings& settings, const Environment& environment);
 
 /// Where each secret comes from, one line each, without the secrets. Reads and checks what is there
 /// and makes nothing; throws as `load_secrets` does.

@@ -6,7 +6,6 @@
 #include <optional>
 #include <stdexcept>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "sluice/adapters/kafka/settings.hpp"
@@ -137,6 +136,6 @@ LoadedSettings load_settings(const SettingsSources& sources);
 std::string document_settings();
 
 /// Every setting with its value and origin, one a line. Passwords are left out.
-std::string show_settings(const LoadedSettings& loaded);
+std::string show_settings(LoadedSettings loaded);
 
 }  // namespace sluice

@@ -151,7 +151,7 @@ class KafkaTopics {
   void append_in_transaction(std::int32_t partition,
                              const std::vector<std::optional<std::string>>& values) {
     auto settings = settings_;
-    settings.extra.emplace_back("transactional.id", settings_.group + "-writer");
+    settings.extra.emplace("transactional.id", settings_.group + "-writer");
     const auto writer = raw_client(settings, RD_KAFKA_PRODUCER);
     need(rd_kafka_init_transactions(writer.get(), 10'000));
     need(rd_kafka_begin_transaction(writer.get()));

@@ -48,7 +48,7 @@ TEST(KafkaSettings, wrong_ones_create_nothing) {
   EXPECT_EQ(create_kafka_producer(KafkaSettings{}).error(), Errc::invalid);
   EXPECT_EQ(feed_error(KafkaSettings{}), Errc::invalid);
   auto settings = valid();
-  settings.extra.emplace_back("no.such.property", "1");
+  settings.extra.emplace("no.such.property", "1");
   EXPECT_EQ(create_kafka_producer(settings).error(), Errc::invalid);
   EXPECT_EQ(feed_error(settings), Errc::invalid);
 }

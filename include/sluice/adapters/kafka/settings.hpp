@@ -1,10 +1,9 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
-#include <utility>
-#include <vector>
 
 #include "sluice/base/time.hpp"
 #include "sluice/domain/ids.hpp"
@@ -39,7 +38,7 @@ struct KafkaSettings {
   Millis end_margin{2'000};
 
   /// Passed to librdkafka as they are (TLS, SASL, …). What the adapter sets itself wins.
-  std::vector<std::pair<std::string, std::string>> extra;
+  std::map<std::string, std::string> extra;
 };
 
 /// Empty when the brokers and the names can be used, else what is wrong, naming the member.
