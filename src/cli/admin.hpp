@@ -56,20 +56,7 @@ struct AdminClient {
 /// What a reply other than 2xx says, on one line: "HTTP 409, invalid_state: …".
 std::string describe_refusal(const ClientReply& reply);
 
-/// `--timeout`, which is `otherwise` when it is not given.
-void add_timeout(CLI::App& command, Cli& cli, const std::string& purpose,
-                 const std::string& otherwise);
-
-/// A command with the flags of the admin API.
-CLI::App* add_admin_command(CLI::App& app, Cli& cli, const std::string& name,
-                            const std::string& purpose, const std::string& footer,
-                            std::function<int(const Cli&)> action,
-                            const std::string& timeout = "10s");
-
-/// Lets such a command take a sale's number.
-CLI::App* take_sale(CLI::App* command, Cli& cli);
-
-/// The `--timeout` of such a command. Throws UsageError.
+/// The `--timeout` of a command of the admin API. Throws UsageError.
 Millis timeout_of(const Cli& cli);
 
 /// A client for such a command. One request takes as long as `--timeout` says, but at most
@@ -84,8 +71,8 @@ void print(const Cli& cli, const Json& reply, const std::string& text);
 
 inline constexpr const char* kSalesPath = "/admin/sales";
 
-/// Where the command's sale is. Throws UsageError when it names none.
-std::string sale_path(const Cli& cli);
+/// Where the sale of that number is. Throws UsageError when it is none.
+std::string sale_path(const std::string& sale);
 
 /// A member of an object as text for a terminal; empty without it.
 std::string field(const Json& object, const char* name);

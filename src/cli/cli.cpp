@@ -162,6 +162,27 @@ CLI::App* add_command(CLI::App& app, Cli& cli, const std::string& name, const st
   return command;
 }
 
+void add_timeout(CLI::App& command, Cli& cli, const std::string& purpose,
+                 const std::string& otherwise) {
+  command.add_option("--timeout", cli.timeout, purpose)->default_str(otherwise);
+  command.preparse_callback([&cli, otherwise](std::size_t) { cli.timeout = otherwise; });
+}
+
+CLI::App* add_admin_command(CLI::App& app, Cli& cli, const std::string& name,
+                            const std::string& purpose, const std::string& footer,
+                            std::function<int(const Cli&)> action, const std::string& timeout) {
+  auto* command = add_command(app, cli, name, purpose, footer, std::move(action));
+  command->add_option("--admin-url", cli.url, "http://HOST[:PORT] of the admin API");
+  add_timeout(*command, cli, "How long to wait for an answer", timeout);
+  command->add_flag("--json", cli.json, "Print what the server answered");
+  return command;
+}
+
+CLI::App* take_sale(CLI::App* command, Cli& cli) {
+  command->add_option("sale", cli.sale, "Its number")->required();
+  return command;
+}
+
 LoadedSettings load_settings(const Cli& cli) {
   SettingsSources sources;
   if (!cli.config.empty()) sources.file = cli.config;
@@ -183,7 +204,7 @@ int run_command(const std::vector<std::string>& arguments, const CliWorld& world
   try {
     return parse_and_run(arguments, world);
   } catch (const SettingsError& error) {
-    for (const auto& problem : error.problems()) complain(problem);
+    for (const auto& problem : error.problems) complain(problem);
     return kExitUsage;
   } catch (const std::exception& error) {
     complain(error.what());

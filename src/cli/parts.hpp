@@ -67,6 +67,19 @@ CLI::App* add_command(CLI::App& app, Cli& cli, const std::string& name, const st
 void add_setting(CLI::App& command, Cli& cli, const std::string& flag, const std::string& key,
                  const std::string& purpose);
 
+/// `--timeout`, which is `otherwise` when it is not given.
+void add_timeout(CLI::App& command, Cli& cli, const std::string& purpose,
+                 const std::string& otherwise);
+
+/// A command with the flags of the admin API.
+CLI::App* add_admin_command(CLI::App& app, Cli& cli, const std::string& name,
+                            const std::string& purpose, const std::string& footer,
+                            std::function<int(const Cli&)> action,
+                            const std::string& timeout = "10s");
+
+/// Lets such a command take a sale's number.
+CLI::App* take_sale(CLI::App* command, Cli& cli);
+
 /// Throws SettingsError or UsageError.
 LoadedSettings load_settings(const Cli& cli);
 

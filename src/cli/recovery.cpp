@@ -67,7 +67,7 @@ std::string assignments(const Json& object, const std::string& prefix = {}) {
 }
 
 int audit_command(const Cli& cli) {
-  const auto path = sale_path(cli) + "/audit";
+  const auto path = sale_path(cli.sale) + "/audit";
   const auto audit = json_of(admin_client(cli).ask("GET", path));
   std::string text;
   for (const auto& lane : lanes_of(audit)) text += assignments(lane) + "\n";
@@ -82,7 +82,7 @@ class Rebuild {
  public:
   explicit Rebuild(const Cli& cli)
       : cli_(cli),
-        path_(sale_path(cli)),
+        path_(sale_path(cli.sale)),
         timeout_(timeout_of(cli)),
         client_(admin_client(cli, kRequestMax)) {}
 

@@ -4,6 +4,8 @@
 #include <boost/algorithm/string/join.hpp>
 #include <fmt/format.h>
 
+#include "sluice/domain/order.hpp"
+
 #include "cli/admin.hpp"
 #include "http/time_text.hpp"
 
@@ -24,6 +26,13 @@ constexpr auto kCreateFooter = R"(Examples:
 With --pay-within an order that nobody paid in time gives its units back; see sluice order --help.
 Times: RFC 3339, now, or from now: +90s, +10m, +2h, +7d. A new sale is a draft until it is opened.
 Read on: docs/openapi.yaml for what each member means.)";
+
+constexpr auto kOrderFooter = R"(Examples:
+  sluice order pay 1 019b7e44-1f00-8001-8000-5a1c00c0ffee --user alice
+  sluice order cancel 1 019b7e44-1f00-8001-8000-5a1c00c0ffee --user alice
+For the shop: what its payment service tells the admin API. Only orders of a sale that was created
+with --pay-within, and that are confirmed, can be paid or cancelled. Doing it again changes nothing.
+Read on: docs/protocol.md, After the confirmation; docs/openapi.yaml for the API.)";
 
 std::string price(const Json& sale) {
   return field(sale, "unit_price_minor") + " " + field(sale, "currency");
@@ -112,7 +121,7 @@ int create_command(const Cli& cli) {
   if (cli.open) {
     hint.clear();
     try {
-      sale = json_of(client.ask("POST", kSalesPath + ("/" + id) + "/open"));
+      sale = json_of(client.ask("POST", sale_path(id) + "/open"));
     } catch (const ClientError& error) {
       throw ClientError("sale " + id + " was created, but not opened: " + error.what());
     }
@@ -130,7 +139,7 @@ int list_command(const Cli& cli) {
 }
 
 int show_command(const Cli& cli) {
-  const auto path = sale_path(cli);
+  const auto path = sale_path(cli.sale);
   const auto sale = json_of(admin_client(cli).ask("GET", path));
   print(cli, sale, details(sale));
   return kExitOk;
@@ -138,7 +147,7 @@ int show_command(const Cli& cli) {
 
 /// The command's name is the address of the transition.
 int move_command(const Cli& cli) {
-  const auto path = sale_path(cli) + "/" + cli.command;
+  const auto path = sale_path(cli.sale) + "/" + cli.command;
   const auto sale = json_of(admin_client(cli).ask("POST", path));
   print(cli, sale, "sale " + field(sale, "sale_id") + " is " + field(sale, "state") + "\n");
   return kExitOk;
@@ -165,6 +174,29 @@ void add_create(CLI::App& sale, Cli& cli) {
   command->add_flag("--open", cli.open, "Open it at once");
 }
 
+int move_order_command(const Cli& cli) {
+  if (!OrderId::parse(cli.order)) {
+    throw UsageError(terminal_text(cli.order) + " is no order's id");
+  }
+  const Json body = {{"user", user_of(cli.user).text()}};
+  const auto path = sale_path(cli.sale) + "/orders/" + cli.order + "/" + cli.command;
+  const auto order = json_of(admin_client(cli).ask("POST", path, body.dump()));
+  print(cli, order, "order " + field(order, "order_id") + " is " + field(order, "status") + "\n");
+  return kExitOk;
+}
+
+void add_move(CLI::App& app, Cli& cli, Move move, const std::string& purpose) {
+  const std::string verb(name(move));
+  auto* command = add_admin_command(
+      app, cli, verb, purpose,
+      "Example: sluice order " + verb +
+          " 1 019b7e44-1f00-8001-8000-5a1c00c0ffee --user alice\nRead on: sluice order --help",
+      move_order_command);
+  command->add_option("sale", cli.sale, "The sale's number")->required();
+  command->add_option("order", cli.order, "The order's id")->required();
+  command->add_option("--user", cli.user, "Whose order it is")->required();
+}
+
 }  // namespace
 
 void add_sale_commands(CLI::App& app, Cli& cli) {
@@ -184,6 +216,14 @@ void add_sale_commands(CLI::App& app, Cli& cli) {
   take_sale(add("open", "Open a sale, also after a pause.", move_command, " 1"), cli);
   take_sale(add("pause", "Pause a sale; who bought keeps the order.", move_command, " 1"), cli);
   take_sale(add("close", "Close a sale for good.", move_command, " 1"), cli);
+}
+
+void add_order_commands(CLI::App& app, Cli& cli) {
+  auto* order = app.add_subcommand("order", "Pay and cancel orders, for the shop.");
+  order->footer(kOrderFooter);
+  order->require_subcommand(1);
+  add_move(*order, cli, Move::pay, "Say that an order is paid.");
+  add_move(*order, cli, Move::cancel, "Cancel an order that is not paid.");
 }
 
 }  // namespace sluice

@@ -172,8 +172,8 @@ class Loader {
 
 }  // namespace
 
-SettingsError::SettingsError(std::vector<std::string> problems)
-    : std::runtime_error(boost::algorithm::join(problems, "\n")), problems_(std::move(problems)) {}
+SettingsError::SettingsError(std::vector<std::string> all)
+    : std::runtime_error(boost::algorithm::join(all, "\n")), problems(std::move(all)) {}
 
 std::string read_file(const std::string& path, std::size_t bytes_max, const std::string& use,
                       const std::string& too_large) {

@@ -132,14 +132,14 @@ std::string public_key(const std::string& path) {
 
 /// What `make` gives for each secret. Throws `SettingsError` with the problems of all of them.
 template <class Make>
-std::array<std::string, kSecretVariables.size()> for_each_secret(Make make) {
-  std::array<std::string, kSecretVariables.size()> made;
+std::vector<std::string> for_each_secret(Make make) {
+  std::vector<std::string> made;
   std::vector<std::string> problems;
   for (const auto which : {Secret::identity, Secret::orders, Secret::admin}) {
     try {
-      made[static_cast<std::size_t>(which)] = make(which);
+      made.push_back(make(which));
     } catch (const SettingsError& error) {
-      problems.insert(problems.end(), error.problems().begin(), error.problems().end());
+      problems.insert(problems.end(), error.problems.begin(), error.problems.end());
     }
   }
   if (!problems.empty()) throw SettingsError(std::move(problems));
@@ -174,7 +174,7 @@ std::string load_secret(Secret which, const Settings& settings, const Environmen
 }
 
 Secrets load_secrets(const Settings& settings, const Environment& environment) {
-  auto [identity, orders, admin] = for_each_secret([&](Secret which) {
+  auto made = for_each_secret([&](Secret which) {
     if (!is_public_key(which, settings)) {
       const Kind& kind = kind_of(which);
       const auto place = place_of(kind, settings, environment);
@@ -182,12 +182,12 @@ Secrets load_secrets(const Settings& settings, const Environment& environment) {
     }
     return load_secret(which, settings, environment);
   });
-  return {std::move(identity), std::move(orders), std::move(admin)};
+  return {std::move(made[0]), std::move(made[1]), std::move(made[2])};
 }
 
 std::vector<std::string> describe_secrets(const Settings& settings,
                                           const Environment& environment) {
-  const auto lines = for_each_secret([&](Secret which) {
+  return for_each_secret([&](Secret which) {
     if (is_public_key(which, settings)) {
       load_secret(which, settings, environment);
       return "public key of the login: " + settings.identity_public_key_file;
@@ -198,7 +198,6 @@ std::vector<std::string> describe_secrets(const Settings& settings,
     load_secret(which, settings, environment);
     return kind.title + ": " + place.name;
   });
-  return {lines.begin(), lines.end()};
 }
 
 }  // namespace sluice

@@ -61,18 +61,6 @@ struct ToToml {
   }
 };
 
-/// Binds a member to values that `accepts` finds in range.
-template <class Held, class Accepts>
-Binding bind_checked(Held& member, std::string range, Accepts accepts) {
-  const auto put = [&member, accepts = std::move(accepts)](const Held& given) {
-    if (!accepts(given)) return false;
-    member = given;
-    return true;
-  };
-  return detail::bind<Held>(
-      std::move(range), [&member] { return member; }, put);
-}
-
 }  // namespace
 
 std::string to_toml(const Value& value) { return std::visit(ToToml{}, value); }
@@ -89,24 +77,24 @@ std::optional<Value> parse_value(std::string_view text, const Value& like) {
   return std::string(text);
 }
 
-std::string detail::whole_range(std::int64_t min, std::int64_t max) {
+std::string whole_range(std::int64_t min, std::int64_t max) {
   return fmt::format("a whole number from {} to {}", min, max);
 }
 
-std::string detail::names_range(const std::vector<std::string>& names) {
+std::string names_range(const std::vector<std::string>& names) {
   std::string range;
   for (const auto& name : names) range += (range.empty() ? "one of " : ", ") + written(name);
   return range;
 }
 
 Binding flag(bool& member) {
-  return bind_checked(member, "true or false", [](bool) { return true; });
+  return bind<bool>(member, "true or false", [](bool) { return true; });
 }
 
 Binding number(double& member, double min, double max) {
   // Not a number is in no range.
   const auto accepts = [min, max](double given) { return given >= min && given <= max; };
-  auto binding = bind_checked(member, fmt::format("a number from {:g} to {:g}", min, max), accepts);
+  auto binding = bind<double>(member, fmt::format("a number from {:g} to {:g}", min, max), accepts);
   binding.set = [set = std::move(binding.set)](const Value& value) {
     const auto* whole_number = std::get_if<std::int64_t>(&value);
     return set(whole_number != nullptr ? static_cast<double>(*whole_number) : value);
@@ -119,22 +107,22 @@ Binding text(std::string& member, std::size_t bytes_max, std::string what, TextC
     return given.size() <= bytes_max && given.find('\0') == std::string::npos &&
            (!check || check(given));
   };
-  return bind_checked(member, fmt::format("{}, at most {} bytes", what, bytes_max), accepts);
+  return bind<std::string>(member, fmt::format("{}, at most {} bytes", what, bytes_max), accepts);
 }
 
 Binding one_of(std::string& member, std::vector<std::string> names) {
-  auto range = detail::names_range(names);
+  auto range = names_range(names);
   const auto accepts = [names = std::move(names)](const std::string& given) {
     return std::ranges::find(names, given) != names.end();
   };
-  return bind_checked(member, std::move(range), accepts);
+  return bind<std::string>(member, std::move(range), accepts);
 }
 
 Binding list(TextList& member, std::size_t entries_max, const std::string& what, TextCheck check) {
   const auto accepts = [entries_max, check = std::move(check)](const TextList& given) {
     return given.size() <= entries_max && std::ranges::all_of(given, check);
   };
-  return bind_checked(member, fmt::format("a list of at most {} {}", entries_max, what), accepts);
+  return bind<TextList>(member, fmt::format("a list of at most {} {}", entries_max, what), accepts);
 }
 
 Binding map(TextMap& member, std::size_t entries_max) {
@@ -144,7 +132,7 @@ Binding map(TextMap& member, std::size_t entries_max) {
     };
     return given.size() <= entries_max && std::ranges::all_of(given, fits);
   };
-  return bind_checked(member, fmt::format("a table of at most {} texts", entries_max), accepts);
+  return bind<TextMap>(member, fmt::format("a table of at most {} texts", entries_max), accepts);
 }
 
 bool is_address(std::string_view text) {

@@ -50,51 +50,45 @@ Binding one_of(std::string& member, std::vector<std::string> names);
 Binding list(TextList& member, std::size_t entries_max, const std::string& what, TextCheck check);
 Binding map(TextMap& member, std::size_t entries_max);
 
-namespace detail {
-
 std::string whole_range(std::int64_t min, std::int64_t max);
 std::string names_range(const std::vector<std::string>& names);
 
-/// Binds what holds a `Held`: `put` takes it and returns true, or leaves it.
-template <class Held, class Get, class Put>
-Binding bind(std::string range, Get get, Put put) {
-  const auto set = [put = std::move(put)](const Value& value) {
-    const auto* given = std::get_if<Held>(&value);
-    return given != nullptr && put(*given);
+/// Binds a member that TOML writes as a `Held`, and that may be what `fits` says.
+template <class Held, class Member, class Fits>
+Binding bind(Member& member, std::string range, Fits fits) {
+  const auto get = [&member] {
+    if constexpr (std::is_same_v<Member, Millis>)
+      return Value(Held(member.count()));
+    else
+      return Value(static_cast<Held>(member));
   };
-  return {[get = std::move(get)] { return Value(Held(get())); }, set, std::move(range)};
+  const auto set = [&member, fits = std::move(fits)](const Value& value) {
+    const auto* given = std::get_if<Held>(&value);
+    const bool taken = given != nullptr && fits(*given);
+    if (taken) member = static_cast<Member>(*given);
+    return taken;
+  };
+  return {get, set, std::move(range)};
 }
-
-}  // namespace detail
 
 /// Any integer type that can hold `max`, or `Millis`.
 template <class Int>
 Binding whole(Int& member, std::int64_t min, std::int64_t max) {
-  const auto get = [&member] {
-    if constexpr (std::is_same_v<Int, Millis>)
-      return member.count();
-    else
-      return static_cast<std::int64_t>(member);
-  };
-  const auto put = [&member, min, max](std::int64_t given) {
-    if (given < min || given > max) return false;
-    member = static_cast<Int>(given);
-    return true;
-  };
-  return detail::bind<std::int64_t>(detail::whole_range(min, max), get, put);
+  const auto fits = [min, max](std::int64_t given) { return given >= min && given <= max; };
+  return bind<std::int64_t>(member, whole_range(min, max), fits);
 }
 
 /// An enumeration by its names, in the order of its values from 0.
 template <class Enum>
 Binding choice(Enum& member, const std::vector<std::string>& names) {
-  const auto get = [&member, names] { return names[static_cast<std::size_t>(member)]; };
-  const auto put = [&member, names](const std::string& given) {
-    const auto at = std::ranges::find(names, given);
-    if (at == names.end()) return false;
-    member = static_cast<Enum>(at - names.begin());
-    return true;
+  const auto get = [&member, names] { return Value(names[static_cast<std::size_t>(member)]); };
+  const auto set = [&member, names](const Value& value) {
+    const auto* given = std::get_if<std::string>(&value);
+    const auto at = given == nullptr ? names.end() : std::ranges::find(names, *given);
+    if (at != names.end()) member = static_cast<Enum>(at - names.begin());
+    return at != names.end();
   };
-  return detail::bind<std::string>(detail::names_range(names), get, put);
+  return {get, set, names_range(names)};
 }
 
 // Checks of texts.

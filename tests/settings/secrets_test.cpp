@@ -34,7 +34,7 @@ std::vector<std::string> problems_of(Step step) {
   try {
     step();
   } catch (const SettingsError& error) {
-    return error.problems();
+    return error.problems;
   }
   return {};
 }

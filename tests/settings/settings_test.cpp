@@ -36,7 +36,7 @@ std::vector<std::string> problems_of(const SettingsSources& sources) {
   try {
     load_settings(sources);
   } catch (const SettingsError& error) {
-    return error.problems();
+    return error.problems;
   }
   return {};
 }

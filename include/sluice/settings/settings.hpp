@@ -94,16 +94,11 @@ using Environment = std::map<std::string, std::string>;
 Environment process_environment();
 
 /// What an operator has to put right: one line for each problem, each saying where it stands.
-class SettingsError : public std::runtime_error {
- public:
-  explicit SettingsError(std::vector<std::string> problems);
-  explicit SettingsError(const std::string& problem)
-      : SettingsError(std::vector<std::string>{problem}) {}
+struct SettingsError : std::runtime_error {
+  explicit SettingsError(std::vector<std::string> all);
+  explicit SettingsError(const std::string& problem) : SettingsError(std::vector{problem}) {}
 
-  const std::vector<std::string>& problems() const noexcept { return problems_; }
-
- private:
-  std::vector<std::string> problems_;
+  std::vector<std::string> problems;
 };
 
 /// A value given on the command line.
