@@ -144,8 +144,9 @@ Json json_of(const ClientReply& reply) {
   return json;
 }
 
-void print(const Cli& cli, const Json& reply, const std::string& text) {
+int print(const Cli& cli, const Json& reply, const std::string& text) {
   cli.world.out << (cli.json ? reply.dump(2) + "\n" : text);
+  return kExitOk;
 }
 
 std::string sale_path(const std::string& sale) {

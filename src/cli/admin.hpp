@@ -66,8 +66,8 @@ AdminClient admin_client(const Cli& cli, Millis request_max = Millis::max());
 /// The JSON object that the server replied. Throws ClientError, which says why there is none.
 Json json_of(const ClientReply& reply);
 
-/// What the server said, with `--json`, or the text made from it.
-void print(const Cli& cli, const Json& reply, const std::string& text);
+/// What the server said, with `--json`, or the text made from it. The exit code is 0.
+int print(const Cli& cli, const Json& reply, const std::string& text);
 
 inline constexpr const char* kSalesPath = "/admin/sales";
 

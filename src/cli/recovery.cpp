@@ -86,7 +86,7 @@ class Rebuild {
         timeout_(timeout_of(cli)),
         client_(admin_client(cli, kRequestMax)) {}
 
-  void run() {
+  int run() {
     const auto give_up = clock_->ticks() + timeout_;
     fencing_since_ = clock_->ticks();
     ask();
@@ -95,7 +95,7 @@ class Rebuild {
       std::this_thread::sleep_for(kLookEvery);
       look();
     }
-    print(cli_, audit_, "sale " + cli_.sale + ": every lane is ready\n");
+    return print(cli_, audit_, "sale " + cli_.sale + ": every lane is ready\n");
   }
 
  private:
@@ -164,10 +164,7 @@ class Rebuild {
   std::string problem_;  ///< Of the last look.
 };
 
-int rebuild_command(const Cli& cli) {
-  Rebuild(cli).run();
-  return kExitOk;
-}
+int rebuild_command(const Cli& cli) { return Rebuild(cli).run(); }
 
 std::string mode_text(const Json& report) {
   return aligned({{"mode", field(report, "mode")},
@@ -190,8 +187,7 @@ int mode_command(const Cli& cli) {
   const Json wish = {{"mode", mode}};
   const auto report =
       json_of(mode.empty() ? client.ask("GET", kPath) : client.ask("POST", kPath, wish.dump()));
-  print(cli, report, mode_text(report));
-  return kExitOk;
+  return print(cli, report, mode_text(report));
 }
 
 }  // namespace

@@ -126,31 +126,28 @@ int create_command(const Cli& cli) {
       throw ClientError("sale " + id + " was created, but not opened: " + error.what());
     }
   }
-  print(cli, sale, details(sale) + hint);
-  return kExitOk;
+  return print(cli, sale, details(sale) + hint);
 }
 
 int list_command(const Cli& cli) {
   const auto reply = json_of(admin_client(cli).ask("GET", kSalesPath));
   const auto sales = reply.value("sales", Json::array());
-  print(cli, reply,
-        sales.empty() ? "There are no sales yet; see sluice sale create --help\n" : table(sales));
-  return kExitOk;
+  return print(
+      cli, reply,
+      sales.empty() ? "There are no sales yet; see sluice sale create --help\n" : table(sales));
 }
 
 int show_command(const Cli& cli) {
   const auto path = sale_path(cli.sale);
   const auto sale = json_of(admin_client(cli).ask("GET", path));
-  print(cli, sale, details(sale));
-  return kExitOk;
+  return print(cli, sale, details(sale));
 }
 
 /// The command's name is the address of the transition.
 int move_command(const Cli& cli) {
   const auto path = sale_path(cli.sale) + "/" + cli.command;
   const auto sale = json_of(admin_client(cli).ask("POST", path));
-  print(cli, sale, "sale " + field(sale, "sale_id") + " is " + field(sale, "state") + "\n");
-  return kExitOk;
+  return print(cli, sale, "sale " + field(sale, "sale_id") + " is " + field(sale, "state") + "\n");
 }
 
 void add_create(CLI::App& sale, Cli& cli) {
@@ -181,8 +178,8 @@ int move_order_command(const Cli& cli) {
   const Json body = {{"user", user_of(cli.user).text()}};
   const auto path = sale_path(cli.sale) + "/orders/" + cli.order + "/" + cli.command;
   const auto order = json_of(admin_client(cli).ask("POST", path, body.dump()));
-  print(cli, order, "order " + field(order, "order_id") + " is " + field(order, "status") + "\n");
-  return kExitOk;
+  return print(cli, order,
+               "order " + field(order, "order_id") + " is " + field(order, "status") + "\n");
 }
 
 void add_move(CLI::App& app, Cli& cli, Move move, const std::string& purpose) {

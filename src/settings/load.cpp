@@ -26,32 +26,28 @@ std::optional<std::string> text_of(const toml::node& node) {
   return std::nullopt;
 }
 
-std::optional<Value> list_of(const toml::array& array) {
-  TextList entries;
-  for (const auto& node : array) {
-    if (!node.is_string()) return std::nullopt;
-    entries.push_back(*text_of(node));
-  }
-  return entries;
-}
-
-std::optional<Value> map_of(const toml::table& table) {
-  TextMap entries;
-  for (const auto& [name, node] : table) {
-    const auto text = text_of(node);
-    if (!text) return std::nullopt;
-    entries.emplace(name.str(), *text);
-  }
-  return entries;
-}
-
 std::optional<Value> value_of(const toml::node& node) {
   if (const auto* text = node.as_string()) return text->get();
   if (const auto* whole = node.as_integer()) return whole->get();
   if (const auto* real = node.as_floating_point()) return real->get();
   if (const auto* truth = node.as_boolean()) return truth->get();
-  if (const auto* array = node.as_array()) return list_of(*array);
-  if (const auto* table = node.as_table()) return map_of(*table);
+  if (const auto* array = node.as_array()) {
+    TextList entries;
+    for (const auto& entry : *array) {
+      if (!entry.is_string()) return std::nullopt;
+      entries.push_back(*text_of(entry));
+    }
+    return entries;
+  }
+  if (const auto* table = node.as_table()) {
+    TextMap entries;
+    for (const auto& [name, entry] : *table) {
+      const auto text = text_of(entry);
+      if (!text) return std::nullopt;
+      entries.emplace(name.str(), *text);
+    }
+    return entries;
+  }
   return std::nullopt;
 }
 
@@ -63,9 +59,10 @@ class Loader {
     for (const auto& row : rows_) {
       loaded_.origins[row.key] = "default";
       keys_.push_back(row.key);
-      const auto section = section_of(row.key);
-      const bool is_new = !section.empty() && (sections_.empty() || sections_.back() != section);
-      if (is_new) sections_.push_back(section);
+      const auto dot = row.key.find('.');
+      const auto section = row.key.substr(0, dot);
+      const bool is_new = sections_.empty() || sections_.back() != section;
+      if (dot != std::string::npos && is_new) sections_.push_back(section);
       variables_.push_back(variable_of(row.key));
     }
     variables_.insert(variables_.end(), kSecretVariables.begin(), kSecretVariables.end());

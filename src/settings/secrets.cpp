@@ -50,9 +50,21 @@ std::string read_secret_file(const std::string& path, const std::string& title) 
       read_file(path, kSecretBytesMax, "; it should hold the " + title, "too large for a secret"));
 }
 
-/// Makes the file whole or not at all, and says whether it did: of two processes at once, the first
-/// one's stays.
+void make_private_folder(const std::filesystem::path& path) {
+  std::error_code error;
+  if (std::filesystem::create_directories(path.parent_path(), error)) {
+    std::filesystem::permissions(path.parent_path(), std::filesystem::perms::owner_all, error);
+  }
+  if (!error && ::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) {
+    error.assign(errno, std::generic_category());
+  }
+  if (error) throw SettingsError(path.string() + ": cannot be created: " + error.message());
+}
+
+/// Makes the file in its folder, whole or not at all, and says whether it did: of two processes at
+/// once, the first one's stays.
 bool make_secret_file(const std::string& path) {
+  make_private_folder(std::filesystem::path(path).parent_path());
   const auto reason = [] { return std::generic_category().message(errno); };
   const std::string draft = path + "." + random_hex(8);
   const std::string text = random_hex(kMadeBytes) + "\n";
@@ -68,17 +80,6 @@ bool make_secret_file(const std::string& path) {
   ::unlink(draft.c_str());
   if (!linked && !lost) throw SettingsError(path + ": cannot be written: " + why);
   return linked;
-}
-
-void make_private_folder(const std::filesystem::path& path) {
-  std::error_code error;
-  if (std::filesystem::create_directories(path.parent_path(), error)) {
-    std::filesystem::permissions(path.parent_path(), std::filesystem::perms::owner_all, error);
-  }
-  if (!error && ::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) {
-    error.assign(errno, std::generic_category());
-  }
-  if (error) throw SettingsError(path.string() + ": cannot be created: " + error.message());
 }
 
 /// Where a secret is, or is to be.
@@ -101,11 +102,6 @@ Place place_of(const Kind& kind, const Settings& settings, const Environment& en
       fmt::format("{}: services mode needs the {}: openssl rand -hex 32 > FILE; chmod 600 FILE; "
                   "then name FILE here, or set {}",
                   kind.setting, kind.title, kind.variable));
-}
-
-void make_secret(const Place& place, const Kind& kind) {
-  make_private_folder(std::filesystem::path(place.name).parent_path());
-  if (make_secret_file(place.name)) log().info("made a new {} in {}", kind.title, place.name);
 }
 
 std::string read_secret(const Place& place, const Kind& kind) {
@@ -178,7 +174,9 @@ Secrets load_secrets(const Settings& settings, const Environment& environment) {
     if (!is_public_key(which, settings)) {
       const Kind& kind = kind_of(which);
       const auto place = place_of(kind, settings, environment);
-      if (place.to_be_made) make_secret(place, kind);
+      if (place.to_be_made && make_secret_file(place.name)) {
+        log().info("made a new {} in {}", kind.title, place.name);
+      }
     }
     return load_secret(which, settings, environment);
   });

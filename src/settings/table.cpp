@@ -26,37 +26,30 @@ Binding name(std::string& member, const std::string& what) {
   return text(member, 249, "the name of a " + what, not_empty);
 }
 
-Rows top_and_http_rows(Settings& s) {
-  auto& http = s.http.http;
-  auto& open = s.connections;
+Rows front_rows(Settings& s) {
   const std::string proxies = "addresses or networks such as 10.0.0.0/8";
   return {
       {"mode", choice(s.mode, {"embedded", "services"})},
       {"data_dir", text(s.data_dir, kPathBytesMax, "the path of a folder", not_empty)},
-      {"http.address", address(http.address)},
-      {"http.port", whole(http.port, 0, 65'535)},
+      {"http.address", address(s.http.http.address)},
+      {"http.port", whole(s.http.http.port, 0, 65'535)},
       {"http.threads", whole(s.http_threads, 0, 64)},
-      {"http.listen_backlog", whole(http.listen_backlog, 1, 65'535)},
-      {"http.connections_max", whole(open.connections_max, 1, 1'000'000)},
-      {"http.connections_per_ip_max", whole(open.connections_per_ip_max, 1, 1'000'000)},
-      {"http.header_bytes_max", whole(http.header_max, 256, 65'536)},
-      {"http.header_fields_max", whole(http.fields_max, 8, 1'000)},
-      {"http.body_bytes_max", whole(http.body_max, 256, 65'536)},
-      {"http.pipelined_max", whole(http.pipelined_max, 1, 1'024)},
-      {"http.header_timeout_ms", whole(http.header_timeout, 100, kMinute)},
-      {"http.body_timeout_ms", whole(http.body_timeout, 100, kMinute)},
-      {"http.idle_timeout_ms", whole(http.idle_timeout, 1'000, kHour)},
-      {"http.write_timeout_ms", whole(http.write_timeout, 100, 5 * kMinute)},
+      {"http.listen_backlog", whole(s.http.http.listen_backlog, 1, 65'535)},
+      {"http.connections_max", whole(s.connections.connections_max, 1, 1'000'000)},
+      {"http.connections_per_ip_max", whole(s.connections.connections_per_ip_max, 1, 1'000'000)},
+      {"http.header_bytes_max", whole(s.http.http.header_max, 256, 65'536)},
+      {"http.header_fields_max", whole(s.http.http.fields_max, 8, 1'000)},
+      {"http.body_bytes_max", whole(s.http.http.body_max, 256, 65'536)},
+      {"http.pipelined_max", whole(s.http.http.pipelined_max, 1, 1'024)},
+      {"http.header_timeout_ms", whole(s.http.http.header_timeout, 100, kMinute)},
+      {"http.body_timeout_ms", whole(s.http.http.body_timeout, 100, kMinute)},
+      {"http.idle_timeout_ms", whole(s.http.http.idle_timeout, 1'000, kHour)},
+      {"http.write_timeout_ms", whole(s.http.http.write_timeout, 100, 5 * kMinute)},
       {"http.long_polls_max", whole(s.long_polls_max, 0, 1'000'000)},
-      {"http.trusted_proxies", list(http.trusted_proxies, 64, proxies, is_network)},
+      {"http.trusted_proxies", list(s.http.http.trusted_proxies, 64, proxies, is_network)},
       {"http.poll_after_ms", whole(s.http.poll_after, 10, kMinute)},
       {"http.poll_after_backlogged_ms", whole(s.http.poll_after_backlogged, 10, kMinute)},
       {"http.wait_max_ms", whole(s.http.wait_max, 0, 30'000)},
-  };
-}
-
-Rows who_asks_rows(Settings& s) {
-  return {
       {"admin.address", address(s.admin.http.address)},
       {"admin.port", whole(s.admin.http.port, 0, 65'535)},
       {"admin.key_file", path(s.admin_key_file)},
@@ -82,7 +75,7 @@ Rows bucket_rows(BucketSettings& bucket, const std::string& prefix) {
   };
 }
 
-Rows buying_rows(Settings& s) {
+Rows selling_rows(Settings& s) {
   return {
       {"gate.concurrency_max", whole(s.gate.concurrency_max, 1, 1'000'000)},
       {"purchase.batch_max", whole(s.purchase.batch_max, 1, 1'024)},
@@ -94,11 +87,6 @@ Rows buying_rows(Settings& s) {
       {"lookup.timeout_ms", whole(s.lookup.timeout, 10, kMinute)},
       {"lookup.look_again_ms", whole(s.lookup.look_again, 50, kMinute)},
       {"lookup.batch_max", whole(s.lookup.batch_max, 1, 1'024)},
-  };
-}
-
-Rows services_rows(Settings& s) {
-  return {
       {"redis.url", text(s.redis.url, kUrlBytesMax, "a URL"), true},
       {"redis.connect_timeout_ms", whole(s.redis.connect_timeout, 10, kMinute)},
       {"redis.backoff_min_ms", whole(s.redis.backoff_min, 1, kMinute)},
@@ -172,18 +160,16 @@ Rows breaker_rows(BreakerSettings& breaker, const std::string& prefix) {
 }
 
 Rows degrade_and_process_rows(Settings& s) {
-  auto& direct = s.degrade.flow.direct;
-  auto& lag = s.degrade.flow.lag;
   return {
-      {"degrade.direct_start_per_s", number(direct.start_per_s, 1, kRateMax)},
-      {"degrade.direct_floor_per_s", number(direct.floor_per_s, 0.1, kRateMax)},
-      {"degrade.direct_ceiling_per_s", number(direct.ceiling_per_s, 1, kRateMax)},
-      {"degrade.direct_target_ms", whole(direct.target, 1, kMinute)},
-      {"degrade.lag_slow_wait_ms", whole(lag.slow_wait, 1, 9 * kMinute)},
-      {"degrade.lag_stalled_after_ms", whole(lag.stalled_after, 1, kHour)},
-      {"degrade.lag_admit_share", number(lag.admit_share, 0, 1)},
-      {"degrade.lag_trickle_per_s", number(lag.trickle_per_s, 0, kRateMax)},
-      {"degrade.lag_messages_max", whole(lag.messages_max, 1, 1'000'000'000)},
+      {"degrade.direct_start_per_s", number(s.degrade.flow.direct.start_per_s, 1, kRateMax)},
+      {"degrade.direct_floor_per_s", number(s.degrade.flow.direct.floor_per_s, 0.1, kRateMax)},
+      {"degrade.direct_ceiling_per_s", number(s.degrade.flow.direct.ceiling_per_s, 1, kRateMax)},
+      {"degrade.direct_target_ms", whole(s.degrade.flow.direct.target, 1, kMinute)},
+      {"degrade.lag_slow_wait_ms", whole(s.degrade.flow.lag.slow_wait, 1, 9 * kMinute)},
+      {"degrade.lag_stalled_after_ms", whole(s.degrade.flow.lag.stalled_after, 1, kHour)},
+      {"degrade.lag_admit_share", number(s.degrade.flow.lag.admit_share, 0, 1)},
+      {"degrade.lag_trickle_per_s", number(s.degrade.flow.lag.trickle_per_s, 0, kRateMax)},
+      {"degrade.lag_messages_max", whole(s.degrade.flow.lag.messages_max, 1, 1'000'000'000)},
       {"server.drain_timeout_ms", whole(s.drain_timeout, 0, 10 * kMinute)},
       {"log.level",
        one_of(s.log.level, {"trace", "debug", "info", "warn", "error", "critical", "off"})},
@@ -212,19 +198,13 @@ Settings::Settings() {
 std::vector<Setting> settings_table(Settings& s) {
   Rows rows;
   for (const auto& part :
-       {top_and_http_rows(s), who_asks_rows(s), bucket_rows(s.gate.ips, "gate.ip"),
-        bucket_rows(s.gate.users, "gate.user"), bucket_rows(s.gate.sales, "gate.sale"),
-        buying_rows(s), services_rows(s), deciding_rows(s),
+       {front_rows(s), bucket_rows(s.gate.ips, "gate.ip"), bucket_rows(s.gate.users, "gate.user"),
+        bucket_rows(s.gate.sales, "gate.sale"), selling_rows(s), deciding_rows(s),
         breaker_rows(s.degrade.inventory, "degrade.inventory"),
         breaker_rows(s.degrade.queue, "degrade.queue"), degrade_and_process_rows(s)}) {
     rows.insert(rows.end(), part.begin(), part.end());
   }
   return rows;
-}
-
-std::string section_of(const std::string& key) {
-  const auto dot = key.find('.');
-  return dot == std::string::npos ? "" : key.substr(0, dot);
 }
 
 std::string variable_of(const std::string& key) {

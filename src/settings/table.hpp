@@ -20,9 +20,6 @@ struct Setting {
 /// The table over one `Settings`, in the order of the file.
 std::vector<Setting> settings_table(Settings& settings);
 
-/// What comes before the dot; empty at the top.
-std::string section_of(const std::string& key);
-
 /// SLUICE_SECTION_NAME.
 std::string variable_of(const std::string& key);
 

@@ -3,7 +3,6 @@
 
 #include "sluice/gate/identity.hpp"
 
-#include "cli/local_server.hpp"
 #include "cli/shell.hpp"
 #include "support/temp_folder.hpp"
 
@@ -14,9 +13,11 @@ using test::http_reply;
 using test::kSecret;
 using test::lines_of;
 using test::LocalServer;
+using test::ok;
 using test::problem_reply;
 using test::Shell;
 using test::TempFolder;
+using Lines = std::vector<std::string>;
 
 const std::string kSale =
     R"({"sale_id":7,"state":"draft","title":"Schöne Schuhe","description":"",)"
@@ -75,7 +76,7 @@ TEST(Cli, MigrateReturnsItsExitCode) {
 
 TEST(Cli, UsageErrorsAreOneLineAndExitCodeTwo) {
   Shell shell;
-  const std::pair<std::vector<std::string>, std::string> cases[] = {
+  const std::pair<Lines, std::string> cases[] = {
       {{},
        "sluice needs a command: serve, migrate, sale, order, audit, rebuild, mode, "
        "token, check-config, health; see --help"},
@@ -210,17 +211,15 @@ TEST(Cli, TokensNeedASharedSecret) {
 TEST(Cli, SaleCreateSendsTheTerms) {
   Shell shell;
   LocalServer server({http_reply("201 Created", kSale)});
-  EXPECT_EQ(
-      shell.run({"sale", "create", "--title", "Schöne Schuhe", "--stock", "100", "--price-minor",
-                 "9900", "--starts", "2026-11-27T09:00:00Z", "--ends", "2026-11-27T21:00:00Z",
-                 "--limit", "2", "--lanes", "4", "--admin-url", server.url()}),
-      0)
+  EXPECT_EQ(shell.ask(server, {"sale", "create", "--title", "Schöne Schuhe", "--stock", "100",
+                               "--price-minor", "9900", "--starts", "2026-11-27T09:00:00Z",
+                               "--ends", "2026-11-27T21:00:00Z", "--limit", "2", "--lanes", "4"}),
+            0)
       << shell.err.str();
   EXPECT_NE(shell.out.str().find("Schöne Schuhe"), std::string::npos);
   EXPECT_NE(shell.out.str().find("open it with: sluice sale open 7"), std::string::npos);
   const auto& requests = server.requests();
-  ASSERT_EQ(requests.size(), 1U);
-  EXPECT_EQ(requests[0].target(), "/admin/sales");
+  ASSERT_EQ(server.targets(), Lines{"POST /admin/sales"});
   EXPECT_EQ(requests[0]["Authorization"], "Bearer 0123456789abcdef");
   const nlohmann::json expected = {{"title", "Schöne Schuhe"},
                                    {"description", ""},
@@ -237,9 +236,9 @@ TEST(Cli, SaleCreateSendsTheTerms) {
 
 TEST(Cli, SaleCreateOpensAtOnceWhenAsked) {
   Shell shell;
-  LocalServer server({http_reply("201 Created", kSale), http_reply("200 OK", in_state("open"))});
-  EXPECT_EQ(shell.run({"sale", "create", "--title", "t", "--stock", "1", "--ends", "+1h", "--open",
-                       "--json", "--admin-url", server.url()}),
+  LocalServer server({http_reply("201 Created", kSale), ok(in_state("open"))});
+  EXPECT_EQ(shell.ask(server, {"sale", "create", "--title", "t", "--stock", "1", "--ends", "+1h",
+                               "--open", "--json"}),
             0)
       << shell.err.str();
   EXPECT_EQ(nlohmann::json::parse(shell.out.str())["state"], "open");
@@ -250,8 +249,8 @@ TEST(Cli, SaleCreateSaysWhenOnlyTheOpeningFailed) {
   Shell shell;
   LocalServer server({http_reply("201 Created", kSale),
                       problem_reply("503 x", R"({"code":"not_ready","title":"Wait."})")});
-  EXPECT_EQ(shell.run({"sale", "create", "--title", "t", "--stock", "1", "--ends", "+1h", "--open",
-                       "--admin-url", server.url()}),
+  EXPECT_EQ(shell.ask(server, {"sale", "create", "--title", "t", "--stock", "1", "--ends", "+1h",
+                               "--open"}),
             1);
   EXPECT_EQ(shell.err.str(),
             "sluice: sale 7 was created, but not opened: the server refused: HTTP "
@@ -260,7 +259,7 @@ TEST(Cli, SaleCreateSaysWhenOnlyTheOpeningFailed) {
 
 TEST(Cli, SaleCreateRefusesBadTermsBeforeItAsks) {
   Shell shell;
-  const std::pair<std::vector<std::string>, std::string> cases[] = {
+  const std::pair<Lines, std::string> cases[] = {
       {{"--stock", "0", "--ends", "+1h"}, "stock must be 1 to 1000000000"},
       {{"--stock", "1", "--ends", "soon"},
        "--ends soon: write 2026-11-27T09:00:00Z, now, or from now +10m"},
@@ -285,13 +284,13 @@ TEST(Cli, SaleCreateSaysHowLongAnOrderMayStayUnpaid) {
   Shell shell;
   auto sale = nlohmann::json::parse(kSale);
   sale["pay_within_ms"] = 900'000;
-  LocalServer server({http_reply("201 Created", sale.dump()), http_reply("200 OK", kSale)});
-  EXPECT_EQ(shell.run({"sale", "create", "--title", "t", "--stock", "1", "--ends", "+1h",
-                       "--pay-within", "15m", "--admin-url", server.url()}),
+  LocalServer server({http_reply("201 Created", sale.dump()), ok(kSale)});
+  EXPECT_EQ(shell.ask(server, {"sale", "create", "--title", "t", "--stock", "1", "--ends", "+1h",
+                               "--pay-within", "15m"}),
             0)
       << shell.err.str();
   EXPECT_NE(shell.out.str().find("pay within       900000 ms\n"), std::string::npos);
-  EXPECT_EQ(shell.run({"sale", "show", "7", "--admin-url", server.url()}), 0);
+  EXPECT_EQ(shell.ask(server, {"sale", "show", "7"}), 0);
   EXPECT_EQ(shell.out.str().find("pay within"), std::string::npos) << "final once confirmed";
   EXPECT_EQ(nlohmann::json::parse(server.requests()[0].body())["pay_within_ms"], 900'000);
 }
@@ -299,89 +298,75 @@ TEST(Cli, SaleCreateSaysHowLongAnOrderMayStayUnpaid) {
 TEST(Cli, OrderTransitionsAreSentToTheirAddress) {
   Shell shell;
   const auto reply = [](const std::string& status) {
-    return http_reply("200 OK", R"({"order_id":")" + kOrderId + R"(","status":")" + status + "\"}");
+    return ok(R"({"order_id":")" + kOrderId + R"(","status":")" + status + "\"}");
   };
   LocalServer server({reply("paid"), reply("cancelled"),
                       problem_reply("409 x", R"({"code":"order_final","title":"No."})")});
   for (const auto& [verb, state] : {std::pair("pay", "paid"), {"cancel", "cancelled"}}) {
-    EXPECT_EQ(
-        shell.run({"order", verb, "7", kOrderId, "--user", "alice", "--admin-url", server.url()}),
-        0)
+    EXPECT_EQ(shell.ask(server, {"order", verb, "7", kOrderId, "--user", "alice"}), 0)
         << shell.err.str();
     EXPECT_EQ(shell.out.str(), "order " + kOrderId + " is " + std::string(state) + "\n");
   }
-  EXPECT_EQ(
-      shell.run({"order", "pay", "7", kOrderId, "--user", "bob", "--admin-url", server.url()}), 1);
+  EXPECT_EQ(shell.ask(server, {"order", "pay", "7", kOrderId, "--user", "bob"}), 1);
   EXPECT_EQ(shell.err.str(), "sluice: the server refused: HTTP 409, order_final: No.\n");
-  const auto& requests = server.requests();
-  ASSERT_EQ(requests.size(), 3U);
-  EXPECT_EQ(requests[0].target(), "/admin/sales/7/orders/" + kOrderId + "/pay");
-  EXPECT_EQ(requests[0].method_string(), "POST");
-  EXPECT_EQ(requests[0].body(), R"({"user":"alice"})");
-  EXPECT_EQ(requests[0]["Content-Type"], "application/json");
-  EXPECT_EQ(requests[1].target(), "/admin/sales/7/orders/" + kOrderId + "/cancel");
+  const auto order = "POST /admin/sales/7/orders/" + kOrderId;
+  ASSERT_EQ(server.targets(), (Lines{order + "/pay", order + "/cancel", order + "/pay"}));
+  EXPECT_EQ(server.requests()[0].body(), R"({"user":"alice"})");
+  EXPECT_EQ(server.requests()[0]["Content-Type"], "application/json");
 }
 
 TEST(Cli, SaleListIsATable) {
   Shell shell;
-  LocalServer server({http_reply("200 OK", R"({"sales":[)" + kSale + "]}"),
-                      http_reply("200 OK", R"({"sales":[]})")});
-  EXPECT_EQ(shell.run({"sale", "list", "--admin-url", server.url()}), 0) << shell.err.str();
+  LocalServer server({ok(R"({"sales":[)" + kSale + "]}"), ok(R"({"sales":[]})")});
+  EXPECT_EQ(shell.ask(server, {"sale", "list"}), 0) << shell.err.str();
   EXPECT_EQ(
       lines_of(shell.out.str()),
-      (std::vector<std::string>{
-          "SALE  STATE  STOCK  PRICE (MINOR)  STARTS                    ENDS                    "
-          "  TITLE",
-          "7     draft  100    9900 EUR       2026-11-27T09:00:00.000Z  2026-11-27T21:00:00.000Z"
-          "  Schöne Schuhe"}));
-  EXPECT_EQ(shell.run({"sale", "list", "--admin-url", server.url()}), 0);
+      (Lines{"SALE  STATE  STOCK  PRICE (MINOR)  STARTS                    ENDS                    "
+             "  TITLE",
+             "7     draft  100    9900 EUR       2026-11-27T09:00:00.000Z  2026-11-27T21:00:00.000Z"
+             "  Schöne Schuhe"}));
+  EXPECT_EQ(shell.ask(server, {"sale", "list"}), 0);
   EXPECT_EQ(shell.out.str(), "There are no sales yet; see sluice sale create --help\n");
 }
 
 TEST(Cli, SaleMovesAreSentToTheirAddress) {
   Shell shell;
-  LocalServer server({http_reply("200 OK", in_state("open")),
-                      http_reply("200 OK", in_state("paused")),
-                      http_reply("200 OK", in_state("closed")), http_reply("200 OK", kSale)});
+  LocalServer server(
+      {ok(in_state("open")), ok(in_state("paused")), ok(in_state("closed")), ok(kSale)});
   for (const auto& [verb, state] :
        {std::pair("open", "open"), {"pause", "paused"}, {"close", "closed"}}) {
-    EXPECT_EQ(shell.run({"sale", verb, "7", "--admin-url", server.url()}), 0) << shell.err.str();
+    EXPECT_EQ(shell.ask(server, {"sale", verb, "7"}), 0) << shell.err.str();
     EXPECT_EQ(shell.out.str(), "sale 7 is " + std::string(state) + "\n");
   }
-  EXPECT_EQ(shell.run({"sale", "show", "7", "--admin-url", server.url()}), 0);
+  EXPECT_EQ(shell.ask(server, {"sale", "show", "7"}), 0);
   EXPECT_EQ(lines_of(shell.out.str())[0], "sale             7");
-  const auto& requests = server.requests();
-  ASSERT_EQ(requests.size(), 4U);
-  EXPECT_EQ(requests[0].target(), "/admin/sales/7/open");
-  EXPECT_EQ(requests[1].target(), "/admin/sales/7/pause");
-  EXPECT_EQ(requests[2].target(), "/admin/sales/7/close");
-  EXPECT_EQ(requests[2].method_string(), "POST");
-  EXPECT_EQ(requests[3].method_string(), "GET");
+  EXPECT_EQ(server.targets(), (Lines{"POST /admin/sales/7/open", "POST /admin/sales/7/pause",
+                                     "POST /admin/sales/7/close", "GET /admin/sales/7"}));
 }
 
 TEST(Cli, SaleFindsTheServerByTheSettings) {
   Shell shell;
-  LocalServer server({http_reply("200 OK", kSale)});
+  LocalServer server({ok(kSale)});
   EXPECT_EQ(shell.run({"sale", "show", "7", "--set", "admin.port=" + server.port()}), 0)
       << shell.err.str();
 }
 
 TEST(Cli, RefusalsAndSilenceOfTheServerAreOneLineAndExitCodeOne) {
   Shell shell;
-  LocalServer server({problem_reply("409 Conflict", R"({"code":"invalid_state","title":"No."})"),
-                      http_reply("200 OK", "[]"), ""});
-  EXPECT_EQ(shell.run({"sale", "open", "7", "--admin-url", server.url()}), 1);
+  LocalServer server(
+      {problem_reply("409 Conflict", R"({"code":"invalid_state","title":"No."})"), ok("[]"), ""});
+  EXPECT_EQ(shell.ask(server, {"sale", "open", "7"}), 1);
   EXPECT_EQ(shell.err.str(), "sluice: the server refused: HTTP 409, invalid_state: No.\n");
-  EXPECT_EQ(shell.run({"sale", "list", "--admin-url", server.url()}), 1);
+  EXPECT_EQ(shell.ask(server, {"sale", "list"}), 1);
   EXPECT_EQ(shell.err.str(), "sluice: the server's reply is no JSON object\n");
-  EXPECT_EQ(shell.run({"sale", "list", "--timeout", "50ms", "--admin-url", server.url()}), 1);
+  EXPECT_EQ(shell.ask(server, {"sale", "list", "--timeout", "50ms"}), 1);
   EXPECT_EQ(shell.err.str(), "sluice: " + server.url() + " gave no answer within 50 ms\n");
 }
 
 TEST(Cli, HealthTellsByItsExitCode) {
   Shell shell;
   LocalServer server(
-      {http_reply("200 OK", R"({"ready":true,"draining":false,"checks":[]})"),
+      {ok(R"({"ready":true,"draining":false,"checks":[]})"),
        http_reply("503 x", R"({"ready":false,"draining":true,"checks":[)"
                            R"({"name":"store","ok":false},{"name":"x","ok":true}]})")});
   EXPECT_EQ(shell.run({"health", "--url", server.url()}), 0);

@@ -36,6 +36,15 @@ class LocalServer {
     return requests_;
   }
 
+  /// METHOD TARGET of each of them.
+  std::vector<std::string> targets() {
+    std::vector<std::string> lines;
+    for (const auto& request : requests()) {
+      lines.push_back(std::string(request.method_string()) + " " + std::string(request.target()));
+    }
+    return lines;
+  }
+
  private:
   void run(const std::vector<std::string>& replies) {
     for (const auto& reply : replies) {
@@ -76,6 +85,8 @@ inline std::string http_reply(const std::string& status, const std::string& body
   return "HTTP/1.1 " + status + "\r\nContent-Type: " + type +
          "\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
 }
+
+inline std::string ok(const std::string& body) { return http_reply("200 OK", body); }
 
 inline std::string problem_reply(const std::string& status, const std::string& body) {
   return http_reply(status, body, "application/problem+json");

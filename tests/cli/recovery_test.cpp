@@ -2,7 +2,6 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
-#include "cli/local_server.hpp"
 #include "cli/shell.hpp"
 
 namespace sluice {
@@ -11,6 +10,7 @@ namespace {
 using test::http_reply;
 using test::lines_of;
 using test::LocalServer;
+using test::ok;
 using test::problem_reply;
 using test::Shell;
 using Lines = std::vector<std::string>;
@@ -31,33 +31,29 @@ std::string audit(const std::string& lanes, bool holds = true) {
 }
 
 std::string accepted(const std::string& body) { return http_reply("202 Accepted", body); }
-std::string ok(const std::string& body) { return http_reply("200 OK", body); }
 
 TEST(CliAudit, IsALineForEachLaneAndAVerdict) {
   Shell shell;
   LocalServer server({ok(audit(lane(0, "ready", 1, 1) + "," + lane(1, "fencing", 1, 2)))});
-  EXPECT_EQ(shell.run({"audit", "7", "--admin-url", server.url()}), 0) << shell.err.str();
+  EXPECT_EQ(shell.ask(server, {"audit", "7"}), 0) << shell.err.str();
   EXPECT_EQ(lines_of(shell.out.str()),
             (Lines{"lane=0 stage=ready fence_epoch=1 newest_epoch=1 conserved=true "
                    "inventory.ready=true inventory.stock=38 drift=null",
                    "lane=1 stage=fencing fence_epoch=1 newest_epoch=2 conserved=true "
                    "inventory.ready=true inventory.stock=38 drift=null",
                    "sale=7 holds=true"}));
-  const auto& requests = server.requests();
-  ASSERT_EQ(requests.size(), 1U);
-  EXPECT_EQ(requests[0].target(), "/admin/sales/7/audit");
-  EXPECT_EQ(requests[0].method_string(), "GET");
-  EXPECT_EQ(requests[0]["Authorization"], "Bearer 0123456789abcdef");
+  ASSERT_EQ(server.targets(), Lines{"GET /admin/sales/7/audit"});
+  EXPECT_EQ(server.requests()[0]["Authorization"], "Bearer 0123456789abcdef");
 }
 
 TEST(CliAudit, AViolationIsExitCodeOne) {
   Shell shell;
   const auto body = audit(lane(0, "ready", 1, 1), false);
   LocalServer server({ok(body), ok(body)});
-  EXPECT_EQ(shell.run({"audit", "7", "--admin-url", server.url()}), 1);
+  EXPECT_EQ(shell.ask(server, {"audit", "7"}), 1);
   EXPECT_EQ(lines_of(shell.out.str()).back(), "sale=7 holds=false");
   EXPECT_EQ(shell.err.str(), "");
-  EXPECT_EQ(shell.run({"audit", "7", "--json", "--admin-url", server.url()}), 1);
+  EXPECT_EQ(shell.ask(server, {"audit", "7", "--json"}), 1);
   EXPECT_EQ(nlohmann::json::parse(shell.out.str()), nlohmann::json::parse(body));
 }
 
@@ -66,11 +62,11 @@ TEST(CliAudit, NoAuditIsNoVerdict) {
   LocalServer server({problem_reply("404 x", R"({"code":"unknown_sale","title":"No."})"),
                       ok(R"({"holds":true})"),
                       ok(R"({"holds":"\u001b","lanes":[1,{"a\u001b":1}]})")});
-  EXPECT_EQ(shell.run({"audit", "7", "--admin-url", server.url()}), 1);
+  EXPECT_EQ(shell.ask(server, {"audit", "7"}), 1);
   EXPECT_EQ(shell.err.str(), "sluice: the server refused: HTTP 404, unknown_sale: No.\n");
-  EXPECT_EQ(shell.run({"audit", "7", "--admin-url", server.url()}), 1);
+  EXPECT_EQ(shell.ask(server, {"audit", "7"}), 1);
   EXPECT_EQ(shell.err.str(), "sluice: the server's reply is no audit\n");
-  EXPECT_EQ(shell.run({"audit", "7", "--admin-url", server.url()}), 1);
+  EXPECT_EQ(shell.ask(server, {"audit", "7"}), 1);
   EXPECT_EQ(shell.out.str().find('\x1b'), std::string::npos) << "it goes to a terminal";
 }
 
@@ -83,25 +79,23 @@ TEST(CliRebuild, EachStageIsToldUntilAllLanesAreReady) {
       ok(audit(lane(0, "opening", 2, 2) + "," + lane(1, "asked", 1, 1))),
       ok(audit(lane(0, "ready", 2, 2) + "," + lane(1, "ready", 2, 2))),
   });
-  EXPECT_EQ(shell.run({"rebuild", "7", "--admin-url", server.url()}), 0) << shell.err.str();
+  EXPECT_EQ(shell.ask(server, {"rebuild", "7"}), 0) << shell.err.str();
   EXPECT_EQ(
       lines_of(shell.out.str()),
       (Lines{"lane 0: asked, epoch 1", "lane 1: asked, epoch 1", "lane 0: fencing, epoch 1, then 2",
              "lane 0: opening, epoch 2", "lane 0: ready, epoch 2", "lane 1: ready, epoch 2",
              "sale 7: every lane is ready"}));
-  const auto& requests = server.requests();
-  ASSERT_EQ(requests.size(), 5U);
-  EXPECT_EQ(requests[0].target(), "/admin/sales/7/rebuild");
-  EXPECT_EQ(requests[0].method_string(), "POST");
-  EXPECT_EQ(requests[0].body(), "");
-  EXPECT_EQ(requests[4].target(), "/admin/sales/7/audit");
+  Lines targets(5, "GET /admin/sales/7/audit");
+  targets[0] = "POST /admin/sales/7/rebuild";
+  ASSERT_EQ(server.targets(), targets);
+  EXPECT_EQ(server.requests()[0].body(), "");
 }
 
 TEST(CliRebuild, JsonIsTheLastAuditAlone) {
   Shell shell;
   const auto done = audit(lane(0, "ready", 2, 2));
   LocalServer server({accepted(audit(lane(0, "asked", 1, 1))), ok(done)});
-  EXPECT_EQ(shell.run({"rebuild", "7", "--json", "--admin-url", server.url()}), 0);
+  EXPECT_EQ(shell.ask(server, {"rebuild", "7", "--json"}), 0);
   EXPECT_EQ(nlohmann::json::parse(shell.out.str()), nlohmann::json::parse(done));
 }
 
@@ -110,7 +104,7 @@ TEST(CliRebuild, LanesThatAreLateAreNamed) {
   const auto body = audit(lane(0, "ready", 2, 2) + "," + lane(1, "fencing", 1, 2) + "," +
                           lane(2, "opening", 2, 2));
   LocalServer server({accepted(body), ok(body), ok(body)});
-  EXPECT_EQ(shell.run({"rebuild", "7", "--timeout", "150ms", "--admin-url", server.url()}), 1);
+  EXPECT_EQ(shell.ask(server, {"rebuild", "7", "--timeout", "150ms"}), 1);
   EXPECT_EQ(shell.err.str(),
             "sluice: sale 7 is not ready after 150ms: lane 1, 2; the servers go on; see sluice "
             "audit 7\n");
@@ -121,24 +115,20 @@ TEST(CliRebuild, ForceIsAskedAgainOnceAllLanesWaitForTheLog) {
   std::vector<std::string> replies = {accepted(audit(lane(0, "asked", 1, 1)))};
   for (int i = 0; i < 20; ++i) replies.push_back(accepted(audit(lane(0, "fencing", 1, 2))));
   LocalServer server(std::move(replies));
-  EXPECT_EQ(shell.run({"rebuild", "7", "--force", "--timeout", "2s", "--admin-url", server.url()}),
-            1);
-  const auto& requests = server.requests();
-  ASSERT_GT(requests.size(), 5U);
-  EXPECT_EQ(requests[0].body(), R"({"force":true})");
-  EXPECT_EQ(requests[1].method_string(), "GET");
-  EXPECT_EQ(requests[2].method_string(), "GET") << "the old inventory is given its time";
-  const auto posts = std::count_if(requests.begin(), requests.end(), [](const auto& request) {
-    return request.method_string() == "POST";
-  });
-  EXPECT_EQ(posts, 2);
+  EXPECT_EQ(shell.ask(server, {"rebuild", "7", "--force", "--timeout", "2s"}), 1);
+  const auto targets = server.targets();
+  ASSERT_GT(targets.size(), 5U);
+  EXPECT_EQ(server.requests()[0].body(), R"({"force":true})");
+  EXPECT_EQ(targets[1], "GET /admin/sales/7/audit");
+  EXPECT_EQ(targets[2], "GET /admin/sales/7/audit") << "the old inventory is given its time";
+  EXPECT_EQ(std::ranges::count(targets, "POST /admin/sales/7/rebuild"), 2);
 }
 
 TEST(CliRebuild, ADraftIsRefused) {
   Shell shell;
   LocalServer server({problem_reply(
       "409 x", R"({"code":"invalid_state","title":"No.","detail":"a draft has no lanes yet"})")});
-  EXPECT_EQ(shell.run({"rebuild", "7", "--admin-url", server.url()}), 1);
+  EXPECT_EQ(shell.ask(server, {"rebuild", "7"}), 1);
   EXPECT_EQ(shell.err.str(),
             "sluice: the server refused: HTTP 409, invalid_state: No. a draft has no lanes yet\n");
 }
@@ -149,19 +139,16 @@ TEST(CliMode, IsShownAndHeld) {
       R"({"mode":"bypass","held":"bypass","leads":true,"backlogged":false,"lag_messages":12,)"
       R"("wait_ms":30,"admitted_per_s":1500.5,"store_lanes":0})";
   LocalServer server({ok(report), ok(report), ok(report)});
-  EXPECT_EQ(shell.run({"mode", "--admin-url", server.url()}), 0) << shell.err.str();
+  EXPECT_EQ(shell.ask(server, {"mode"}), 0) << shell.err.str();
   EXPECT_EQ(lines_of(shell.out.str()),
             (Lines{"mode             bypass", "held             bypass", "leads            true",
                    "backlogged       false", "backlog          12 messages",
                    "wait             30 ms", "admitted per s   1500.5", "store lanes      0"}));
-  EXPECT_EQ(shell.run({"mode", "bypass", "--json", "--admin-url", server.url()}), 0);
+  EXPECT_EQ(shell.ask(server, {"mode", "bypass", "--json"}), 0);
   EXPECT_EQ(nlohmann::json::parse(shell.out.str()), nlohmann::json::parse(report));
-  EXPECT_EQ(shell.run({"mode", "auto", "--admin-url", server.url()}), 0);
+  EXPECT_EQ(shell.ask(server, {"mode", "auto"}), 0);
   const auto& requests = server.requests();
-  ASSERT_EQ(requests.size(), 3U);
-  EXPECT_EQ(requests[0].method_string(), "GET");
-  EXPECT_EQ(requests[1].target(), "/admin/mode");
-  EXPECT_EQ(requests[1].method_string(), "POST");
+  ASSERT_EQ(server.targets(), (Lines{"GET /admin/mode", "POST /admin/mode", "POST /admin/mode"}));
   EXPECT_EQ(requests[1].body(), R"({"mode":"bypass"})");
   EXPECT_EQ(requests[1]["Content-Type"], "application/json");
   EXPECT_EQ(requests[2].body(), R"({"mode":"auto"})");

@@ -6,6 +6,8 @@
 
 #include "sluice/cli/cli.hpp"
 
+#include "cli/local_server.hpp"
+
 namespace sluice::test {
 
 inline const std::string kSecret = "0123456789abcdef0123456789abcdef";
@@ -38,6 +40,12 @@ struct Shell {
     out.str("");
     err.str("");
     return run_command(arguments, world);
+  }
+
+  /// As `run`, of a command that asks this server.
+  int ask(const LocalServer& server, std::vector<std::string> arguments) {
+    arguments.insert(arguments.end(), {"--admin-url", server.url()});
+    return run(arguments);
   }
 };
 
