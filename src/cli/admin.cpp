@@ -1,6 +1,5 @@
 #include "cli/admin.hpp"
 
-#include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/address.hpp>
@@ -123,13 +122,9 @@ Endpoint server_of(const std::string& flag, const Cli& cli, const HttpSettings& 
   throw UsageError(flag + " is http://HOST[:PORT]");
 }
 
-Millis timeout_of(const Cli& cli) {
-  return duration_of(cli.timeout, Millis(1), Millis(600'000),
-                     "--timeout is a time such as 500ms or 10s, at most 10m");
-}
-
-AdminClient admin_client(const Cli& cli, Millis request_max) {
-  const auto timeout = std::min(timeout_of(cli), request_max);
+AdminClient admin_client(const Cli& cli) {
+  const auto timeout = duration_of(cli.timeout, Millis(1), Millis(600'000),
+                                   "--timeout is a time such as 500ms or 10s, at most 10m");
   const auto settings = load_settings(cli).settings;
   return {server_of("--admin-url", cli, settings.admin.http),
           load_secret(Secret::admin, settings, cli.world.environment), timeout};

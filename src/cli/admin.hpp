@@ -56,12 +56,8 @@ struct AdminClient {
 /// What a reply other than 2xx says, on one line: "HTTP 409, invalid_state: …".
 std::string describe_refusal(const ClientReply& reply);
 
-/// The `--timeout` of a command of the admin API. Throws UsageError.
-Millis timeout_of(const Cli& cli);
-
-/// A client for such a command. One request takes as long as `--timeout` says, but at most
-/// `request_max`. Throws SettingsError or UsageError.
-AdminClient admin_client(const Cli& cli, Millis request_max = Millis::max());
+/// A client for a command of the admin API. Throws SettingsError or UsageError.
+AdminClient admin_client(const Cli& cli);
 
 /// The JSON object that the server replied. Throws ClientError, which says why there is none.
 Json json_of(const ClientReply& reply);

@@ -1,4 +1,5 @@
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <boost/algorithm/string/join.hpp>
 #include <fmt/format.h>
 #include <ostream>
@@ -81,13 +82,11 @@ int audit_command(const Cli& cli) {
 class Rebuild {
  public:
   explicit Rebuild(const Cli& cli)
-      : cli_(cli),
-        path_(sale_path(cli.sale)),
-        timeout_(timeout_of(cli)),
-        client_(admin_client(cli, kRequestMax)) {}
+      : cli_(cli), path_(sale_path(cli.sale)), client_(admin_client(cli)) {}
 
   int run() {
-    const auto give_up = clock_->ticks() + timeout_;
+    const auto give_up = clock_->ticks() + client_.timeout;
+    client_.timeout = std::min(client_.timeout, kRequestMax);
     fencing_since_ = clock_->ticks();
     ask();
     while (!lanes_outside("ready").empty()) {
@@ -155,7 +154,6 @@ class Rebuild {
 
   const Cli& cli_;
   std::string path_;
-  Millis timeout_;
   AdminClient client_;
   std::shared_ptr<Clock> clock_ = system_clock();
   std::unordered_map<std::string, std::string> said_;  ///< Of each lane, by its number.

@@ -88,13 +88,14 @@ std::string names_range(const std::vector<std::string>& names) {
 }
 
 Binding flag(bool& member) {
-  return bind<bool>(member, "true or false", [](bool) { return true; });
+  return bind_member<bool>(member, "true or false", [](bool) { return true; });
 }
 
 Binding number(double& member, double min, double max) {
   // Not a number is in no range.
   const auto accepts = [min, max](double given) { return given >= min && given <= max; };
-  auto binding = bind<double>(member, fmt::format("a number from {:g} to {:g}", min, max), accepts);
+  auto binding =
+      bind_member<double>(member, fmt::format("a number from {:g} to {:g}", min, max), accepts);
   binding.set = [set = std::move(binding.set)](const Value& value) {
     const auto* whole_number = std::get_if<std::int64_t>(&value);
     return set(whole_number != nullptr ? static_cast<double>(*whole_number) : value);
@@ -107,7 +108,8 @@ Binding text(std::string& member, std::size_t bytes_max, std::string what, TextC
     return given.size() <= bytes_max && given.find('\0') == std::string::npos &&
            (!check || check(given));
   };
-  return bind<std::string>(member, fmt::format("{}, at most {} bytes", what, bytes_max), accepts);
+  return bind_member<std::string>(member, fmt::format("{}, at most {} bytes", what, bytes_max),
+                                  accepts);
 }
 
 Binding one_of(std::string& member, std::vector<std::string> names) {
@@ -115,14 +117,15 @@ Binding one_of(std::string& member, std::vector<std::string> names) {
   const auto accepts = [names = std::move(names)](const std::string& given) {
     return std::ranges::find(names, given) != names.end();
   };
-  return bind<std::string>(member, std::move(range), accepts);
+  return bind_member<std::string>(member, std::move(range), accepts);
 }
 
 Binding list(TextList& member, std::size_t entries_max, const std::string& what, TextCheck check) {
   const auto accepts = [entries_max, check = std::move(check)](const TextList& given) {
     return given.size() <= entries_max && std::ranges::all_of(given, check);
   };
-  return bind<TextList>(member, fmt::format("a list of at most {} {}", entries_max, what), accepts);
+  return bind_member<TextList>(member, fmt::format("a list of at most {} {}", entries_max, what),
+                               accepts);
 }
 
 Binding map(TextMap& member, std::size_t entries_max) {
@@ -132,7 +135,8 @@ Binding map(TextMap& member, std::size_t entries_max) {
     };
     return given.size() <= entries_max && std::ranges::all_of(given, fits);
   };
-  return bind<TextMap>(member, fmt::format("a table of at most {} texts", entries_max), accepts);
+  return bind_member<TextMap>(member, fmt::format("a table of at most {} texts", entries_max),
+                              accepts);
 }
 
 bool is_address(std::string_view text) {

@@ -55,7 +55,7 @@ std::string names_range(const std::vector<std::string>& names);
 
 /// Binds a member that TOML writes as a `Held`, and that may be what `fits` says.
 template <class Held, class Member, class Fits>
-Binding bind(Member& member, std::string range, Fits fits) {
+Binding bind_member(Member& member, std::string range, Fits fits) {
   const auto get = [&member] {
     if constexpr (std::is_same_v<Member, Millis>)
       return Value(Held(member.count()));
@@ -75,7 +75,7 @@ Binding bind(Member& member, std::string range, Fits fits) {
 template <class Int>
 Binding whole(Int& member, std::int64_t min, std::int64_t max) {
   const auto fits = [min, max](std::int64_t given) { return given >= min && given <= max; };
-  return bind<std::int64_t>(member, whole_range(min, max), fits);
+  return bind_member<std::int64_t>(member, whole_range(min, max), fits);
 }
 
 /// An enumeration by its names, in the order of its values from 0.

@@ -121,7 +121,7 @@ TEST(CliRebuild, ForceIsAskedAgainOnceAllLanesWaitForTheLog) {
   EXPECT_EQ(server.requests()[0].body(), R"({"force":true})");
   EXPECT_EQ(targets[1], "GET /admin/sales/7/audit");
   EXPECT_EQ(targets[2], "GET /admin/sales/7/audit") << "the old inventory is given its time";
-  EXPECT_EQ(std::ranges::count(targets, "POST /admin/sales/7/rebuild"), 2);
+  EXPECT_EQ(std::ranges::count(targets, std::string("POST /admin/sales/7/rebuild")), 2);
 }
 
 TEST(CliRebuild, ADraftIsRefused) {

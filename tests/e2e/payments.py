@@ -40,6 +40,17 @@ def buy_confirmed(server, sale, user, quantity=1, patience_s=30):
     raise AssertionError(f"{user} got no confirmed order\n{server.log_text()}")
 
 
+def until_accepted(ask, timeout_s=20):
+    """The answer that is no passing refusal."""
+    until = time.monotonic() + timeout_s
+    while True:
+        answer = ask()
+        if answer.status_code != 503:
+            return answer
+        assert time.monotonic() < until, answer.text
+        time.sleep(0.05)
+
+
 def wait_for_status(server, sale, order, user, status, timeout_s=30):
     """The order once it has that status."""
     shown = {}

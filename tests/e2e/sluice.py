@@ -94,6 +94,12 @@ class Sluice:
             self.process.kill()
         self.wait_end()
 
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.kill()
+
     def terminate(self, timeout_s=30):
         self.process.send_signal(signal.SIGTERM)
         return self.wait_end(timeout_s)

@@ -312,25 +312,22 @@ def test_public_key_is_no_shared_secret(tmp_path):
     private, public = tmp_path / "key.pem", tmp_path / "key.pub"
     openssl("genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-out", private)
     openssl("pkey", "-in", private, "-pubout", "-out", public)
-    with temporary_folder() as folder:
-        server = Sluice(folder, free_settings(mode="embedded", identity_algorithm="RS256",
-                                              identity_public_key_file=public)).start()
-        try:
-            sale = server.open_sale()
-            url = f"{server.url}/v1/sales/{sale}/orders"
+    environment = free_settings(mode="embedded", identity_algorithm="RS256",
+                                identity_public_key_file=public)
+    with temporary_folder() as folder, Sluice(folder, environment).start() as server:
+        sale = server.open_sale()
+        url = f"{server.url}/v1/sales/{sale}/orders"
 
-            def status(token):
-                return requests.post(url, headers={"Authorization": f"Bearer {token}"},
-                                     timeout=10).status_code
+        def status(token):
+            return requests.post(url, headers={"Authorization": f"Bearer {token}"},
+                                 timeout=10).status_code
 
-            assert status(by_hand({"alg": "HS256"}, claims(), public.read_bytes())) == 401
-            assert status(by_hand({"alg": "RS256"}, claims(), public.read_bytes())) == 401
-            assert status(by_hand({"alg": "none"}, claims(), keep_signature=False)) == 401
-            text = f"{part({'alg': 'RS256', 'typ': 'JWT'})}.{part(claims())}"
-            signature = openssl("dgst", "-sha256", "-sign", private, stdin=text.encode())
-            assert status(f"{text}.{part(signature)}") == 201
-        finally:
-            server.kill()
+        assert status(by_hand({"alg": "HS256"}, claims(), public.read_bytes())) == 401
+        assert status(by_hand({"alg": "RS256"}, claims(), public.read_bytes())) == 401
+        assert status(by_hand({"alg": "none"}, claims(), keep_signature=False)) == 401
+        text = f"{part({'alg': 'RS256', 'typ': 'JWT'})}.{part(claims())}"
+        signature = openssl("dgst", "-sha256", "-sign", private, stdin=text.encode())
+        assert status(f"{text}.{part(signature)}") == 201
 
 
 def openssl(*arguments, stdin=b""):
@@ -580,45 +577,35 @@ def check_retry(answer, status, code):
 
 
 def test_user_rate_is_limited_and_forgiven(folder):
-    server = server_with(folder, gate_user_rate_per_s=4, gate_user_burst=3)
-    try:
+    with server_with(folder, gate_user_rate_per_s=4, gate_user_burst=3) as server:
         sale = server.open_sale()
         answers = [server.buy(sale, "eager") for _ in range(5)]
         assert [answer.status_code for answer in answers[:3]] == [201, 200, 200]
         check_retry(answers[3], 429, "rate_limited")
         assert server.buy(sale, "calm").status_code == 201, "others are not held to it"
         server.wait_until(lambda: server.buy(sale, "eager").status_code == 200, 5)
-    finally:
-        server.kill()
 
 
 def test_address_rate_is_limited_and_probes_are_exempt(folder):
-    server = server_with(folder, gate_ip_rate_per_s=1, gate_ip_burst=5)
-    try:
+    with server_with(folder, gate_ip_rate_per_s=1, gate_ip_burst=5) as server:
         answers = [requests.get(f"{server.url}/v1/sales", timeout=5) for _ in range(8)]
         assert [answer.status_code for answer in answers[:5]] == [200] * 5
         check_retry(answers[-1], 429, "rate_limited")
         assert {requests.get(f"{server.url}/healthz", timeout=5).status_code
                 for _ in range(20)} == {200}
-    finally:
-        server.kill()
 
 
 def test_forwarded_address_of_a_stranger_is_not_believed(folder):
-    server = server_with(folder, gate_ip_rate_per_s=1, gate_ip_burst=5)
-    try:
+    with server_with(folder, gate_ip_rate_per_s=1, gate_ip_burst=5) as server:
         statuses = [requests.get(f"{server.url}/v1/sales", timeout=5,
                                  headers={"X-Forwarded-For": f"203.0.113.{i}"}).status_code
                     for i in range(8)]
         assert statuses == [200] * 5 + [429] * 3
-    finally:
-        server.kill()
 
 
 def test_credits_exhausted_says_busy_and_everybody_is_served_later(folder):
     """Forty purchases find the server at once, as it stood still meanwhile; it has two credits."""
-    server = server_with(folder, gate_concurrency_max=2)
-    try:
+    with server_with(folder, gate_concurrency_max=2) as server:
         sale = server.open_sale(stock=40)
         users = [f"u{i}" for i in range(40)]
         buyers = [Raw(server.url) for _ in users]
@@ -640,5 +627,3 @@ def test_credits_exhausted_says_busy_and_everybody_is_served_later(folder):
         assert again == [200 if status == 201 else 201 for status in statuses]
         for raw in buyers:
             raw.socket.close()
-    finally:
-        server.kill()

@@ -25,9 +25,8 @@ def run(*arguments, code=0, folder=None, **environment):
 @pytest.fixture(scope="module")
 def shop():
     with temporary_folder() as folder:
-        server = Sluice(folder, free_settings(mode="embedded")).start()
-        yield server
-        server.kill()
+        with Sluice(folder, free_settings(mode="embedded")).start() as server:
+            yield server
 
 
 @pytest.fixture
@@ -114,7 +113,7 @@ def test_a_newcomers_sale_commands_find_the_server_and_its_key(folder):
     server = Sluice(folder, free_settings(mode="embedded"))
     for name in ("SLUICE_IDENTITY_SECRET", "SLUICE_ORDERS_SECRET", "SLUICE_ADMIN_KEY"):
         del server.environment[name]
-    try:
+    with server:
         server.start()
         port = server.admin_url.rpartition(":")[2]
         where = ["--data-dir", folder / "data", "--set", f"admin.port={port}"]
@@ -126,8 +125,6 @@ def test_a_newcomers_sale_commands_find_the_server_and_its_key(folder):
         assert run("health", "--url", server.url)[0] == "ready\n"
         assert run("health", "--set", f"http.port={port}", "--data-dir", folder / "data")[0] == \
             "ready\n"
-    finally:
-        server.kill()
     _, err = run("health", "--url", server.url, "--timeout", "500ms", code=1)
     assert err
 

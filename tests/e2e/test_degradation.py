@@ -6,6 +6,7 @@ import pytest
 import requests
 
 from doors import behind_a_door, failing, lanes_of, mode_of
+from payments import until_accepted
 from sluice import Crowd
 
 QUICK = {"SLUICE_RECOVERY_RESTORE_AFTER_MS": "1000"}
@@ -13,14 +14,9 @@ QUICK = {"SLUICE_RECOVERY_RESTORE_AFTER_MS": "1000"}
 
 def buy_until(server, sale, user, statuses, timeout_s=20):
     """What the buyer was answered at last."""
-    began = time.monotonic()
-    while True:
-        answer = server.buy(sale, user)
-        if answer.status_code in statuses:
-            return answer.json()
-        assert answer.status_code == 503, answer.text
-        assert time.monotonic() - began < timeout_s, f"{answer.text}\n{server.log_text()}"
-        time.sleep(0.05)
+    answer = until_accepted(lambda: server.buy(sale, user), timeout_s)
+    assert answer.status_code in statuses, f"{answer.text}\n{server.log_text()}"
+    return answer.json()
 
 
 def check_all(services, server, sale, sold):

@@ -38,17 +38,9 @@ def start_again_if_dead(server):
 
 def buy_until_definite(server, sale, user, patience_s=60):
     """Asks as a buyer's client does, whatever happens to the server meanwhile."""
-    until = time.monotonic() + patience_s
-    while time.monotonic() < until:
-        try:
-            answer = server.buy(sale, user)
-            if answer.status_code in (200, 201, 202):
-                return answer.json()
-            assert answer.status_code == 503, answer.text
-        except requests.RequestException:
-            start_again_if_dead(server)
-        time.sleep(0.05)
-    raise AssertionError(f"{user} never got a definite answer\n{server.log_text()}")
+    answer = until_answered(server, lambda: server.buy(sale, user), patience_s)
+    assert answer.status_code in (200, 201, 202), answer.text
+    return answer.json()
 
 
 def check_rest(services, server, sale, users):

@@ -250,7 +250,7 @@ def test_demo_makes_its_own_secrets_and_says_how_to_buy(folder):
     server = Sluice(folder, free_settings(mode="embedded"), arguments=["--demo"])
     for name in ("SLUICE_IDENTITY_SECRET", "SLUICE_ORDERS_SECRET", "SLUICE_ADMIN_KEY"):
         del server.environment[name]
-    try:
+    with server:
         server.start()
         server.wait_until(lambda: any("curl" in line for line in server.lines))
         text = "".join(server.lines)
@@ -261,8 +261,6 @@ def test_demo_makes_its_own_secrets_and_says_how_to_buy(folder):
         secrets = list((folder / "data" / "secrets").iterdir())
         assert len(secrets) == 3
         assert all(path.stat().st_mode & 0o077 == 0 for path in secrets)
-    finally:
-        server.kill()
 
 
 def test_figures_move_by_exactly_what_was_done(embedded):

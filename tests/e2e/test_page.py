@@ -20,10 +20,9 @@ QUEUED = "Queued: your units are held, the order is being written."
 @pytest.fixture(scope="module")
 def shop():
     with temporary_folder() as folder:
-        server = Sluice(folder, free_settings(mode="embedded"), arguments=["--demo"]).start()
-        server.wait_until(lambda: any("The page:" in line for line in server.lines))
-        yield server
-        server.kill()
+        with Sluice(folder, free_settings(mode="embedded"), arguments=["--demo"]).start() as server:
+            server.wait_until(lambda: any("The page:" in line for line in server.lines))
+            yield server
 
 
 @pytest.fixture(scope="module")

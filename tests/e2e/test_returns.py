@@ -11,7 +11,8 @@ import pytest
 import requests
 
 from doors import behind_a_door, failing, lanes_of, mode_of
-from payments import HOUR_MS, buy_confirmed, cancel, check_all, mine, shop, wait_for_status
+from payments import (HOUR_MS, buy_confirmed, cancel, check_all, mine, shop, until_accepted,
+                      wait_for_status)
 from sluice import FAILPOINT_BINARY, Sluice, free_settings
 
 QUICK = {"SLUICE_RECOVERY_TICK_MS": "200", "SLUICE_RECOVERY_RESTORE_AFTER_MS": "1000",
@@ -34,17 +35,6 @@ def status_of(answer):
 
 def fences(server, sale):
     return [lane["fence_epoch"] for lane in lanes_of(server, sale)]
-
-
-def until_accepted(ask, timeout_s=20):
-    """The answer that is no passing refusal."""
-    until = time.monotonic() + timeout_s
-    while True:
-        answer = ask()
-        if answer.status_code != 503:
-            return answer
-        assert time.monotonic() < until, answer.text
-        time.sleep(0.05)
 
 
 # --- one order ------------------------------------------------------------------------------------
@@ -315,11 +305,9 @@ def test_times_to_pay_that_are_none(shop_server, within):
 def shop_server(tmp_path_factory):
     """(an embedded server, a sale whose orders must be paid, Ann's order), for what changes
     nothing."""
-    server = Sluice(tmp_path_factory.mktemp("shop"), free_settings(mode="embedded"))
-    server.start()
-    sale = server.open_sale(pay_within_ms=HOUR_MS)
-    yield server, sale, buy_confirmed(server, sale, "ann")["order_id"]
-    server.kill()
+    with Sluice(tmp_path_factory.mktemp("shop"), free_settings(mode="embedded")).start() as server:
+        sale = server.open_sale(pay_within_ms=HOUR_MS)
+        yield server, sale, buy_confirmed(server, sale, "ann")["order_id"]
 
 
 # --- failures -------------------------------------------------------------------------------------

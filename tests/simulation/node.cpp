@@ -248,39 +248,33 @@ asio::awaitable<void> serve_buy(PurchaseService& purchases, Book book, SaleId id
   answer(std::move(given));
 }
 
-LookUp without_sale(const Book& book) {
-  return Refusal{book->loaded ? Code::unknown_sale : Code::busy, {}};
+/// The sale; that there is none is answered here.
+const Sale* sale_of(const Book& book, SaleId id, const Node::Looked& answer) {
+  const auto* sale = book->find(id);
+  if (sale == nullptr) answer(Refusal{book->loaded ? Code::unknown_sale : Code::busy, {}});
+  return sale;
 }
 
 asio::awaitable<void> serve_find(OrderService& desk, Book book, SaleId sale_id, OrderId id,
                                  UserId user, Millis patience, Node::Looked answer) {
-  const auto* sale = book->find(sale_id);
-  if (sale == nullptr) {
-    answer(without_sale(book));
-    co_return;
-  }
+  const auto* sale = sale_of(book, sale_id, answer);
+  if (sale == nullptr) co_return;
   auto looked = co_await desk.wait(*sale, id, std::move(user), patience);
   answer(std::move(looked));
 }
 
 asio::awaitable<void> serve_mine(OrderService& desk, Book book, SaleId sale_id, UserId user,
                                  Node::Looked answer) {
-  const auto* sale = book->find(sale_id);
-  if (sale == nullptr) {
-    answer(without_sale(book));
-    co_return;
-  }
+  const auto* sale = sale_of(book, sale_id, answer);
+  if (sale == nullptr) co_return;
   auto looked = co_await desk.mine(*sale, std::move(user));
   answer(std::move(looked));
 }
 
 asio::awaitable<void> serve_move(OrderService& desk, Book book, SaleId sale_id, OrderId id,
                                  UserId user, Move move, Node::Looked answer) {
-  const auto* sale = book->find(sale_id);
-  if (sale == nullptr) {
-    answer(without_sale(book));
-    co_return;
-  }
+  const auto* sale = sale_of(book, sale_id, answer);
+  if (sale == nullptr) co_return;
   auto moved = co_await desk.move(*sale, id, std::move(user), move);
   answer(std::move(moved));
 }
