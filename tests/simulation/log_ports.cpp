@@ -27,8 +27,7 @@ class QueuePort final : public OrderQueue {
     std::vector<Receipt> receipts(messages.size());
     if (messages.size() > kPublishMax) co_return Errc::overloaded;
     if (messages.empty()) co_return receipts;
-    std::vector<OrderMessage> copy(messages.begin(), messages.end());
-    auto work = [&log = log_, copy = std::move(copy)]() -> Result<std::vector<Receipt>> {
+    auto work = [&log = log_, copy = copy_of(messages)]() -> Result<std::vector<Receipt>> {
       std::vector<Receipt> taken;
       for (const auto& message : copy) {
         taken.push_back(log.take(log.partition_of(message.lane), message));
@@ -83,8 +82,7 @@ class FeedPort final : public OrderFeed, public Log::Consumer {
   }
 
   Task<> dead_letter(Ticks deadline, const OffsetRange&, In<Poison> poison) override {
-    std::vector<Poison> copy(poison.begin(), poison.end());
-    auto work = [&log = log_, copy = std::move(copy)]() -> Result<void> {
+    auto work = [&log = log_, copy = copy_of(poison)]() -> Result<void> {
       log.dead_letters.insert(log.dead_letters.end(), copy.begin(), copy.end());
       return {};
     };

@@ -4,7 +4,9 @@
 #include <cstdint>
 #include <memory>
 #include <set>
+#include <span>
 #include <utility>
+#include <vector>
 
 #include "sluice/base/result.hpp"
 #include "sluice/base/time.hpp"
@@ -37,6 +39,12 @@ struct Caller {
   /// Through which its calls are made, as those of real adapters are; none in contract tests.
   Dependency* dependency = nullptr;
 };
+
+/// For a call, which owns what it is made with.
+template <class T>
+std::vector<T> copy_of(std::span<const T> values) {
+  return {values.begin(), values.end()};
+}
 
 /// Carries calls from nodes to services and answers back, late, twice or never. A call that was
 /// sent is carried out even when its node is dead by then.

@@ -6,11 +6,6 @@
 namespace sluice::simulation {
 namespace {
 
-template <class T>
-std::vector<T> copy_of(In<T> values) {
-  return {values.begin(), values.end()};
-}
-
 class InventoryPort final : public Inventory {
  public:
   InventoryPort(Network& network, Caller caller, Redis& redis)

@@ -103,7 +103,7 @@ class Store {
   Outcome decide(const OrderMessage& message);
   Outcome insert(const OrderMessage& message, OrderStatus status, RejectReason reason);
   void note_divergence(Lane& lane, const OrderMessage& message);
-  bool due(const Row& row) const;
+  bool is_due(const Row& row) const;
   void move_one(const Transition& transition);
   void let_go(const Row& row);
   Order order_of(const Row& row) const;

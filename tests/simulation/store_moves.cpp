@@ -19,7 +19,7 @@ bool may_move(OrderStatus status, Move move) {
 
 }  // namespace
 
-bool Store::due(const Row& row) const {
+bool Store::is_due(const Row& row) const {
   if (row.status != OrderStatus::confirmed || !row.pay_by) return false;
   return *row.pay_by <= clock_.now() || mutant("moves.expires_early");
 }
@@ -48,7 +48,7 @@ void Store::move_one(const Transition& transition) {
   auto& row = found->second;
   const auto& message = row.message;
   if (message.lane.sale != key.sale || message.user != key.user) return;
-  const bool early = move == Move::expire && !due(row);
+  const bool early = move == Move::expire && !is_due(row);
   if (!may_move(row.status, move) || early) return;
   const auto before = std::exchange(row.status, after(move));
   if (!is_live(row.status)) let_go(row);
@@ -70,7 +70,7 @@ Result<std::vector<OrderKey>> Store::due(std::size_t max) const {
   max = std::min(max, kMovesMax);
   std::vector<const Row*> overdue;
   for (const auto& [id, row] : rows_) {
-    if (due(row)) overdue.push_back(&row);
+    if (is_due(row)) overdue.push_back(&row);
   }
   // The rows have no order of their own: by id, too, so that a seed always tells the same story.
   std::ranges::sort(overdue, [](const Row* a, const Row* b) {
