@@ -10,6 +10,8 @@ namespace {
 
 using test::TempFolder;
 
+using Lines = std::vector<std::string>;
+
 /// Sources that see nothing of this host.
 SettingsSources no_sources() {
   SettingsSources sources;
@@ -23,7 +25,7 @@ SettingsSources from_file(const std::string& path) {
   return sources;
 }
 
-SettingsSources from_flags(const std::vector<std::string>& sets) {
+SettingsSources from_flags(const Lines& sets) {
   auto sources = no_sources();
   for (const auto& set : sets) {
     const auto equals = set.find('=');
@@ -32,7 +34,7 @@ SettingsSources from_flags(const std::vector<std::string>& sets) {
   return sources;
 }
 
-std::vector<std::string> problems_of(const SettingsSources& sources) {
+Lines problems_of(const SettingsSources& sources) {
   try {
     load_settings(sources);
   } catch (const SettingsError& error) {
@@ -41,18 +43,17 @@ std::vector<std::string> problems_of(const SettingsSources& sources) {
   return {};
 }
 
-std::vector<std::string> problems_of_file(const std::string& text, std::string* path = nullptr) {
+Lines problems_of_flags(const Lines& sets) { return problems_of(from_flags(sets)); }
+
+Lines problems_of_file(const std::string& text) {
   const TempFolder folder;
   const auto file = folder.write("s.toml", text);
   auto problems = problems_of(from_file(file));
   for (auto& problem : problems) {
     if (problem.starts_with(file)) problem.replace(0, file.size(), "s.toml");
   }
-  if (path != nullptr) *path = file;
   return problems;
 }
-
-using Lines = std::vector<std::string>;
 
 TEST(Settings, DefaultsHoldWithoutAnySource) {
   const auto loaded = load_settings(no_sources());
@@ -146,7 +147,7 @@ TEST(Settings, UnknownNamesAreRefusedWithPlaceAndNearestName) {
             Lines{"s.toml:1: unknown section htpp; did you mean http?"});
   EXPECT_EQ(problems_of_file("dta_dir = \"x\"\n"),
             Lines{"s.toml:1: unknown setting dta_dir; did you mean data_dir?"});
-  EXPECT_EQ(problems_of(from_flags({"http.prot=1"})),
+  EXPECT_EQ(problems_of_flags({"http.prot=1"}),
             Lines{"--set: unknown setting http.prot; did you mean http.port?"});
   auto sources = no_sources();
   sources.environment = {{"SLUICE_HTTP_PROT", "1"}};
@@ -187,17 +188,17 @@ TEST(Settings, WrongTypeIsRefusedNamingKeyValueAndRange) {
 TEST(Settings, OutOfRangeIsRefusedWhereverItComesFrom) {
   EXPECT_EQ(problems_of_file("[http]\nport = 70000\n"),
             Lines{"s.toml:2: http.port = 70000: must be a whole number from 0 to 65535"});
-  EXPECT_EQ(problems_of(from_flags({"http.port=70000"})),
+  EXPECT_EQ(problems_of_flags({"http.port=70000"}),
             Lines{"--set: http.port = 70000: must be a whole number from 0 to 65535"});
-  EXPECT_EQ(problems_of(from_flags({"http.port=8o80"})),
+  EXPECT_EQ(problems_of_flags({"http.port=8o80"}),
             Lines{"--set: http.port = \"8o80\": must be a whole number from 0 to 65535"});
-  EXPECT_EQ(problems_of(from_flags({"gate.user_burst=0.5"})),
+  EXPECT_EQ(problems_of_flags({"gate.user_burst=0.5"}),
             Lines{"--set: gate.user_burst = 0.5: must be a number from 1 to 1e+09"});
-  EXPECT_EQ(problems_of(from_flags({"gate.user_rate_per_s=nan"})).size(), 1U);
-  EXPECT_EQ(problems_of(from_flags({"mode=cluster"})),
+  EXPECT_EQ(problems_of_flags({"gate.user_rate_per_s=nan"}).size(), 1U);
+  EXPECT_EQ(problems_of_flags({"mode=cluster"}),
             Lines{"--set: mode = \"cluster\": must be one of \"embedded\", \"services\""});
-  EXPECT_EQ(problems_of(from_flags({"http.address=localhost"})).size(), 1U);
-  EXPECT_EQ(problems_of(from_flags({"http.trusted_proxies=10.0.0.0/33"})).size(), 1U);
+  EXPECT_EQ(problems_of_flags({"http.address=localhost"}).size(), 1U);
+  EXPECT_EQ(problems_of_flags({"http.trusted_proxies=10.0.0.0/33"}).size(), 1U);
   auto sources = no_sources();
   sources.environment = {{"SLUICE_HTTP_THREADS", "65"}};
   EXPECT_EQ(problems_of(sources), Lines{"SLUICE_HTTP_THREADS: http.threads = 65: must be a whole "
@@ -227,7 +228,7 @@ TEST(Settings, EveryWholeNumberRefusesWhatLiesBeyondItsRange) {
 }
 
 TEST(Settings, AllProblemsAreReportedAtOnce) {
-  EXPECT_EQ(problems_of(from_flags({"http.port=x", "http.prot=1", "mode=x"})).size(), 3U);
+  EXPECT_EQ(problems_of_flags({"http.port=x", "http.prot=1", "mode=x"}).size(), 3U);
 }
 
 TEST(Settings, FilesThatAreNoneAreRefused) {
@@ -246,7 +247,7 @@ TEST(Settings, FilesThatAreNoneAreRefused) {
 }
 
 TEST(Settings, ServicesModeNeedsItsUrls) {
-  EXPECT_EQ(problems_of(from_flags({"mode=services"})),
+  EXPECT_EQ(problems_of_flags({"mode=services"}),
             (Lines{"redis.url = \"\" (default): services mode needs it, for example "
                    "redis://127.0.0.1:6379",
                    "kafka.brokers = \"\" (default): services mode needs it, for example "
@@ -256,42 +257,41 @@ TEST(Settings, ServicesModeNeedsItsUrls) {
   const Lines urls = {"mode=services", "redis.url=redis://127.0.0.1",
                       "kafka.brokers=127.0.0.1:9092",
                       "postgres.url=postgresql://sluice@127.0.0.1/sluice"};
-  EXPECT_EQ(problems_of(from_flags(urls)), Lines{});
+  EXPECT_EQ(problems_of_flags(urls), Lines{});
   auto bad = urls;
   bad[1] = "redis.url=http://127.0.0.1";
-  EXPECT_EQ(problems_of(from_flags(bad)).size(), 1U);
+  EXPECT_EQ(problems_of_flags(bad).size(), 1U);
   bad = urls;
   bad.emplace_back("kafka.dead_letter_topic=seckill.orders");
-  EXPECT_EQ(problems_of(from_flags(bad)),
-            Lines{"[kafka]: dead_letter_topic must differ from topic"});
+  EXPECT_EQ(problems_of_flags(bad), Lines{"[kafka]: dead_letter_topic must differ from topic"});
 }
 
 TEST(Settings, OperatorsOnAPublicAddressNeedAKey) {
   const Lines refused = {
       "admin.address = \"0.0.0.0\" (--set): operators on a public address need a "
       "key of your own: set admin.key_file or SLUICE_ADMIN_KEY"};
-  EXPECT_EQ(problems_of(from_flags({"admin.address=0.0.0.0"})), refused);
-  EXPECT_EQ(problems_of(from_flags({"admin.address=0.0.0.0", "admin.key_file=/key"})), Lines{});
+  EXPECT_EQ(problems_of_flags({"admin.address=0.0.0.0"}), refused);
+  EXPECT_EQ(problems_of_flags({"admin.address=0.0.0.0", "admin.key_file=/key"}), Lines{});
   auto sources = from_flags({"admin.address=0.0.0.0"});
   sources.environment = {{"SLUICE_ADMIN_KEY", "0123456789abcdef"}};
   EXPECT_EQ(problems_of(sources), Lines{});
-  EXPECT_EQ(problems_of(from_flags({"admin.address=::1"})), Lines{});
+  EXPECT_EQ(problems_of_flags({"admin.address=::1"}), Lines{});
 }
 
 TEST(Settings, TimesThatCannotWorkAreRefused) {
   EXPECT_EQ(
-      problems_of(from_flags({"purchase.publish_timeout_ms=2500"})),
+      problems_of_flags({"purchase.publish_timeout_ms=2500"}),
       Lines{"purchase.answer_timeout_ms = 3000 (default): must be above the sum of "
             "purchase.reserve_timeout_ms = 500 (default) and purchase.publish_timeout_ms = 2500 "
             "(--set)"});
-  EXPECT_EQ(problems_of(from_flags({"recovery.overdue_age_ms=2000"})),
+  EXPECT_EQ(problems_of_flags({"recovery.overdue_age_ms=2000"}),
             Lines{"purchase.publish_timeout_ms = 2000 (default): must be below "
                   "recovery.overdue_age_ms = 2000 (--set)"});
-  EXPECT_EQ(problems_of(from_flags({"recovery.lease_ms=1000"})).size(), 1U);
-  EXPECT_EQ(problems_of(from_flags({"redis.backoff_min_ms=3000"})).size(), 1U);
-  EXPECT_EQ(problems_of(from_flags({"kafka.max_poll_interval_ms=9000"})).size(), 1U);
-  EXPECT_EQ(problems_of(from_flags({"postgres.backoff_min_ms=3000"})).size(), 1U);
-  EXPECT_EQ(problems_of(from_flags({"orders.decide_within_ms=5000"})).size(), 1U);
+  for (const std::string set :
+       {"recovery.lease_ms=1000", "redis.backoff_min_ms=3000", "kafka.max_poll_interval_ms=9000",
+        "postgres.backoff_min_ms=3000", "orders.decide_within_ms=5000"}) {
+    EXPECT_EQ(problems_of_flags({set}).size(), 1U) << set;
+  }
 }
 
 TEST(Settings, DegradedModesAreSetByTheirSection) {
@@ -315,45 +315,43 @@ lag_admit_share = 0
 }
 
 TEST(Settings, DegradedModesThatCannotWorkAreRefused) {
-  EXPECT_EQ(
-      problems_of(from_flags({"degrade.direct_floor_per_s=900", "degrade.direct_start_per_s=800"})),
-      Lines{"degrade.direct_floor_per_s = 900.0 (--set): must be at most "
-            "degrade.direct_start_per_s = 800.0 (--set)"});
+  EXPECT_EQ(problems_of_flags({"degrade.direct_floor_per_s=900", "degrade.direct_start_per_s=800"}),
+            Lines{"degrade.direct_floor_per_s = 900.0 (--set): must be at most "
+                  "degrade.direct_start_per_s = 800.0 (--set)"});
   for (const std::string set :
        {"degrade.direct_ceiling_per_s=1", "degrade.inventory_open_for_ms=3600000",
         "degrade.queue_open_max_ms=1", "degrade.queue_failure_ratio=0",
         "degrade.queue_failure_ratio=1.5", "degrade.lag_admit_share=-0.1", "degrade.queue_trials=0",
         "degrade.inventory_slow_ms=soon", "degrade.lag_messages_max=0",
         "recovery.busy_tick_ms=60000", "recovery.audit_every_ms=99"}) {
-    EXPECT_EQ(problems_of(from_flags({set})).size(), 1U) << set;
+    EXPECT_EQ(problems_of_flags({set}).size(), 1U) << set;
   }
-  EXPECT_EQ(problems_of(from_flags({"degrade.queue_trails=2"})),
+  EXPECT_EQ(problems_of_flags({"degrade.queue_trails=2"}),
             Lines{"--set: unknown setting degrade.queue_trails; did you mean "
                   "degrade.queue_trials?"});
 }
 
 TEST(Settings, BoundsThatContradictEachOtherAreRefused) {
-  EXPECT_EQ(problems_of(from_flags({"gate.concurrency_max=100001"})),
+  EXPECT_EQ(problems_of_flags({"gate.concurrency_max=100001"}),
             Lines{"gate.concurrency_max = 100001 (--set): must be at most "
                   "kafka.client_messages_max = 100000 "
                   "(default)"});
-  EXPECT_EQ(problems_of(from_flags({"http.connections_max=500", "http.long_polls_max=100"})).size(),
-            1U);
-  EXPECT_EQ(problems_of(from_flags({"http.long_polls_max=20001"})).size(), 1U);
-  EXPECT_EQ(problems_of(from_flags({"http.port=8081"})),
+  EXPECT_EQ(problems_of_flags({"http.connections_max=500", "http.long_polls_max=100"}).size(), 1U);
+  EXPECT_EQ(problems_of_flags({"http.long_polls_max=20001"}).size(), 1U);
+  EXPECT_EQ(problems_of_flags({"http.port=8081"}),
             Lines{"admin.port = 8081 (default): must differ from http.port = 8081 (--set)"});
-  EXPECT_EQ(problems_of(from_flags({"identity.algorithm=ES256"})),
+  EXPECT_EQ(problems_of_flags({"identity.algorithm=ES256"}),
             Lines{"identity.public_key_file = \"\" (default): needed with identity.algorithm = "
                   "\"ES256\" (--set)"});
-  EXPECT_EQ(problems_of(from_flags({"identity.public_key_file=/key"})).size(), 1U);
+  EXPECT_EQ(problems_of_flags({"identity.public_key_file=/key"}).size(), 1U);
 }
 
 TEST(Settings, APasswordOnTheCommandLineIsRefusedWithoutRepeatingIt) {
-  const auto problems = problems_of(from_flags({"redis.url=redis://user:hunter2@127.0.0.1"}));
+  const auto problems = problems_of_flags({"redis.url=redis://user:hunter2@127.0.0.1"});
   EXPECT_EQ(problems,
             Lines{"--set: redis.url: no password here, others can read command lines; use "
                   "a file or SLUICE_REDIS_URL"});
-  const auto extra = problems_of(from_flags({"kafka.extra=sasl.password=hunter2"}));
+  const auto extra = problems_of_flags({"kafka.extra=sasl.password=hunter2"});
   EXPECT_EQ(extra.size(), 1U);
 }
 
