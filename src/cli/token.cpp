@@ -68,7 +68,7 @@ int token_command(const Cli& cli) {
   std::ofstream file;
   if (!cli.output.empty()) file = open_private(cli.output);
   write_tokens(cli, identity, lifetime, cli.output.empty() ? cli.world.out : file);
-  file.flush();
+  if (file.is_open()) file.close();
   if (!file) throw std::runtime_error(cli.output + ": cannot be written");
   return kExitOk;
 }

@@ -4,6 +4,7 @@
 #include <boost/asio/ip/address.hpp>
 #include <boost/asio/ip/network_v4.hpp>
 #include <boost/asio/ip/network_v6.hpp>
+#include <charconv>
 #include <fmt/format.h>
 #include <sstream>
 #include <toml++/toml.h>
@@ -21,6 +22,15 @@ std::string written(const Scalar& value) {
   const toml::value<Scalar> node(value);
   out << toml::default_formatter(node, toml::format_flags::allow_unicode_strings);
   return out.str();
+}
+
+std::string number_text(double value) {
+  char buffer[64];
+  const auto end = std::to_chars(buffer, buffer + sizeof(buffer), value).ptr;
+  std::string text(buffer, end);
+  // TOML tells floats from integers by the point.
+  if (text.find_first_of(".en") == std::string::npos) text += ".0";
+  return text;
 }
 
 TextList split(std::string_view text) {
@@ -47,6 +57,7 @@ std::optional<Value> parse_map(std::string_view text) {
 
 struct ToToml {
   std::string operator()(const auto& value) const { return written(value); }
+  std::string operator()(double value) const { return number_text(value); }
   std::string operator()(const TextList& value) const {
     std::string out = "[";
     for (const auto& entry : value) out += (out.size() > 1 ? ", " : "") + written(entry);
