@@ -5,7 +5,7 @@
 #include "sluice/dependency/breaker.hpp"
 #include "sluice/dependency/call_meter.hpp"
 #include "sluice/gate/rate_limiter.hpp"
-#include "sluice/orders/operating_mode.hpp"
+#include "sluice/orders/lane_router.hpp"
 #include "sluice/settings/settings.hpp"
 
 namespace sluice {

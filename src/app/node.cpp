@@ -12,8 +12,8 @@
 #include "sluice/fulfilment/fulfilment.hpp"
 #include "sluice/gate/front_gate.hpp"
 #include "sluice/operations/operations.hpp"
-#include "sluice/orders/failover_queue.hpp"
 #include "sluice/orders/lane_router.hpp"
+#include "sluice/orders/order_queue.hpp"
 #include "sluice/orders/order_service.hpp"
 #include "sluice/orders/order_watch.hpp"
 #include "sluice/orders/purchase_service.hpp"
@@ -62,13 +62,8 @@ struct Node::Http final : PublicApi {
         orders(worker.executor(), node.settings_.lookup,
                {router, *ports.orders, *ports.moves, *node.clock_, node.seal_, watch}),
         purchases(worker.executor(), node.settings_.purchase,
-                  {router,
-                   orders,
-                   {node.sale_buckets_, node.guards_.rate_limiter, node.concurrency_},
-                   *node.clock_,
-                   random,
-                   node.seal_,
-                   node.metrics_}) {
+                  {router, orders, node.sale_buckets_, node.guards_.rate_limiter, node.concurrency_,
+                   *node.clock_, random, node.seal_, node.metrics_}) {
     auto settings = node.settings_.http;
     settings.http.port = port;
     server = create_public_server(
@@ -146,19 +141,18 @@ struct Node::ControlThread {
   explicit ControlThread(Node& node)
       : worker("control"),
         ports(node.backend_.control_ports(worker.executor())),
-        lanes(node.settings_.recovery, node.backend_.log,
-              {*ports.inventory, *ports.queue, *ports.orders, *ports.results, *node.clock_,
-               node.metrics_}),
+        lanes(node.settings_.recovery, {*ports.inventory, *ports.queue, *ports.orders,
+                                        *ports.results, *node.clock_, node.metrics_}),
         auditor(node.settings_.recovery.call_timeout,
                 {*ports.inventory, *ports.orders, *node.clock_, node.metrics_}),
-        returns(node.settings_.recovery, {*ports.moves, *ports.orders, *ports.inventory,
-                                          *ports.results, *node.clock_, node.metrics_}),
+        returns(node.settings_.recovery, {*ports.moves, lanes, *ports.inventory, *ports.results,
+                                          *node.clock_, node.metrics_}),
         flow(node.settings_.degrade.flow, node.settings_.recovery.call_timeout, node.backend_.log,
              {*ports.orders, node.guards_.flow, node.guards_.rate_limiter, node.guards_.direct,
               node.guards_.queue, ports.log_end, *node.clock_, node.metrics_}),
         control(node.settings_.recovery, node_name(), ports.probes,
-                {*ports.sales, *ports.orders, *ports.moves, *ports.control, lanes, auditor, returns,
-                 flow, node.book_, node.readiness_, *node.clock_}),
+                {*ports.sales, *ports.control, lanes, auditor, returns, flow, node.book_,
+                 node.readiness_, *node.clock_}),
         operations(create_operations(node.settings_.recovery,
                                      {*ports.sales, *ports.orders, *ports.moves, *ports.control,
                                       auditor, control, *node.clock_})) {}

@@ -7,7 +7,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "sluice/orders/operating_mode.hpp"
+#include "sluice/orders/lane_router.hpp"
 
 #include "cli/admin.hpp"
 

@@ -1,7 +1,5 @@
 #include "sluice/fulfilment/fulfilment.hpp"
 
-#include <algorithm>
-#include <array>
 #include <boost/asio/post.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -10,45 +8,28 @@
 
 #include "sluice/base/log.hpp"
 #include "sluice/base/mutation.hpp"
-#include "sluice/fulfilment/settle_and_announce.hpp"
+#include "sluice/fulfilment/result_feed.hpp"
+#include "sluice/inventory/inventory.hpp"
 
 namespace sluice {
-namespace {
 
 namespace asio = boost::asio;
 
-}  // namespace
-
-struct Fulfilment::Counters {
-  explicit Counters(Metrics& metrics)
-      : batch_size(metrics.histogram("sluice_apply_batch_size", "Messages in one transaction.",
-                                     {1, 4, 16, 64, 128, 256, 512, 1024, 4096})),
-        poison(metrics.counter("sluice_poison_messages_total", "Messages that are no orders.")),
-        retries(metrics.counter("sluice_apply_retries_total",
-                                "Transactions that had to be tried again.")) {
-    for (std::size_t i = 0; i < decided.size(); ++i) {
-      const auto reason = std::string(name(static_cast<RejectReason>(i)));
-      decided[i] = &metrics.counter("sluice_orders_decided_total", "Messages decided by the store.",
-                                    {{"rejected", reason}});
-    }
-  }
-
-  void count(const std::vector<Outcome>& outcomes) {
-    for (const auto& outcome : outcomes) {
-      decided[static_cast<std::size_t>(outcome.reason)]->Increment();
-    }
-  }
-
-  std::array<Counter*, 5> decided{};
-  Histogram& batch_size;
-  Counter& poison;
-  Counter& retries;
-};
-
 Fulfilment::Fulfilment(FulfilmentSettings settings, Ports ports)
-    : settings_(settings), ports_(ports), counters_(std::make_unique<Counters>(ports.metrics)) {}
-
-Fulfilment::~Fulfilment() = default;
+    : settings_(settings),
+      ports_(ports),
+      batch_size_(ports.metrics.histogram("sluice_apply_batch_size", "Messages in one transaction.",
+                                          {1, 4, 16, 64, 128, 256, 512, 1024, 4096})),
+      poison_(
+          ports.metrics.counter("sluice_poison_messages_total", "Messages that are no orders.")),
+      retries_(ports.metrics.counter("sluice_apply_retries_total",
+                                     "Transactions that had to be tried again.")) {
+  for (std::size_t i = 0; i < decided_.size(); ++i) {
+    const std::string reason(name(static_cast<RejectReason>(i)));
+    decided_[i] = &ports.metrics.counter("sluice_orders_decided_total",
+                                         "Messages decided by the store.", {{"rejected", reason}});
+  }
+}
 
 asio::awaitable<void> Fulfilment::run() {
   const asio::any_io_executor executor = co_await asio::this_coro::executor;
@@ -75,15 +56,16 @@ asio::awaitable<void> Fulfilment::step() {
     co_return;
   }
 
-  const bool empty = delivery->messages.empty();
   auto outcomes = co_await apply(*delivery);
   if (!outcomes) {
     co_await rewind(*delivery->range);
     co_return;
   }
-  if (empty) co_return;
-  counters_->batch_size.Observe(static_cast<double>(delivery->messages.size()));
-  counters_->count(*outcomes);
+  if (delivery->messages.empty()) co_return;
+  batch_size_.Observe(static_cast<double>(delivery->messages.size()));
+  for (const auto& outcome : *outcomes) {
+    decided_[static_cast<std::size_t>(outcome.reason)]->Increment();
+  }
   const auto deadline = in(settings_.settle_timeout);
   auto settled = Result<void>(Errc::unavailable);
   // While others wait it is known that the inventory is away.
@@ -137,7 +119,7 @@ Task<std::vector<Outcome>> Fulfilment::apply(const Delivery& delivery) {
       continue;
     }
     maybe_applied |= outcomes.error() == Errc::unknown;
-    counters_->retries.Increment();
+    retries_.Increment();
     log().warn("{} orders wait for the store: {}", delivery.messages.size(),
                outcomes.error().message());
     if (stopped_) co_return outcomes;
@@ -168,7 +150,7 @@ asio::awaitable<bool> Fulfilment::keep_poison(const Delivery& delivery) {
     log().error("poison could not be kept: {}", kept.error().message());
     co_return false;
   }
-  counters_->poison.Increment(static_cast<double>(delivery.poison.size()));
+  poison_.Increment(static_cast<double>(delivery.poison.size()));
   co_return true;
 }
 

@@ -1,6 +1,7 @@
 #include "sluice/inventory/inventory.hpp"
 
 #include <algorithm>
+#include <map>
 
 #include "sluice/base/mutation.hpp"
 
@@ -25,6 +26,24 @@ SettleAction settle_action(const Outcome& outcome) noexcept {
     return SettleAction::drop;
   }
   return SettleAction::give_back;
+}
+
+Task<> settle(Inventory& inventory, Ticks deadline, In<OrderMessage> messages,
+              In<Outcome> outcomes) {
+  // A rebuild may have come between two reservations of one lane.
+  std::map<std::pair<LaneId, Epoch>, std::vector<Settlement>> lanes;
+  for (std::size_t i = 0; i < messages.size(); ++i) {
+    const auto& message = messages[i];
+    lanes[{message.lane, message.epoch}].push_back(
+        {message.id, message.user, message.quantity, settle_action(outcomes[i])});
+  }
+  Result<void> all;
+  for (const auto& [lane, settlements] : lanes) {
+    const Call call{lane.first, lane.second, deadline};
+    const auto settled = co_await inventory.settle(call, settlements);
+    if (!settled) all = settled;
+  }
+  co_return all;
 }
 
 }  // namespace sluice

@@ -104,16 +104,16 @@ class NodeOperations final : public Operations {
       const LaneId lane{id, index};
       const auto head = co_await ports_.orders.head(deadline(), lane);
       if (!head) co_return refusal_of(head.error());
-      if (head->newest > head->fence) under_way.push_back({lane, head->newest});
-      if (head->newest == head->fence) others.push_back(lane);
+      const bool fencing = head->newest > head->fence;
+      if (force && fencing) under_way.push_back({lane, head->newest});
+      if (!fencing) others.push_back(lane);
     }
+    // An operator who forces the fences that do not pass asks for no rebuild of the other lanes.
+    if (!under_way.empty()) others.clear();
     for (const auto& fence : under_way) {
-      if (!force) break;
       const auto raised = co_await ports_.orders.raise_fence(deadline(), fence, std::nullopt);
       if (!raised) co_return refusal_of(raised.error());
     }
-    // An operator who forces the fences that do not pass asks for no rebuild of the other lanes.
-    if (force && !under_way.empty()) others.clear();
     for (const auto lane : others) {
       const auto asked = co_await ports_.orders.suspect(deadline(), lane);
       if (!asked) co_return refusal_of(asked.error());

@@ -1,5 +1,6 @@
 #include "sluice/orders/order_service.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "sluice/base/log.hpp"
@@ -31,12 +32,6 @@ bool may_move_on(const OrderView& projected, const Sale& sale) {
   return must_be_paid(sale.terms) && !mutant("find.unpaid_as_projected");
 }
 
-/// The row is as the move would have it; else it moved otherwise, for good.
-LookUp moved_to(OrderState state, Move move) {
-  if (state.order.status == after(move)) return state;
-  return order_final();
-}
-
 /// What the items of the batch ask for, in order.
 template <class Batch>
 auto requests_of(const Batch& batch) {
@@ -49,12 +44,9 @@ auto requests_of(const Batch& batch) {
 /// Gives each item of the batch its own, or all of them the error.
 template <class Batch>
 void answer_each(Batch& batch, Result<std::vector<std::optional<Order>>> orders) {
+  using Answer = Result<std::optional<Order>>;
   for (std::size_t i = 0; i < batch.items.size(); ++i) {
-    if (orders) {
-      batch.items[i].answer(std::move((*orders)[i]));
-    } else {
-      batch.items[i].answer(orders.error());
-    }
+    batch.items[i].answer(orders ? Answer(std::move((*orders)[i])) : Answer(orders.error()));
   }
 }
 
@@ -63,19 +55,16 @@ void answer_each(Batch& batch, Result<std::vector<std::optional<Order>>> orders)
 OrderService::OrderService(asio::any_io_executor executor, LookupSettings settings, Ports ports)
     : settings_(settings),
       ports_(ports),
-      store_look_ups_(executor, {settings.batch_max, 2, 65536},
-                      boost::system::error_code(Errc::internal),
+      store_look_ups_(executor, {settings.batch_max, 2, 65536}, Errc::internal,
                       [this](StoreLookUps::Batch& batch) { return store_batch(batch); }),
-      head_look_ups_(executor, {kHeadsMax, 1, 65536}, boost::system::error_code(Errc::internal),
+      head_look_ups_(executor, {kHeadsMax, 1, 65536}, Errc::internal,
                      [this](HeadLookUps::Batch& batch) { return head_batch(batch); }),
-      moves_(std::move(executor), {settings_.batch_max, 2, 65536},
-             boost::system::error_code(Errc::unknown),
+      moves_(std::move(executor), {settings.batch_max, 2, 65536}, Errc::unknown,
              [this](Moves::Batch& batch) { return move_batch(batch); }) {}
 
 asio::awaitable<LookUp> OrderService::find(const Sale& sale, OrderId id, UserId user) {
-  const SaleId sale_id = sale.id;
-  const LaneId lane{sale_id, id.lane()};
-  if (!ports_.seal.authentic(id, sale_id, user)) co_return unknown_order();
+  const LaneId lane{sale.id, id.lane()};
+  if (!ports_.seal.authentic(id, lane.sale, user)) co_return unknown_order();
 
   const auto projected = co_await this->projected(lane, user);
   if (projected && projected->order && projected->order->id == id) {
@@ -85,34 +74,28 @@ asio::awaitable<LookUp> OrderService::find(const Sale& sale, OrderId id, UserId 
 }
 
 asio::awaitable<LookUp> OrderService::mine(const Sale& sale, UserId user) {
-  const SaleId sale_id = sale.id;
-  const LaneId lane{sale_id, lane_of(user, sale.terms.lanes)};
+  const LaneId lane{sale.id, lane_of(user, sale.terms.lanes)};
   const auto projected = co_await this->projected(lane, user);
-  if (!projected) co_return co_await mine_in_store(lane, std::move(user), 0);
-  if (projected->order) {
+  const bool known = projected && projected->order;
+  if (known) {
     const auto state = co_await present(sale, *projected->order, user);
     const bool over = state && (state->order.status == OrderStatus::cancelled ||
                                 state->order.status == OrderStatus::expired);
     if (!over) co_return state;
-    co_return co_await mine_in_store(lane, std::move(user), projected->epoch);
   }
 
-  // That there is none counts only while the row still has that epoch sold by the projection.
   const auto row = co_await head(lane);
   if (!row) co_return busy();
-  if (row->fence == projected->epoch || mutant("mine.of_old_times")) co_return unknown_order();
-  co_return co_await mine_in_store(lane, std::move(user), 0);
-}
+  // That the projection has no other counts only while the row still has its epoch sold by it.
+  const bool no_other = row->fence == (projected ? projected->epoch : 0);
+  const bool none = projected && !known && (no_other || mutant("mine.of_old_times"));
+  if (none) co_return unknown_order();
 
-asio::awaitable<LookUp> OrderService::mine_in_store(LaneId lane, UserId user, Epoch none_under) {
-  const auto row = co_await head(lane);
-  if (!row) co_return busy();
   const auto found = co_await ports_.store.find_live(deadline(), lane.sale, std::move(user));
   if (!found) co_return busy();
   if (*found) co_return state_of(**found);
   // The store knows the decided ones; while it does not sell itself there may be others.
-  const bool all = row->authority() == Authority::store || row->fence == none_under ||
-                   mutant("mine.decided_only");
+  const bool all = no_other || row->authority() == Authority::store || mutant("mine.decided_only");
   co_return all ? unknown_order() : busy();
 }
 
@@ -130,33 +113,34 @@ asio::awaitable<LookUp> OrderService::wait(const Sale& sale, OrderId id, UserId 
 }
 
 asio::awaitable<LookUp> OrderService::move(const Sale& sale, OrderId id, UserId user, Move move) {
-  const SaleId sale_id = sale.id;
-  const LaneId lane{sale_id, id.lane()};
-  if (!ports_.seal.authentic(id, sale_id, user)) co_return unknown_order();
+  const LaneId lane{sale.id, id.lane()};
+  if (!ports_.seal.authentic(id, lane.sale, user)) co_return unknown_order();
   // Only time lets an order expire.
   if (!must_be_paid(sale.terms) || move == Move::expire) co_return order_final();
   if (moves_.full()) co_return busy();
 
-  const Transition transition{{id, sale_id, user}, move};
+  const Transition transition{{id, lane.sale, user}, move};
   const auto moved = co_await moves_.submit(transition);
   if (!moved) {
     if (moved.error() != Errc::unknown) co_return busy();
     co_return Refusal{Code::outcome_unknown, kRetryWait};
   }
-  if (!*moved) co_return co_await unmoved(lane, id, std::move(user), move);
-
-  const Order& order = **moved;
-  if (order.status == OrderStatus::cancelled && move == Move::cancel) co_await give_back(order);
-  co_return moved_to(state_of(order), move);
-}
-
-asio::awaitable<LookUp> OrderService::unmoved(LaneId lane, OrderId id, UserId user, Move move) {
-  const auto now = co_await stored(lane, id, std::move(user));
-  if (!now) co_return now;
-  // Confirmed: it was decided since the store was asked to move it.
-  const bool undecided =
-      now->order.status == OrderStatus::queued || now->order.status == OrderStatus::confirmed;
-  co_return undecided ? order_undecided() : moved_to(*now, move);
+  LookUp now = unknown_order();
+  if (*moved) {
+    now = state_of(**moved);
+    const bool cancelled = now->order.status == OrderStatus::cancelled;
+    if (cancelled && move == Move::cancel) co_await give_back(**moved);
+  } else {
+    now = co_await stored(lane, id, std::move(user));
+    if (!now) co_return now;
+    // Confirmed: it was decided since the store was asked to move it.
+    const auto status = now->order.status;
+    if (status == OrderStatus::queued || status == OrderStatus::confirmed) {
+      co_return order_undecided();
+    }
+  }
+  // The row is as the move would have it; else it moved otherwise, for good.
+  co_return now->order.status == after(move) ? now : order_final();
 }
 
 asio::awaitable<void> OrderService::give_back(Order order) {
@@ -190,11 +174,9 @@ asio::awaitable<std::optional<OrderService::Projected>> OrderService::projected(
   const std::vector<UserId> users{std::move(user)};
   for (int attempt = 0; attempt < 2; ++attempt) {
     if (epoch == 0 || epoch < services.fence) {
-      const Call any_epoch{lane, 0, deadline()};
-      const auto view = co_await services.inventory.view(any_epoch);
-      // An inventory behind the fence shows the lane as it was before its rebuild.
-      if (!view || !view->ready || view->epoch < services.fence) co_return std::nullopt;
-      epoch = view->epoch;
+      const auto sold_under = co_await find_epoch(services, lane, deadline());
+      if (!sold_under) co_return std::nullopt;
+      epoch = *sold_under;
     }
     const Call call{lane, epoch, deadline()};
     const auto found = co_await services.inventory.find(call, users);

@@ -4,17 +4,10 @@
 
 namespace sluice {
 
-struct OrderWatch::Enlist {
-  OrderWatch* watch;
-  OrderId id;
-  Ticks until;
-  void operator()(Completion<bool> wake) {
-    watch->waiting_.emplace(id, Waiter{until, std::move(wake)});
-  }
-};
-
 boost::asio::awaitable<void> OrderWatch::changed(OrderId id, Ticks until) {
-  Enlist enlist{this, id, until};
+  auto enlist = [this, id, until](Completion<bool> wake) {
+    waiting_.emplace(id, Waiter{until, std::move(wake)});
+  };
   co_await suspend<bool>(std::move(enlist));
 }
 
@@ -29,12 +22,9 @@ void OrderWatch::news(const std::vector<Outcome>& outcomes) {
 
 void OrderWatch::sweep(Ticks now) {
   for (auto it = waiting_.begin(); it != waiting_.end();) {
-    if (it->second.until > now) {
-      ++it;
-      continue;
-    }
-    it->second.wake(false);
-    it = waiting_.erase(it);
+    const bool over = it->second.until <= now;
+    if (over) it->second.wake(false);
+    it = over ? waiting_.erase(it) : std::next(it);
   }
 }
 

@@ -14,18 +14,14 @@ using Kind = PurchaseAnswer::Kind;
 constexpr Millis kRetryWait{500};
 constexpr Millis kStockWait{2000};
 
-PurchaseAnswer refused(Refusal refusal) {
-  PurchaseAnswer answer;
-  answer.refusal = refusal;
-  return answer;
-}
+PurchaseAnswer refused(Refusal refusal) { return {.refusal = refusal}; }
 
 /// Who refuses a purchase, the cheapest first.
 AdmissionChain admission_of(const PurchaseService::Ports& ports, const SoldOutViews& views) {
-  return {create_sale_window_stage(), create_sold_out_stage(views, ports.random),
-          create_sale_rate_stage(ports.limits.sales, ports.random),
-          create_node_rate_stage(ports.limits.node, ports.random),
-          create_concurrency_stage(ports.limits.concurrency, ports.random)};
+  return {create_sale_window_stage(), views.stage(ports.random),
+          create_sale_rate_stage(ports.sales, ports.random),
+          create_node_rate_stage(ports.rate_limiter, ports.random),
+          create_concurrency_stage(ports.concurrency, ports.random)};
 }
 
 Code code_of(const boost::system::error_code& error) {
@@ -48,6 +44,11 @@ bool still_counts(const OrderView& known) {
 
 bool sold_out_may_return(const Sale& sale, const Reserved& reserved) {
   return (reserved.may_return && !mutant("sold_out.too_early")) || may_expire(sale);
+}
+
+Refusal outside_window(const Sale& sale, TimePoint asked_at, Random& random) {
+  const auto code = window_code(phase(sale, asked_at));
+  return {code, problem(code).retryable ? jittered(kStockWait, random) : Millis{0}};
 }
 
 /// Units that the projection granted and the store does not have: fewer may be left for others.
@@ -81,12 +82,21 @@ asio::awaitable<PurchaseAnswer> PurchaseService::buy(const Sale& sale, UserId us
   if (const auto refusal = admit(admission_, admission)) co_return refused(*refusal);
 
   const auto reserved = co_await reserver_.reserve(lane, user, quantity);
-  if (!reserved) co_return refuse_unreserved(reserved.error());
-
-  const auto verdict = reserved->reservation.verdict;
-  if (verdict == Verdict::already) co_return co_await answer_existing(sale, user, *reserved);
-  if (verdict != Verdict::granted) co_return refuse_verdict(sale, admission.now, *reserved);
-
+  if (!reserved) {
+    co_return refused({code_of(reserved.error()), jittered(kRetryWait, ports_.random)});
+  }
+  switch (reserved->reservation.verdict) {
+    case Verdict::granted:
+      break;
+    case Verdict::already:
+      co_return co_await answer_existing(sale, user, *reserved);
+    case Verdict::sold_out:
+      co_return refused(sold_out(sold_out_may_return(sale, *reserved), ports_.random));
+    case Verdict::insufficient:
+      co_return refused({Code::insufficient_stock, jittered(kStockWait, ports_.random)});
+    case Verdict::not_open:
+      co_return refused(outside_window(sale, admission.now, ports_.random));
+  }
   const auto receipt = co_await publisher_.publish(reserved->services, reserved->message);
   co_return answer_published(sale, *reserved, receipt);
 }
@@ -100,32 +110,7 @@ asio::awaitable<PurchaseAnswer> PurchaseService::answer_existing(const Sale& sal
     co_return refused({Code::outcome_unknown, kRetryWait});
   }
   if (!still_counts(known->order)) co_return refused({Code::busy, kRetryWait});
-  PurchaseAnswer answer;
-  answer.kind = Kind::existing;
-  answer.order = known->order;
-  co_return answer;
-}
-
-PurchaseAnswer PurchaseService::refuse_unreserved(const boost::system::error_code& error) const {
-  return refused({code_of(error), jittered(kRetryWait, ports_.random)});
-}
-
-PurchaseAnswer PurchaseService::refuse_verdict(const Sale& sale, TimePoint asked_at,
-                                               const Reserved& reserved) const {
-  const auto wait = jittered(kStockWait, ports_.random);
-  const auto window = window_code(phase(sale, asked_at));
-  switch (reserved.reservation.verdict) {
-    case Verdict::sold_out:
-      return refused(sold_out(sold_out_may_return(sale, reserved), ports_.random));
-    case Verdict::insufficient:
-      return refused({Code::insufficient_stock, wait});
-    case Verdict::not_open:
-      return refused({window, problem(window).retryable ? wait : Millis{0}});
-    case Verdict::granted:
-    case Verdict::already:
-      break;
-  }
-  return refused({Code::internal_error, {}});
+  co_return PurchaseAnswer{Kind::existing, known->order};
 }
 
 PurchaseAnswer PurchaseService::answer_published(const Sale& sale, const Reserved& reserved,
@@ -138,21 +123,15 @@ PurchaseAnswer PurchaseService::answer_published(const Sale& sale, const Reserve
     return refused({Code::outcome_unknown, jittered(kRetryWait, ports_.random)});
   }
   if (!acknowledged) unacknowledged_.Increment();
-  PurchaseAnswer answer;
-  answer.kind = Kind::queued;
-  answer.order = {reserved.message.id, OrderStatus::queued, reserved.message.quantity};
-  answer.backlogged = !acknowledged || reserved.services.backlogged;
-  answer.wait = reserved.services.wait;
-  return answer;
+  const OrderView order{reserved.message.id, OrderStatus::queued, reserved.message.quantity};
+  const auto& services = reserved.services;
+  return {Kind::queued, order, !acknowledged || services.backlogged, services.wait};
 }
 
 PurchaseAnswer PurchaseService::answer_decided(const Sale& sale, const Reserved& reserved,
                                                const Outcome& outcome) const {
   if (is_live(outcome.status)) {
-    PurchaseAnswer answer;
-    answer.kind = Kind::confirmed;
-    answer.order = {reserved.message.id, outcome.status, reserved.message.quantity};
-    return answer;
+    return {Kind::confirmed, {reserved.message.id, outcome.status, reserved.message.quantity}};
   }
   // The projection promised what the store does not have.
   const auto wait = jittered(kRetryWait, ports_.random);

@@ -13,46 +13,11 @@ constexpr Millis kSoldOutForNowWait{2000};
 
 }  // namespace
 
-SoldOutView::Answer SoldOutViews::ask(LaneId lane, const UserId& user, Ticks now) const {
-  const auto known = lanes_.find(lane);
-  if (known == lanes_.end()) return SoldOutView::Answer::ask_the_lane;
-  return known->second->view.ask(user, now);
-}
-
-void SoldOutViews::said_sold_out(LaneId id, Epoch epoch, const ReserveReply& reply) {
-  auto& lane = lanes_[id];
-  if (!lane) lane = std::make_unique<Lane>(Lane{SoldOutView(settings_.sold_out_fresh), 0});
-  lane->epoch = epoch;
-  lane->view.said_sold_out(epoch, reply.version, reply.may_return, clock_.ticks());
-}
-
-boost::asio::awaitable<void> SoldOutViews::upkeep() {
-  while (!stopped_) {
-    // Coroutines may add lanes while one is looked after: work on a list of this round.
-    std::vector<std::pair<LaneId, Lane*>> lanes;
-    for (const auto& [id, lane] : lanes_) lanes.emplace_back(id, lane.get());
-    for (const auto& [id, lane] : lanes) co_await look_after(id, *lane);
-    co_await clock_.sleep_until(clock_.ticks() + kUpkeepEvery);
-  }
-}
-
-boost::asio::awaitable<void> SoldOutViews::look_after(LaneId id, Lane& lane) {
-  const auto step = lane.view.next(clock_.ticks());
-  if (step == SoldOutView::Step::none) co_return;
-  auto& inventory = router_.at(id).inventory;
-  const Call call{id, lane.epoch, clock_.ticks() + settings_.reserve_timeout};
-  if (step == SoldOutView::Step::check_version) {
-    const auto seen = co_await inventory.view(call);
-    if (seen) lane.view.seen(*seen, clock_.ticks());
-    co_return;
-  }
-  auto winners = co_await inventory.winners(call);
-  if (winners) lane.view.winners(call.epoch, std::move(*winners), clock_.ticks());
-}
-
-AdmissionStage create_sold_out_stage(const SoldOutViews& views, Random& random) {
-  return [&views, &random](Admission& admission) -> std::optional<Refusal> {
-    switch (views.ask(admission.lane, *admission.user, admission.ticks)) {
+AdmissionStage SoldOutViews::stage(Random& random) const {
+  return [this, &random](Admission& admission) -> std::optional<Refusal> {
+    const auto known = views_.find(admission.lane);
+    if (known == views_.end()) return std::nullopt;
+    switch (known->second.ask(*admission.user, admission.ticks)) {
       case SoldOutView::Answer::ask_the_lane:
         break;
       case SoldOutView::Answer::sold_out_for_now:
@@ -62,6 +27,35 @@ AdmissionStage create_sold_out_stage(const SoldOutViews& views, Random& random) 
     }
     return std::nullopt;
   };
+}
+
+void SoldOutViews::said_sold_out(LaneId lane, Epoch epoch, const ReserveReply& reply) {
+  auto& view = views_.try_emplace(lane, settings_.sold_out_fresh).first->second;
+  view.said_sold_out(epoch, reply.version, reply.may_return, clock_.ticks());
+}
+
+boost::asio::awaitable<void> SoldOutViews::upkeep() {
+  for (;;) {
+    // Coroutines may add views while one is looked after: work on a list of this round.
+    std::vector<std::pair<LaneId, SoldOutView*>> views;
+    for (auto& [lane, view] : views_) views.emplace_back(lane, &view);
+    for (const auto& [lane, view] : views) co_await look_after(lane, *view);
+    co_await clock_.sleep_until(clock_.ticks() + kUpkeepEvery);
+  }
+}
+
+boost::asio::awaitable<void> SoldOutViews::look_after(LaneId lane, SoldOutView& view) {
+  const auto step = view.next(clock_.ticks());
+  if (step == SoldOutView::Step::none) co_return;
+  auto& inventory = router_.at(lane).inventory;
+  const Call call{lane, view.epoch(), clock_.ticks() + settings_.reserve_timeout};
+  if (step == SoldOutView::Step::check_version) {
+    const auto seen = co_await inventory.view(call);
+    if (seen) view.seen(*seen, clock_.ticks());
+    co_return;
+  }
+  auto winners = co_await inventory.winners(call);
+  if (winners) view.winners(call.epoch, std::move(*winners), clock_.ticks());
 }
 
 Refusal sold_out(bool may_return, Random& random) {

@@ -30,10 +30,6 @@ std::int64_t drift_of(const LaneFigures& truth, const LaneView& projection) {
 
 }  // namespace
 
-bool SaleAudit::holds() const {
-  return std::ranges::all_of(lanes, [](const LaneAudit& lane) { return lane.holds(); });
-}
-
 Auditor::Auditor(Millis call_timeout, Ports ports)
     : call_timeout_(call_timeout),
       ports_(ports),
@@ -92,7 +88,10 @@ Task<Auditor::Look> Auditor::check(SaleId sale, std::uint32_t lanes, bool invent
     if (!judged) co_return judged;
     if (*judged == Look::again) look = Look::again;
   }
-  report();
+  double units = 0;
+  for (const auto& [lane, drift] : drifts_) units += static_cast<double>(std::abs(drift));
+  drift_units_.Set(units);
+  unconserved_lanes_.Set(static_cast<double>(unconserved_.size()));
   co_return look;
 }
 
@@ -126,13 +125,6 @@ Task<Auditor::Look> Auditor::judge(const LaneAudit& lane) {
   const auto asked = co_await ports_.store.suspect(deadline(), id);
   if (!asked) co_return asked.error();
   co_return Look::enough;
-}
-
-void Auditor::report() {
-  double units = 0;
-  for (const auto& [lane, drift] : drifts_) units += static_cast<double>(std::abs(drift));
-  drift_units_.Set(units);
-  unconserved_lanes_.Set(static_cast<double>(unconserved_.size()));
 }
 
 }  // namespace sluice

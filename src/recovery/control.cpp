@@ -16,6 +16,7 @@ namespace asio = boost::asio;
 using Role = ServiceProbe::Role;
 
 constexpr auto kLease = "recovery";
+constexpr Millis kLookAgain{100};  // Between two looks at whether to go on.
 
 }  // namespace
 
@@ -166,14 +167,6 @@ Task<> Control::follow_mode_request() {
   co_return boost::system::in_place_value;
 }
 
-ModeReport Control::mode() const {
-  ModeReport report;
-  report.mode = ports_.flow.mode();
-  report.state = ports_.flow.state();
-  report.leads = leading_;
-  return report;
-}
-
 asio::awaitable<bool> Control::lead() {
   const auto lease = co_await ports_.control.acquire(deadline(), kLease, node_, settings_.lease);
   const bool held = lease && lease->held;
@@ -218,27 +211,21 @@ Task<> Control::keep_lane(LaneId lane, const Sale& sale, bool& settled) {
   store_lanes_.erase(lane);
   const bool pending = state->view.pending > 0;
   settled &= !pending;
-  if (!leading_ || !pending || mutant("recovery.overdue_left")) {
-    co_return boost::system::in_place_value;
-  }
+  const bool decides = leading_ && pending && !mutant("recovery.overdue_left");
   // Overdue reservations are decided for at most one tick: other sales wait.
   const auto enough = ports_.clock.ticks() + settings_.tick;
-  for (std::size_t more = settings_.overdue_max; more >= settings_.overdue_max;) {
+  for (bool more = decides; more;) {
     const auto decided = co_await ports_.lanes.decide_overdue(lane, ports_.flow.applied_through(),
                                                               services_.up(Role::queue));
     if (!decided) co_return decided.error();
-    more = ports_.clock.ticks() < enough ? *decided : 0;
+    more = *decided >= settings_.overdue_max && ports_.clock.ticks() < enough;
   }
   co_return boost::system::in_place_value;
 }
 
 LaneReconciler::Duty Control::duty() const {
-  LaneReconciler::Duty duty;
-  duty.authority = authority_.store_sells(held_) ? Authority::store : Authority::inventory;
-  duty.inventory_up = services_.up(Role::inventory);
-  duty.queue_up = services_.up(Role::queue);
-  duty.leads = leading_;
-  return duty;
+  return {authority_.store_sells(held_) ? Authority::store : Authority::inventory,
+          services_.up(Role::inventory), services_.up(Role::queue), leading_};
 }
 
 asio::awaitable<void> Control::audit_one() {
@@ -265,10 +252,9 @@ bool Control::starting() const {
 }
 
 void Control::tolerate(std::vector<ReadyCheck>& checks) const {
-  // Two of the three services are enough to sell, once a sale was seen to sell. A lane that is
-  // rebuilt meanwhile is sold by no node, so it does not make this one unready.
-  const bool three =
-      services_.has(Role::store) && services_.has(Role::inventory) && services_.has(Role::queue);
+  // Where there are three services, two are enough to sell, once a sale was seen to sell. A lane
+  // that is rebuilt meanwhile is sold by no node, so it does not make this one unready.
+  const bool three = services_.has(Role::queue);
   const bool sold = was_ready_ || some_sell_ || checks.back().problem.empty();
   if (!sold || (!three && services_.down() > 0) || services_.down() > 1) return;
   if (services_.down() > 0 && starting()) return;
@@ -282,12 +268,9 @@ void Control::publish(std::vector<ReadyCheck> checks) {
   state->draining = draining_;
   state->checks = std::move(checks);
   for (const auto& check : state->checks) {
-    const bool news = [&] {
-      for (const auto& old : before->checks) {
-        if (old.name == check.name) return old.problem != check.problem;
-      }
-      return !check.problem.empty();
-    }();
+    const auto old = std::ranges::find(before->checks, check.name, &ReadyCheck::name);
+    const bool known = old != before->checks.end();
+    const bool news = known ? old->problem != check.problem : !check.problem.empty();
     if (news && check.problem.empty()) log().info("{} answers again", check.name);
     if (news && !check.problem.empty()) log().error("{}: {}", check.name, check.problem);
   }

@@ -1,12 +1,12 @@
 #include "sluice/recovery/lane_reconciler.hpp"
 
 #include <algorithm>
-#include <utility>
 #include <vector>
 
 #include "sluice/base/log.hpp"
 #include "sluice/base/mutation.hpp"
-#include "sluice/fulfilment/settle_and_announce.hpp"
+#include "sluice/fulfilment/result_feed.hpp"
+#include "sluice/inventory/inventory.hpp"
 
 namespace sluice {
 namespace {
@@ -34,9 +34,8 @@ LaneStage LaneState::stage() const {
   return asked ? LaneStage::asked : LaneStage::ready;
 }
 
-LaneReconciler::LaneReconciler(RecoverySettings settings, std::optional<OrderLog> log, Ports ports)
+LaneReconciler::LaneReconciler(RecoverySettings settings, Ports ports)
     : settings_(settings),
-      log_(std::move(log)),
       ports_(ports),
       rebuilds_(ports.metrics.counter("sluice_lane_rebuilds_total",
                                       "Lanes that were given a new epoch and opened under it.")),
@@ -118,10 +117,7 @@ Task<> LaneReconciler::rebuild(LaneId lane, LaneState state, Duty duty) {
 Task<> LaneReconciler::allot(LaneId lane, const LaneState& state, Authority authority) {
   const auto epoch = co_await ports_.store.next_epoch(deadline(), lane, authority);
   if (!epoch) co_return epoch.error();
-  Opening opening;
-  opening.epoch = *epoch;
-  opening.authority = authority;
-  openings_[lane] = opening;
+  openings_[lane] = {*epoch, authority};
   if (state.head.fence > 0) {
     log().warn("sale {} lane {}: {} under epoch {}; epoch {} is to be sold by {}", lane.sale,
                lane.index, name(state.stage()), state.head.fence, *epoch,
@@ -214,7 +210,12 @@ Task<std::size_t> LaneReconciler::decide(LaneId lane, Millis age, std::size_t ma
     for (auto i = begin; i < end; ++i) messages.push_back((*overdue)[i]);
     const auto outcomes = co_await ports_.store.apply(deadline(), messages, std::nullopt);
     if (!outcomes) co_return outcomes.error();
-    co_await settle_and_announce(ports_.inventory, ports_.results, deadline(), messages, *outcomes);
+    const auto settled = co_await settle(ports_.inventory, deadline(), messages, *outcomes);
+    if (!settled) {
+      log().warn("of {} orders some are left for recovery to settle: {}", messages.size(),
+                 settled.error().message());
+    }
+    co_await announce(ports_.results, deadline(), *outcomes);
     recovered_.Increment(static_cast<double>(messages.size()));
   }
   if (!overdue->empty()) {
@@ -224,7 +225,8 @@ Task<std::size_t> LaneReconciler::decide(LaneId lane, Millis age, std::size_t ma
 }
 
 Millis LaneReconciler::overdue_age(std::optional<TimePoint> through) const {
-  if (!log_) return settings_.overdue_age;
+  // Without a log nothing is on its way.
+  if (ports_.queue.decides()) return settings_.overdue_age;
   // While a partition was never read, it is not known which orders are on their way.
   if (!through) return settings_.overdue_age_max;
   const auto behind = ports_.clock.now() - *through + kSkew;

@@ -43,7 +43,10 @@ boost::asio::awaitable<void> ModeReconciler::update(std::optional<OperatingMode>
   state_.held = held;
   state_.fences = std::move(fences);
   state_.store_lanes = std::move(store_lanes);
-  obey(held);
+  std::optional<Breaker::State> queue;
+  if (held == OperatingMode::normal) queue = Breaker::State::closed;
+  if (held == OperatingMode::bypass) queue = Breaker::State::open;
+  ports_.queue.hold(queue);
   co_await measure_lag(store_up);
   const bool direct_sells = mode() != OperatingMode::normal;
   measure_direct(direct_sells);
@@ -52,13 +55,6 @@ boost::asio::awaitable<void> ModeReconciler::update(std::optional<OperatingMode>
   ports_.rate_limiter.set_rate(state_.admitted_per_s, ports_.clock.ticks());
   ports_.flow.publish(std::make_shared<const ModeState>(state_));
   report();
-}
-
-void ModeReconciler::obey(std::optional<OperatingMode> held) {
-  std::optional<Breaker::State> state;
-  if (held == OperatingMode::normal) state = Breaker::State::closed;
-  if (held == OperatingMode::bypass) state = Breaker::State::open;
-  ports_.queue.hold(state);
 }
 
 boost::asio::awaitable<void> ModeReconciler::measure_lag(bool store_up) {
@@ -109,10 +105,7 @@ void ModeReconciler::report() {
   lag_messages_.Set(static_cast<double>(state_.behind));
   lag_wait_ms_.Set(static_cast<double>(state_.wait.count()));
   admitted_.Set(state_.admitted_per_s.value_or(-1));
-  count_transitions();
-}
 
-void ModeReconciler::count_transitions() {
   const auto before = std::exchange(counted_, ports_.queue.transitions());
   queue_opened_.Increment(static_cast<double>(counted_.opened - before.opened));
   queue_half_opened_.Increment(static_cast<double>(counted_.half_opened - before.half_opened));

@@ -5,8 +5,8 @@
 
 #include "sluice/base/log.hpp"
 #include "sluice/base/mutation.hpp"
-#include "sluice/fulfilment/settle_and_announce.hpp"
-#include "sluice/recovery/lane_reconciler.hpp"
+#include "sluice/fulfilment/result_feed.hpp"
+#include "sluice/inventory/inventory.hpp"
 
 namespace sluice {
 
@@ -77,32 +77,22 @@ Task<std::vector<LaneId>> ReturnReconciler::relay(bool inventory_up) {
 
 Task<ReturnReconciler::Handed> ReturnReconciler::relay_lane(LaneId lane, bool inventory_up,
                                                             Ticks enough) {
-  const auto head = co_await ports_.store.head(deadline(), lane);
-  if (!head) co_return head.error();
-  const auto sold = co_await check_sold(lane, *head, inventory_up);
-  if (!sold) co_return sold.error();
+  const auto state = co_await ports_.lanes.look(lane, inventory_up);
+  if (!state) co_return state.error();
+  // Units are handed over only while somebody grants under exactly the last epoch allotted.
+  const bool newest = state->head.fence == state->head.newest;
+  if (!(newest && state->sells()) && !mutant("relay.any_epoch")) {
+    co_return newest && !inventory_up ? Errc::unavailable : Errc::not_ready;
+  }
   for (;;) {
     const auto rows = co_await ports_.moves.outbox(deadline(), lane, step_max_);
     if (!rows) co_return rows.error();
     if (rows->empty()) co_return Handed::all;
-    const auto handed = co_await hand_over(lane, *head, *rows);
+    const auto handed = co_await hand_over(lane, state->head, *rows);
     if (!handed) co_return handed.error();
     if (rows->size() < step_max_) co_return Handed::all;
     if (ports_.clock.ticks() >= enough) co_return Handed::some;
   }
-}
-
-Task<> ReturnReconciler::check_sold(LaneId lane, LaneHead head, bool inventory_up) {
-  if (mutant("relay.any_epoch")) co_return boost::system::in_place_value;
-  if (head.fence != head.newest) co_return Errc::not_ready;
-  if (head.authority() == Authority::store) co_return boost::system::in_place_value;
-  if (!inventory_up) co_return Errc::unavailable;
-  const Call any_epoch{lane, 0, deadline()};
-  const auto view = co_await ports_.inventory.view(any_epoch);
-  if (!view) co_return view.error();
-  const LaneState state{head, *view};
-  if (!state.sells()) co_return Errc::not_ready;
-  co_return boost::system::in_place_value;
 }
 
 Task<> ReturnReconciler::hand_over(LaneId lane, LaneHead head,

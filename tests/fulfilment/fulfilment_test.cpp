@@ -7,8 +7,6 @@
 #include <string>
 #include <vector>
 
-#include "sluice/fulfilment/settle_and_announce.hpp"
-
 #include "support/event_loop.hpp"
 #include "support/fake_clock.hpp"
 #include "support/fake_feed.hpp"

@@ -1,7 +1,7 @@
-#include "sluice/orders/failover_queue.hpp"
-
 #include <gtest/gtest.h>
 #include <vector>
+
+#include "sluice/orders/order_queue.hpp"
 
 #include "support/event_loop.hpp"
 #include "support/fake_clock.hpp"

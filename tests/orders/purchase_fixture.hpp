@@ -39,8 +39,8 @@ class PurchaseFixture : public testing::Test {
     orders_.reset();
     OrderService::Ports order_ports{router_, store_, moves_, clock_, seal_, watch_};
     orders_.emplace(loop_.executor(), LookupSettings{}, order_ports);
-    PurchaseService::Ports ports{
-        router_, *orders_, {buckets_, limiter_, concurrency_}, clock_, random_, seal_, metrics_};
+    PurchaseService::Ports ports{router_, *orders_, buckets_, limiter_, concurrency_,
+                                 clock_,  random_,  seal_,    metrics_};
     purchases_.emplace(loop_.executor(), settings_, ports);
   }
 

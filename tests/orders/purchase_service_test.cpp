@@ -485,14 +485,6 @@ TEST_F(SoldOutPurchaseTest, AReturnedUnitIsSoldAgain) {
   EXPECT_EQ(said(buy(3)), "confirmed");
 }
 
-TEST_F(SoldOutPurchaseTest, StopEndsTheUpkeep) {
-  purchases_->stop();
-  clock_.advance(Millis{50});
-  loop_.turn();
-  EXPECT_TRUE(upkeep_->done());
-  EXPECT_EQ(clock_.sleeping(), 0U);
-}
-
 TEST_F(PurchaseTest, AWinnerIsFoundAlsoBetweenSoldOutAndItsWinners) {
   inventory_.open_lane(kLane, 1);
   const auto winner = buy(1);

@@ -34,9 +34,10 @@ class ControlFixture : public testing::Test {
     returns_.reset();
     keeper_.reset();
     queue_.raise_in = &orders_;
+    queue_.decides_at_once = true;
     LaneReconciler::Ports keeper{inventory_, queue_, orders_, results_, clock_, metrics_};
-    keeper_.emplace(settings_, std::nullopt, keeper);
-    ReturnReconciler::Ports returns{moves_, orders_, inventory_, results_, clock_, metrics_};
+    keeper_.emplace(settings_, keeper);
+    ReturnReconciler::Ports returns{moves_, *keeper_, inventory_, results_, clock_, metrics_};
     returns_.emplace(settings_, returns);
     auditor_.emplace(settings_.call_timeout, Auditor::Ports{inventory_, orders_, clock_, metrics_});
     ModeReconciler::Ports flow{orders_, state_, limiter_, direct_, breaker_, {}, clock_, metrics_};
@@ -45,8 +46,8 @@ class ControlFixture : public testing::Test {
     probes.push_back({ServiceProbe::Role::store, pinging(on_store_ping_), "start Postgres"});
     probes.push_back({ServiceProbe::Role::inventory, pinging(on_ping_), "start it"});
     probes.push_back({ServiceProbe::Role::queue, pinging(on_queue_ping_), "start Kafka"});
-    Control::Ports ports{sales_,    orders_, moves_, lease_,     *keeper_, *auditor_,
-                         *returns_, *flow_,  book_,  readiness_, clock_};
+    Control::Ports ports{sales_, lease_, *keeper_,   *auditor_, *returns_,
+                         *flow_, book_,  readiness_, clock_};
     control_.emplace(settings_, "node-a", std::move(probes), ports);
   }
 

@@ -31,15 +31,15 @@ class LaneReconcilerTest : public testing::Test {
     store_.lanes[kLane].stock = 100;
     store_.lanes[kLane].window = window_of(sale_);
     apply_fences_at_once();
-    make({});
+    queue_.decides_at_once = true;
+    make();
   }
 
   void apply_fences_at_once() { queue_.raise_in = &store_; }
 
-  void make(std::optional<OrderLog> log) {
-    keeper_.reset();
+  void make() {
     LaneReconciler::Ports ports{inventory_, queue_, store_, results_, clock_, metrics_};
-    keeper_.emplace(settings_, std::move(log), ports);
+    keeper_.emplace(settings_, ports);
   }
 
   /// A ready lane that agrees with the store.
@@ -241,7 +241,7 @@ TEST_F(LaneReconcilerTest, OfTwoKeepersThatSawNoFenceOneRaisesItAndNeitherOpensT
   store_.lanes[kLane].newest = 0;
   Metrics metrics;
   LaneReconciler::Ports ports{inventory_, queue_, store_, results_, clock_, metrics};
-  LaneReconciler other(settings_, {}, ports);
+  LaneReconciler other(settings_, ports);
   store_.on_raise_fence.hold();
   const auto first = loop_.start(keeper_->keep(kLane, window_of(sale_), leader()));
   loop_.turn();
@@ -508,7 +508,7 @@ TEST_F(LaneReconcilerTest, DecidesOnlyWhatIsOverdue) {
 
 TEST_F(LaneReconcilerTest, DecidesAtMostItsBoundInOneStep) {
   settings_.overdue_max = 3;
-  make({});
+  make();
   make_ready();
   for (std::uint64_t i = 0; i < 5; ++i) reserve(i);
   clock_.advance(settings_.overdue_age);
@@ -540,10 +540,7 @@ TEST_F(LaneReconcilerTest, OverdueOrdersStayWhenTheStoreDoesNotAnswer) {
 class LoggedLaneReconcilerTest : public LaneReconcilerTest {
  protected:
   LoggedLaneReconcilerTest() {
-    OrderLog log;
-    log.topic = "orders";
-    log.partitions = 4;
-    make(log);
+    queue_.decides_at_once = false;
     make_ready();
   }
 

@@ -9,6 +9,7 @@
 #include "support/fake_clock.hpp"
 #include "support/fake_feed.hpp"
 #include "support/fake_inventory.hpp"
+#include "support/fake_queue.hpp"
 #include "support/fake_store.hpp"
 #include "support/fake_transitions.hpp"
 #include "support/store_values.hpp"
@@ -34,7 +35,7 @@ class ReturnReconcilerTest : public testing::Test {
 
   void make() {
     keeper_.reset();
-    ReturnReconciler::Ports ports{moves_, store_, inventory_, results_, clock_, metrics_};
+    ReturnReconciler::Ports ports{moves_, lanes_, inventory_, results_, clock_, metrics_};
     keeper_.emplace(settings_, ports);
   }
 
@@ -83,6 +84,8 @@ class ReturnReconcilerTest : public testing::Test {
   test::FakeResults results_;
   Metrics metrics_;
   RecoverySettings settings_;
+  test::FakeQueue queue_;
+  LaneReconciler lanes_{settings_, {inventory_, queue_, store_, results_, clock_, metrics_}};
   std::optional<ReturnReconciler> keeper_;
 };
 

@@ -6,7 +6,7 @@
 #include "sluice/adapters/direct/queue.hpp"
 #include "sluice/adapters/direct/store_inventory.hpp"
 #include "sluice/fulfilment/fulfilment.hpp"
-#include "sluice/orders/failover_queue.hpp"
+#include "sluice/orders/order_queue.hpp"
 #include "sluice/recovery/control.hpp"
 #include "sluice/recovery/return_reconciler.hpp"
 
@@ -93,13 +93,8 @@ struct Node::Http {
         watch(1000),
         orders(thread.executor(), {}, {router, *store, *moves, clock, services.seal, watch}),
         purchases(thread.executor(), {},
-                  {router,
-                   orders,
-                   {shared.sale_buckets, shared.rate_limiter, shared.concurrency},
-                   lazy_clock,
-                   shared.random,
-                   services.seal,
-                   services.metrics}) {
+                  {router, orders, shared.sale_buckets, shared.rate_limiter, shared.concurrency,
+                   lazy_clock, shared.random, services.seal, services.metrics}) {
     results->listen([this](const std::vector<Outcome>& news) { watch.news(news); });
     spawn(thread, services.story, purchases.upkeep());
     spawn(thread, services.story, sweep(watch, lazy_clock));
@@ -162,19 +157,18 @@ struct Node::Control {
         sales(create_sale_store(services.network, caller, services.store)),
         lease(create_control_store(services.network, caller, services.store)),
         results(create_result_feed(services.network, caller, services.results)),
-        lanes(shared.settings, order_log(services),
-              {*inventory, *queue, *orders, *results, clock, services.metrics}),
+        lanes(shared.settings, {*inventory, *queue, *orders, *results, clock, services.metrics}),
         auditor(shared.settings.call_timeout, {*inventory, *audited, clock, services.metrics}),
-        returns(shared.settings, {*moves, *orders, *inventory, *results, clock, services.metrics}),
+        returns(shared.settings, {*moves, lanes, *inventory, *results, clock, services.metrics}),
         flow({}, shared.settings.call_timeout, order_log(services),
              {*orders, shared.flow, shared.rate_limiter, shared.direct, shared.queue_breaker,
               [this] { return log_end(); }, clock, services.metrics}),
         network(services.network),
         log(services.log),
-        control(shared.settings, "node " + std::to_string(number) + "/" + std::to_string(life),
-                probes(),
-                {*sales, *orders, *moves, *lease, lanes, auditor, returns, flow, shared.book,
-                 shared.readiness, clock}),
+        control(
+            shared.settings, "node " + std::to_string(number) + "/" + std::to_string(life),
+            probes(),
+            {*sales, *lease, lanes, auditor, returns, flow, shared.book, shared.readiness, clock}),
         operations(create_operations(shared.settings,
                                      {*sales, *orders, *moves, *lease, auditor, control, clock})) {
     spawn(thread, services.story, control.run());

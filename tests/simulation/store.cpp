@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "sluice/base/mutation.hpp"
-#include "sluice/orders/apply_check.hpp"
 
 namespace sluice::simulation {
 namespace {

@@ -1,10 +1,10 @@
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <boost/asio/awaitable.hpp>
 #include <cstddef>
 #include <deque>
-#include <memory>
 #include <vector>
 
 #include "sluice/base/metrics.hpp"
@@ -40,7 +40,6 @@ class Fulfilment {
   };
 
   Fulfilment(FulfilmentSettings settings, Ports ports);
-  ~Fulfilment();
 
   /// Steps until `stop`. A stretch that was begun is finished.
   boost::asio::awaitable<void> run();
@@ -71,8 +70,10 @@ class Fulfilment {
   Ports ports_;
   std::deque<Unsettled> unsettled_;
   std::size_t unsettled_orders_ = 0;
-  struct Counters;
-  std::unique_ptr<Counters> counters_;
+  Histogram& batch_size_;
+  Counter& poison_;
+  Counter& retries_;
+  std::array<Counter*, 5> decided_{};  ///< By `RejectReason`.
   std::atomic<bool> stopped_{false};
 };
 

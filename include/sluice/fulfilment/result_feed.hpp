@@ -23,4 +23,7 @@ class ResultFeed {
   virtual void listen(Listener listener) = 0;
 };
 
+/// Announces outcomes to those who wait. What fails is logged: a waiter looks for itself, too.
+boost::asio::awaitable<void> announce(ResultFeed& results, Ticks deadline, In<Outcome> outcomes);
+
 }  // namespace sluice

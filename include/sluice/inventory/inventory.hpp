@@ -132,4 +132,10 @@ class Inventory {
   virtual Task<> set_window(Call call, LaneWindow window) = 0;
 };
 
+/// Settles the reservations of orders that the store decided; `outcomes` has one element for each
+/// of `messages`. An error when some lane could not be reached: doing it again changes nothing
+/// where it was done.
+Task<> settle(Inventory& inventory, Ticks deadline, In<OrderMessage> messages,
+              In<Outcome> outcomes);
+
 }  // namespace sluice

@@ -46,6 +46,9 @@ class SoldOutView {
 
   Answer ask(const UserId& user, Ticks now) const;
 
+  /// Under which the lane said "sold out" last.
+  Epoch epoch() const { return epoch_; }
+
  private:
   enum class State : std::uint8_t { open, incomplete, complete };
 

@@ -10,7 +10,7 @@
 #include "sluice/catalog/sale_store.hpp"
 #include "sluice/domain/order.hpp"
 #include "sluice/domain/sale.hpp"
-#include "sluice/orders/operating_mode.hpp"
+#include "sluice/orders/lane_router.hpp"
 #include "sluice/recovery/auditor.hpp"
 #include "sluice/recovery/settings.hpp"
 
@@ -18,7 +18,6 @@ namespace sluice {
 
 class Control;
 class ControlStore;
-class OrderStore;
 class OrderTransitions;
 
 /// A refusal for an operator, with a sentence that names what is wrong.

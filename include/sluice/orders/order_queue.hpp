@@ -1,6 +1,6 @@
 #pragma once
 
-#include <optional>
+#include <memory>
 #include <vector>
 
 #include "sluice/base/result.hpp"
@@ -45,5 +45,12 @@ class OrderQueue {
 Task<std::vector<Receipt>> publish_through(Dependency& dependency, Ticks deadline,
                                            std::size_t messages,
                                            Dependency::Operation<std::vector<Receipt>> publish);
+
+/// The log, else the store directly: the bypass mode. `breaker` is the one of the dependency by
+/// which `log` publishes; while it is not closed the queue counts as deciding, so a message whose
+/// outcome is open is then not promised. Fences belong into the log alone. What is referred to
+/// outlives it; it belongs to one executor.
+std::unique_ptr<OrderQueue> create_failover_queue(OrderQueue& log, OrderQueue& direct,
+                                                  Breaker& breaker, Clock& clock);
 
 }  // namespace sluice

@@ -10,7 +10,6 @@
 #include "sluice/base/time.hpp"
 #include "sluice/domain/order_id.hpp"
 #include "sluice/domain/sale.hpp"
-#include "sluice/inventory/inventory.hpp"
 #include "sluice/orders/lane_router.hpp"
 #include "sluice/orders/order_store.hpp"
 #include "sluice/orders/order_transitions.hpp"
@@ -86,11 +85,6 @@ class OrderService {
   /// Empty when no projection can tell.
   boost::asio::awaitable<std::optional<Projected>> projected(LaneId lane, UserId user);
   boost::asio::awaitable<LookUp> stored(LaneId lane, OrderId id, UserId user);
-  /// `none_under`: the epoch under which the projection has no live order of the user; 0 when it
-  /// cannot tell.
-  boost::asio::awaitable<LookUp> mine_in_store(LaneId lane, UserId user, Epoch none_under);
-  /// Of an order that no row has: why it does not move.
-  boost::asio::awaitable<LookUp> unmoved(LaneId lane, OrderId id, UserId user, Move move);
   /// Lets the projection go of a cancelled order at once. The outbox sees to it when that fails.
   boost::asio::awaitable<void> give_back(Order order);
   /// The lane's row as of now. Those who ask at once share one look.

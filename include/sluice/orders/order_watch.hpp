@@ -2,7 +2,6 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <cstddef>
-#include <map>
 #include <unordered_map>
 #include <vector>
 
@@ -35,7 +34,6 @@ class OrderWatch {
     Ticks until;
     Completion<bool> wake;
   };
-  struct Enlist;
 
   std::size_t waiting_max_;
   std::unordered_multimap<OrderId, Waiter> waiting_;

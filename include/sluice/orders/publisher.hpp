@@ -3,9 +3,7 @@
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <map>
-#include <memory>
 #include <utility>
-#include <vector>
 
 #include "sluice/base/batcher.hpp"
 #include "sluice/base/time.hpp"
@@ -18,8 +16,8 @@ namespace sluice {
 /// and several publishes of a lane may be under way. One per HTTP thread.
 class Publisher {
  public:
-  Publisher(boost::asio::any_io_executor executor, PurchaseSettings settings, Clock& clock);
-  ~Publisher();
+  Publisher(boost::asio::any_io_executor executor, PurchaseSettings settings, Clock& clock)
+      : executor_(std::move(executor)), settings_(settings), clock_(clock) {}
 
   /// Publishes the order to the queue of `services`. One that is decided at once is settled in
   /// their inventory before this returns. `Receipt::Kind::unknown` when it was not acknowledged in
@@ -33,18 +31,14 @@ class Publisher {
     Ticks deadline{};
   };
   using Requests = Batcher<Request, Receipt>;
-  struct Stream;
 
-  Stream& stream(LaneId lane, const LaneServices& services);
-  boost::asio::awaitable<void> publish_batch(Stream& stream, Requests::Batch& batch);
-  boost::asio::awaitable<void> settle(Stream& stream, const std::vector<OrderMessage>& messages,
-                                      const std::vector<Receipt>& receipts);
+  boost::asio::awaitable<void> publish_batch(LaneServices services, Requests::Batch& batch);
 
   boost::asio::any_io_executor executor_;
   PurchaseSettings settings_;
   Clock& clock_;
   /// A lane has one for each queue that ever sold it.
-  std::map<std::pair<LaneId, OrderQueue*>, std::unique_ptr<Stream>> streams_;
+  std::map<std::pair<LaneId, OrderQueue*>, Requests> requests_;
 };
 
 }  // namespace sluice

@@ -29,18 +29,11 @@ struct PurchaseAnswer {
     refused,    ///< See `refusal`.
   };
   Kind kind = Kind::refused;
-  OrderView order;  ///< Unless refused.
+  OrderView order{};  ///< Unless refused.
   /// With `queued`: the queue has not acknowledged it yet, or works off a backlog.
   bool backlogged = false;
   Millis wait{0};  ///< With `queued`: the estimated time to the decision.
-  Refusal refusal;
-};
-
-/// Where purchases are limited before their lane is asked; each executor has its own stages.
-struct PurchaseLimits {
-  TokenBuckets& sales;
-  RateLimiter& node;
-  ConcurrencyLimit& concurrency;
+  Refusal refusal{};
 };
 
 /// Sells. One per HTTP thread; use it on that thread's executor only.
@@ -49,7 +42,10 @@ class PurchaseService {
   struct Ports {
     LaneRouter& router;
     OrderService& orders;
-    PurchaseLimits limits;
+    /// Where purchases are limited before their lane is asked.
+    TokenBuckets& sales;
+    RateLimiter& rate_limiter;
+    ConcurrencyLimit& concurrency;
     Clock& clock;
     Random& random;
     const OrderIdSeal& seal;
@@ -62,18 +58,12 @@ class PurchaseService {
   /// order, as it is now. `sale` outlives the call.
   boost::asio::awaitable<PurchaseAnswer> buy(const Sale& sale, UserId user, std::uint32_t quantity);
 
-  /// Looks after the sold-out views; run it all the time, until `stop`.
+  /// Looks after the sold-out views; run it all the time.
   boost::asio::awaitable<void> upkeep() { return sold_out_.upkeep(); }
-
-  /// Callable from any thread.
-  void stop() noexcept { sold_out_.stop(); }
 
  private:
   boost::asio::awaitable<PurchaseAnswer> answer_existing(const Sale& sale, const UserId& user,
                                                          const Reserved& reserved);
-  PurchaseAnswer refuse_unreserved(const boost::system::error_code& error) const;
-  PurchaseAnswer refuse_verdict(const Sale& sale, TimePoint asked_at,
-                                const Reserved& reserved) const;
   PurchaseAnswer answer_published(const Sale& sale, const Reserved& reserved,
                                   const Receipt& receipt) const;
   PurchaseAnswer answer_decided(const Sale& sale, const Reserved& reserved,

@@ -2,7 +2,6 @@
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
-#include <memory>
 #include <unordered_map>
 #include <vector>
 
@@ -40,7 +39,6 @@ class Reserver {
   };
 
   Reserver(boost::asio::any_io_executor executor, PurchaseSettings settings, Ports ports);
-  ~Reserver();
 
   /// Asks the lane for units, under an order id of its present epoch. `not_ready` when nobody sells
   /// the lane, `unknown` when units may be held for the user, every other error when none are.
@@ -53,22 +51,21 @@ class Reserver {
     std::uint32_t quantity = 1;
   };
   using Requests = Batcher<Request, Result<Reserved>>;
-  struct Lane;
-  struct Counters;
 
-  Lane& lane(LaneId id);
-  boost::asio::awaitable<void> reserve_batch(Lane& lane, Requests::Batch& batch);
-  Task<ReserveReply> ask(Lane& lane, const LaneServices& services, const Requests::Batch& batch,
+  boost::asio::awaitable<void> reserve_batch(LaneId lane, Requests::Batch& batch);
+  Task<ReserveReply> ask(LaneId lane, const LaneServices& services, const Requests::Batch& batch,
                          std::vector<Attempt>& attempts);
-  Task<> learn_epoch(Lane& lane, const LaneServices& services);
-  std::vector<Attempt> make_attempts(const Lane& lane, const Requests::Batch& batch) const;
-  Call call(const Lane& lane) const;
+  std::vector<Attempt> make_attempts(LaneId lane, Epoch epoch, const Requests::Batch& batch) const;
+  Ticks deadline() const { return ports_.clock.ticks() + settings_.reserve_timeout; }
 
   boost::asio::any_io_executor executor_;
   PurchaseSettings settings_;
   Ports ports_;
-  std::unordered_map<LaneId, std::unique_ptr<Lane>> lanes_;
-  std::unique_ptr<Counters> counters_;
+  std::unordered_map<LaneId, Epoch> epochs_;  ///< 0: not known now.
+  std::unordered_map<LaneId, Requests> requests_;
+  Counter& reserved_;
+  Counter& refused_;
+  Histogram& batch_size_;
 };
 
 }  // namespace sluice

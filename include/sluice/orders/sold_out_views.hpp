@@ -1,8 +1,6 @@
 #pragma once
 
-#include <atomic>
 #include <boost/asio/awaitable.hpp>
-#include <memory>
 #include <unordered_map>
 
 #include "sluice/base/time.hpp"
@@ -19,35 +17,23 @@ class SoldOutViews {
   SoldOutViews(PurchaseSettings settings, LaneRouter& router, Clock& clock)
       : settings_(settings), router_(router), clock_(clock) {}
 
-  /// What the view of the lane says to that user.
-  SoldOutView::Answer ask(LaneId lane, const UserId& user, Ticks now) const;
+  /// Refuses buyers of a lane whose view says that it is sold out, without any I/O.
+  AdmissionStage stage(Random& random) const;
 
   /// The lane said so under that epoch.
   void said_sold_out(LaneId lane, Epoch epoch, const ReserveReply& reply);
 
-  /// Asks lanes for their winners and whether units came back; run it all the time, until `stop`.
+  /// Asks lanes for their winners and whether units came back; run it all the time.
   boost::asio::awaitable<void> upkeep();
 
-  /// Callable from any thread.
-  void stop() noexcept { stopped_ = true; }
-
  private:
-  struct Lane {
-    SoldOutView view;
-    Epoch epoch = 0;  ///< Under which it said "sold out".
-  };
-
-  boost::asio::awaitable<void> look_after(LaneId id, Lane& lane);
+  boost::asio::awaitable<void> look_after(LaneId lane, SoldOutView& view);
 
   PurchaseSettings settings_;
   LaneRouter& router_;
   Clock& clock_;
-  std::unordered_map<LaneId, std::unique_ptr<Lane>> lanes_;
-  std::atomic<bool> stopped_{false};
+  std::unordered_map<LaneId, SoldOutView> views_;
 };
-
-/// Refuses buyers of a lane whose view says that it is sold out, without any I/O.
-AdmissionStage create_sold_out_stage(const SoldOutViews& views, Random& random);
 
 /// A sale without units: final, or not while some may return.
 Refusal sold_out(bool may_return, Random& random);

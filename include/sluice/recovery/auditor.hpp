@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <unordered_map>
@@ -32,7 +33,7 @@ struct SaleAudit {
   SaleId sale = 0;
   std::vector<LaneAudit> lanes;
 
-  bool holds() const;
+  bool holds() const { return std::ranges::all_of(lanes, &LaneAudit::holds); }
 };
 
 /// Checks the law of conservation: every unit is left or sold once, and the inventory neither
@@ -63,7 +64,6 @@ class Auditor {
   boost::asio::awaitable<std::vector<std::optional<LaneView>>> views(SaleId sale,
                                                                      std::uint32_t lanes);
   Task<Look> judge(const LaneAudit& lane);
-  void report();
   Ticks deadline() const { return ports_.clock.ticks() + call_timeout_; }
 
   Millis call_timeout_;

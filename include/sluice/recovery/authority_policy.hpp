@@ -3,7 +3,7 @@
 #include <optional>
 
 #include "sluice/base/time.hpp"
-#include "sluice/orders/operating_mode.hpp"
+#include "sluice/orders/lane_router.hpp"
 
 namespace sluice {
 
@@ -16,11 +16,22 @@ class AuthorityPolicy {
       : database_after_(database_after), restore_after_(restore_after) {}
 
   /// `up`: the inventory answered just now. Call it each round.
-  void seen(Ticks now, bool up);
+  void seen(Ticks now, bool up) {
+    if (up != store_) {
+      since_.reset();
+      return;
+    }
+    if (!since_) since_ = now;
+    if (now - *since_ < (store_ ? restore_after_ : database_after_)) return;
+    store_ = !store_;
+    since_.reset();
+  }
 
   /// A mode that an operator holds counts more than what was seen: in `database` the store sells,
   /// in every other the inventory.
-  bool store_sells(std::optional<OperatingMode> held) const;
+  bool store_sells(std::optional<OperatingMode> held) const {
+    return held ? *held == OperatingMode::database : store_;
+  }
 
  private:
   Millis database_after_;

@@ -13,7 +13,6 @@
 #include "sluice/base/time.hpp"
 #include "sluice/catalog/sale_book.hpp"
 #include "sluice/catalog/sale_store.hpp"
-#include "sluice/orders/order_transitions.hpp"
 #include "sluice/recovery/audit_schedule.hpp"
 #include "sluice/recovery/auditor.hpp"
 #include "sluice/recovery/authority_policy.hpp"
@@ -32,8 +31,6 @@ class Control {
  public:
   struct Ports {
     SaleStore& sales;
-    OrderStore& orders;
-    OrderTransitions& moves;
     ControlStore& control;
     LaneReconciler& lanes;
     Auditor& auditor;
@@ -72,12 +69,10 @@ class Control {
   /// The next round comes soon.
   void hurry() { busy_ = true; }
 
-  ModeReport mode() const;
+  ModeReport mode() const { return {ports_.flow.mode(), ports_.flow.state(), leading_}; }
   const ServiceProbes& services() const { return services_; }
 
  private:
-  static constexpr Millis kLookAgain{100};  ///< Between two looks at whether to go on.
-
   boost::asio::awaitable<ReadyCheck> look_after_sales();
   boost::asio::awaitable<void> look_after_returns();
   std::vector<Sale> kept_sales() const;

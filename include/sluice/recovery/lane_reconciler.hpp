@@ -2,7 +2,6 @@
 
 #include <cstddef>
 #include <optional>
-#include <string>
 #include <unordered_map>
 
 #include "sluice/base/metrics.hpp"
@@ -15,13 +14,6 @@
 #include "sluice/recovery/settings.hpp"
 
 namespace sluice {
-
-/// The log that reserved orders pass through. An order younger than its applied-through time may
-/// still be on its way.
-struct OrderLog {
-  std::string topic;
-  std::int32_t partitions = 0;
-};
 
 /// How far a lane's rebuild is, as its row and the inventory say: every node sees the same.
 enum class LaneStage : std::uint8_t {
@@ -73,7 +65,7 @@ class LaneReconciler {
     bool leads = false;        ///< Only the leader changes anything but the window.
   };
 
-  LaneReconciler(RecoverySettings settings, std::optional<OrderLog> log, Ports ports);
+  LaneReconciler(RecoverySettings settings, Ports ports);
 
   /// One step towards a lane that `duty.authority` grants, with `window`. `Errc::not_ready` while
   /// nobody grants it. A lane whose projection was lost is rebuilt; so is one that is suspect,
@@ -93,8 +85,8 @@ class LaneReconciler {
   struct Opening {
     Epoch epoch = 0;
     Authority authority = Authority::inventory;
-    bool emptied = false;         ///< What the old projection held is decided.
-    std::optional<Ticks> fenced;  ///< When its fence was sent last.
+    bool emptied = false;           ///< What the old projection held is decided.
+    std::optional<Ticks> fenced{};  ///< When its fence was sent last.
   };
 
   bool right(const LaneState& state, const Duty& duty) const;
@@ -108,7 +100,6 @@ class LaneReconciler {
   Ticks deadline() const { return ports_.clock.ticks() + settings_.call_timeout; }
 
   RecoverySettings settings_;
-  std::optional<OrderLog> log_;
   Ports ports_;
   std::unordered_map<LaneId, Opening> openings_;
   Counter& rebuilds_;

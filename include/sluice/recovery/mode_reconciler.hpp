@@ -14,11 +14,17 @@
 #include "sluice/gate/aimd_limit.hpp"
 #include "sluice/gate/lag.hpp"
 #include "sluice/gate/rate_limiter.hpp"
-#include "sluice/orders/operating_mode.hpp"
+#include "sluice/orders/lane_router.hpp"
 #include "sluice/orders/order_store.hpp"
-#include "sluice/recovery/lane_reconciler.hpp"
 
 namespace sluice {
+
+/// The log that reserved orders pass through. An order younger than its applied-through time may
+/// still be on its way.
+struct OrderLog {
+  std::string topic;
+  std::int32_t partitions = 0;
+};
 
 struct ModeSettings {
   AimdSettings direct;  ///< What the store takes directly, in bypass and database mode.
@@ -66,9 +72,7 @@ class ModeReconciler {
  private:
   boost::asio::awaitable<void> measure_lag(bool store_up);
   void measure_direct(bool direct_sells);
-  void obey(std::optional<OperatingMode> held);
   void report();
-  void count_transitions();
 
   ModeSettings settings_;
   Millis call_timeout_;

@@ -12,6 +12,7 @@
 #include "sluice/inventory/inventory.hpp"
 #include "sluice/orders/order_store.hpp"
 #include "sluice/orders/order_transitions.hpp"
+#include "sluice/recovery/lane_reconciler.hpp"
 #include "sluice/recovery/settings.hpp"
 
 namespace sluice {
@@ -22,7 +23,7 @@ class ReturnReconciler {
  public:
   struct Ports {
     OrderTransitions& moves;
-    OrderStore& store;
+    LaneReconciler& lanes;
     Inventory& inventory;
     ResultFeed& results;
     Clock& clock;
@@ -44,8 +45,6 @@ class ReturnReconciler {
   enum class Handed : std::uint8_t { all, some };
 
   Task<Handed> relay_lane(LaneId lane, bool inventory_up, Ticks enough);
-  /// Fails unless somebody grants units under exactly the last epoch allotted.
-  Task<> check_sold(LaneId lane, LaneHead head, bool inventory_up);
   Task<> hand_over(LaneId lane, LaneHead head, const std::vector<Settlement>& rows);
   Ticks deadline() const { return ports_.clock.ticks() + settings_.call_timeout; }
 

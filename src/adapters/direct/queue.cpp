@@ -8,7 +8,7 @@
 #include "sluice/base/batcher.hpp"
 #include "sluice/base/log.hpp"
 #include "sluice/base/mutation.hpp"
-#include "sluice/orders/apply_check.hpp"
+#include "sluice/orders/order_store.hpp"
 
 namespace sluice {
 namespace {

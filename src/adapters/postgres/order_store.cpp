@@ -1,9 +1,9 @@
+#include "sluice/orders/order_store.hpp"
+
 #include <functional>
 #include <string>
 #include <utility>
 #include <vector>
-
-#include "sluice/orders/apply_check.hpp"
 
 #include "adapters/postgres/order_statements.hpp"
 #include "adapters/postgres/store_parts.hpp"

@@ -1,6 +1,6 @@
 #include "adapters/sqlite/apply.hpp"
 
-#include "sluice/orders/apply_check.hpp"
+#include "sluice/orders/order_store.hpp"
 
 namespace sluice::sqlite {
 namespace {

@@ -5,7 +5,7 @@
 #include <pthread.h>
 #include <utility>
 
-#include "sluice/orders/apply_check.hpp"
+#include "sluice/orders/order_store.hpp"
 
 #include "adapters/sqlite/apply.hpp"
 

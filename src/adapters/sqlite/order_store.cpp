@@ -1,6 +1,6 @@
-#include <utility>
+#include "sluice/orders/order_store.hpp"
 
-#include "sluice/orders/apply_check.hpp"
+#include <utility>
 
 #include "adapters/sqlite/apply.hpp"
 #include "adapters/sqlite/client.hpp"

@@ -1,4 +1,4 @@
-#include "sluice/orders/apply_check.hpp"
+#include "sluice/orders/order_store.hpp"
 
 namespace sluice {
 
