@@ -61,6 +61,7 @@ class Run:
         seen["cpu_us_per_order_by_thread"] = {
             name: (s - threads.get(name, 0)) * 1e6 / self.users for name, s in after.items()
             if s > threads.get(name, 0)}
+        seen["cores_used"] = sum(spent.values()) / seen["seconds"]
         seen["memory_mb"] = memory_mb(self.server.pid)
         return seen
 

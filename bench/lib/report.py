@@ -41,6 +41,7 @@ def crowd(title, found, rate_goal):
     for name, key in (("p50", "p50_ms"), ("p90", "p90_ms"), ("p99", "p99_ms"),
                       ("p99.9", "p999_ms")):
         yield line(f"  {name} of the answer", steady[key], "ms", key if key in GOALS else None)
+    yield line("  cores in use", steady["cores_used"], "")
     for name, cpu_us in full["cpu_us_per_order"].items():
         yield line(f"CPU per order at full rate: {name}", cpu_us, "µs")
     for name, cpu_us in sorted(full["cpu_us_per_order_by_thread"].items(), key=lambda x: -x[1]):
