@@ -29,9 +29,8 @@ checks.positive_data_acceptance.expected-statuses = [201, 422]
 def problem_table():
     """Rows of src/base/problem.cpp: code, status, retryable, meaning."""
     source = (ROOT / "src/base/problem.cpp").read_text()
-    rows = re.findall(r'\{Code::(\w+),\s*"(\w+)",\s*(\d+),\s*(true|false),\s*"([^"]*)"\}',
-                      source)
-    assert len(rows) == source.count("{Code::") > 30
+    rows = re.findall(r'\{(\w+),\s*"(\w+)",\s*(\d+),\s*(true|false),\s*"([^"]*)"\}', source)
+    assert len(rows) == len(re.findall(r"^ +\{", source, re.MULTILINE)) > 30
     assert all(enumerator == name for enumerator, name, *_ in rows)
     return [(name, int(status), "yes" if again == "true" else "no", text)
             for _, name, status, again, text in rows]
