@@ -7,7 +7,7 @@
 #include "sluice/domain/order.hpp"
 
 #include "cli/admin.hpp"
-#include "http/time_text.hpp"
+#include "http/sale_json.hpp"
 
 namespace sluice {
 namespace {
@@ -90,18 +90,8 @@ Millis time_to_pay(const std::string& text) {
 }
 
 std::string draft_json(const SaleDraft& draft) {
-  const Json json = {{"title", draft.title},
-                     {"description", draft.description},
-                     {"unit_price_minor", draft.unit_price_minor},
-                     {"currency", draft.currency},
-                     {"stock", draft.stock},
-                     {"limit_per_order", draft.limit_per_order},
-                     {"lanes", draft.lanes},
-                     {"pay_within_ms", draft.pay_within.count()},
-                     {"starts_at", http::rfc3339(draft.starts_at)},
-                     {"ends_at", http::rfc3339(draft.ends_at)}};
   try {
-    return json.dump();
+    return http::terms_json(draft).dump();
   } catch (const Json::exception&) {
     throw UsageError("the title and the description must be UTF-8");
   }

@@ -46,19 +46,9 @@ void add_server_time(Json& json, TimePoint now) {
 }
 
 Json operator_json(const Sale& sale) {
-  const auto& terms = sale.terms;
-  return {{"sale_id", sale.id},
-          {"state", name(sale.state)},
-          {"title", terms.title},
-          {"description", terms.description},
-          {"unit_price_minor", terms.unit_price_minor},
-          {"currency", terms.currency},
-          {"stock", terms.stock},
-          {"limit_per_order", terms.limit_per_order},
-          {"lanes", terms.lanes},
-          {"pay_within_ms", terms.pay_within.count()},
-          {"starts_at", rfc3339(terms.starts_at)},
-          {"ends_at", rfc3339(terms.ends_at)}};
+  Json json = {{"sale_id", sale.id}, {"state", name(sale.state)}};
+  json.update(terms_json(sale.terms));
+  return json;
 }
 
 /// Each returns false when the value is of the wrong kind.
@@ -99,6 +89,19 @@ bool take(const JsonValue& value, TimePoint& to) {
 }
 
 }  // namespace
+
+Json terms_json(const SaleDraft& terms) {
+  return {{"title", terms.title},
+          {"description", terms.description},
+          {"unit_price_minor", terms.unit_price_minor},
+          {"currency", terms.currency},
+          {"stock", terms.stock},
+          {"limit_per_order", terms.limit_per_order},
+          {"lanes", terms.lanes},
+          {"pay_within_ms", terms.pay_within.count()},
+          {"starts_at", rfc3339(terms.starts_at)},
+          {"ends_at", rfc3339(terms.ends_at)}};
+}
 
 std::string public_sale(const Sale& sale, TimePoint now) {
   auto json = public_json(sale, now);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,9 @@ std::string public_sales(std::vector<const Sale*> sales, TimePoint now);
 /// Every member of a sale, for operators.
 std::string operator_sale(const Sale& sale);
 std::string operator_sales(const std::vector<Sale>& sales);
+
+/// What a sale is created with, in the members of `POST /admin/sales`.
+nlohmann::ordered_json terms_json(const SaleDraft& terms);
 
 /// Reads the body of `POST /admin/sales`. Times are RFC 3339 or Unix milliseconds.
 Parsed<SaleDraft> read_sale_draft(const Request& request);
