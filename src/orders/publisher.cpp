@@ -28,7 +28,6 @@ boost::asio::awaitable<void> Publisher::publish_batch(LaneServices services,
                                                       Requests::Batch& batch) {
   // A slow publish holds up none that comes later.
   batch.release();
-  const auto lane = batch.items.front().request.message.lane;
   std::vector<OrderMessage> messages;
   messages.reserve(batch.items.size());
   Ticks deadline = Ticks::max();
@@ -39,21 +38,19 @@ boost::asio::awaitable<void> Publisher::publish_batch(LaneServices services,
   auto receipts = co_await services.queue.publish(deadline, messages);
   if (!receipts) receipts = std::vector<Receipt>(messages.size());
 
-  // A rebuild may have come between two reservations that travel together.
-  std::map<Epoch, std::vector<Settlement>> epochs;
+  std::vector<OrderMessage> decided;
+  std::vector<Outcome> outcomes;
   for (std::size_t i = 0; i < messages.size(); ++i) {
     const auto& receipt = (*receipts)[i];
     if (!is_decided(receipt)) continue;
-    const auto& message = messages[i];
-    epochs[message.epoch].push_back(
-        {message.id, message.user, message.quantity, settle_action(receipt.outcome)});
+    decided.push_back(std::move(messages[i]));
+    outcomes.push_back(receipt.outcome);
   }
   // Settled before it is answered, so that no look-up sees the order go back to queued.
-  for (const auto& [epoch, settlements] : epochs) {
-    const Call call{lane, epoch, clock_.ticks() + settings_.reserve_timeout};
-    const auto settled = co_await services.inventory.settle(call, settlements);
-    if (settled) continue;
-    log().warn("{} orders left for recovery to settle: {}", settlements.size(),
+  const auto settle_by = clock_.ticks() + settings_.reserve_timeout;
+  const auto settled = co_await settle(services.inventory, settle_by, decided, outcomes);
+  if (!settled) {
+    log().warn("{} orders left for recovery to settle: {}", decided.size(),
                settled.error().message());
   }
   for (std::size_t i = 0; i < batch.items.size(); ++i)
