@@ -15,6 +15,8 @@ TABLE = ROOT / "tests" / "simulation" / "mutants.txt"
 SCRIPTS = ROOT / "tests" / "mutations" / "scripts.txt"
 SOURCES = (ROOT / "src", ROOT / "tests" / "simulation")
 TEST_SECONDS_MAX = 600
+# A mistake may make a test collect without end; these programs take some hundred MB.
+TEST_MEMORY_MB_MAX = 4_096
 
 
 class Mutant(NamedTuple):
@@ -90,8 +92,9 @@ class Judge:
 
     def _run_tests(self, program, tests, mutant):
         path = ROOT / "build" / self.choices.tests_preset / "bin" / program
+        limits = f"hard_rss_limit_mb={TEST_MEMORY_MB_MAX}:{os.environ.get('ASAN_OPTIONS', '')}"
         done = subprocess.run([path, f"--gtest_filter={tests}"], text=True, check=False,
-                              env={**os.environ, "SLUICE_MUTANT": mutant},
+                              env={**os.environ, "SLUICE_MUTANT": mutant, "ASAN_OPTIONS": limits},
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                               timeout=TEST_SECONDS_MAX)
         return done.returncode, done.stdout

@@ -9,6 +9,8 @@ from . import ROOT
 from .report import Report
 
 FOUND_A_BREACH = 1
+# Some hundred MB are in use; a mistake that collects without end must not take the machine along.
+MEMORY_BYTES_MAX = 4 << 30
 
 
 def _program(preset):
@@ -19,8 +21,11 @@ def simulate(preset, *arguments):
     """(exit code, what it printed, its report or {})."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "report.json"
-        done = subprocess.run([_program(preset), "--json", path, *map(str, arguments)], text=True,
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+        # Sanitizers reserve more addresses than there is memory.
+        limit = [] if preset in ("asan", "tsan") else ["prlimit", f"--as={MEMORY_BYTES_MAX}"]
+        command = [*limit, _program(preset), "--json", path, *map(str, arguments)]
+        done = subprocess.run(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              check=False)
         return done.returncode, done.stdout, json.loads(path.read_text()) if path.exists() else {}
 
 
