@@ -30,6 +30,8 @@ namespace sluice {
 struct Ports {
   std::vector<std::unique_ptr<Dependency>> dependencies;
   std::unique_ptr<Inventory> inventory;
+  /// The same for look-ups, which must not hold purchases up; null where `inventory` serves both.
+  std::unique_ptr<Inventory> look_ups;
   std::shared_ptr<OrderQueue> queue;
   std::unique_ptr<OrderStore> orders;
   std::unique_ptr<OrderTransitions> moves;

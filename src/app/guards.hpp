@@ -14,6 +14,7 @@ namespace sluice {
 struct Guards {
   explicit Guards(const Settings& settings)
       : inventory(settings.degrade.inventory),
+        look_ups(settings.degrade.inventory),
         queue(settings.degrade.queue),
         settling(patient(settings.degrade.inventory)),
         news(settings.degrade.inventory) {}
@@ -25,7 +26,8 @@ struct Guards {
     return settings;
   }
 
-  Breaker inventory;  ///< As HTTP threads see it.
+  Breaker inventory;  ///< As purchases see it.
+  Breaker look_ups;   ///< As look-ups see it.
   Breaker queue;
   Breaker settling;  ///< The inventory as fulfilment sees it.
   Breaker news;

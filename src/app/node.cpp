@@ -57,10 +57,12 @@ struct Node::Http final : PublicApi {
         failover(ports.direct ? create_failover_queue(*ports.queue, *ports.direct,
                                                       node.guards_.queue, *node.clock_)
                               : nullptr),
-        router(node.guards_.flow, adapters()),
+        router(node.guards_.flow, adapters(*ports.inventory)),
+        look_up_router(node.guards_.flow,
+                       adapters(ports.look_ups ? *ports.look_ups : *ports.inventory)),
         watch(node.settings_.long_polls_max / node.settings_.http_threads + 1),
         orders(worker.executor(), node.settings_.lookup,
-               {router, *ports.orders, *ports.moves, *node.clock_, node.seal_, watch}),
+               {look_up_router, *ports.orders, *ports.moves, *node.clock_, node.seal_, watch}),
         purchases(worker.executor(), node.settings_.purchase,
                   {router, orders, node.sale_buckets_, node.guards_.rate_limiter, node.concurrency_,
                    *node.clock_, random, node.seal_, node.metrics_}) {
@@ -76,9 +78,9 @@ struct Node::Http final : PublicApi {
 
   ~Http() override { worker.stop(); }
 
-  LaneRouter::Adapters adapters() {
-    if (!failover) return {*ports.inventory, *ports.queue, *ports.inventory, *ports.queue};
-    return {*ports.inventory, *failover, *ports.store_inventory, *ports.direct};
+  LaneRouter::Adapters adapters(Inventory& inventory) {
+    if (!failover) return {inventory, *ports.queue, inventory, *ports.queue};
+    return {inventory, *failover, *ports.store_inventory, *ports.direct};
   }
 
   std::optional<Refusal> admit(std::string_view ip) override {
@@ -116,6 +118,7 @@ struct Node::Http final : PublicApi {
   FrontGate front;
   std::unique_ptr<OrderQueue> failover;  ///< Null on a node with one mode.
   LaneRouter router;
+  LaneRouter look_up_router;
   OrderWatch watch;
   OrderService orders;
   PurchaseService purchases;

@@ -36,6 +36,10 @@ class ServicesAdapters {
     auto redis = connect_redis(executor, settings_.redis);
     connections_.push_back(was_up(redis));
     auto ports = make_ports(executor, redis, "http", &guards_.inventory, nullptr);
+    auto look_ups = connect_redis(executor, settings_.redis);
+    connections_.push_back(was_up(look_ups));
+    ports.look_ups = create_redis_inventory(
+        std::move(look_ups), add(ports, "redis", "http.look_ups", &guards_.look_ups));
     ports.queue = producer_->create_queue(add(ports, "kafka", "http.queue", &guards_.queue));
     ports.store_inventory = create_store_inventory(*ports.orders);
     ports.direct = create_direct_queue(executor, *ports.orders, clock_, {}, &guards_.direct);

@@ -53,7 +53,8 @@ void answer_each(Batch& batch, Result<std::vector<std::optional<Order>>> orders)
 }  // namespace
 
 OrderService::OrderService(asio::any_io_executor executor, LookupSettings settings, Ports ports)
-    : settings_(settings),
+    : executor_(executor),
+      settings_(settings),
       ports_(ports),
       store_look_ups_(executor, {settings.batch_max, 2, 65536}, Errc::internal,
                       [this](StoreLookUps::Batch& batch) { return store_batch(batch); }),
@@ -167,24 +168,37 @@ asio::awaitable<LookUp> OrderService::present(const Sale& sale, OrderView projec
   co_return state;
 }
 
-asio::awaitable<std::optional<OrderService::Projected>> OrderService::projected(LaneId lane,
-                                                                                UserId user) {
-  auto& epoch = epochs_[lane];
+Task<OrderService::Projected> OrderService::projected(LaneId lane, UserId user) {
+  const LaneLookUps::Limits limits{settings_.batch_max, 2};
+  auto work = [this, lane](LaneLookUps::Batch& batch) { return lane_batch(lane, batch); };
+  auto& look_ups =
+      lane_look_ups_.try_emplace(lane, executor_, limits, Errc::internal, work).first->second;
+  if (look_ups.full()) co_return Errc::overloaded;
+  co_return co_await look_ups.submit(std::move(user));
+}
+
+asio::awaitable<void> OrderService::lane_batch(LaneId lane, LaneLookUps::Batch& batch) {
   const auto services = ports_.router.at(lane);
-  const std::vector<UserId> users{std::move(user)};
-  for (int attempt = 0; attempt < 2; ++attempt) {
+  const auto users = requests_of(batch);
+  auto& epoch = epochs_[lane];
+  Result<std::vector<std::optional<OrderView>>> found = Errc::not_ready;
+  for (int attempt = 0; attempt < 2 && !found && found.error() == Errc::not_ready; ++attempt) {
     if (epoch == 0 || epoch < services.fence) {
       const auto sold_under = co_await find_epoch(services, lane, deadline());
-      if (!sold_under) co_return std::nullopt;
+      if (!sold_under) {
+        found = sold_under.error();
+        break;
+      }
       epoch = *sold_under;
     }
     const Call call{lane, epoch, deadline()};
-    const auto found = co_await services.inventory.find(call, users);
-    if (found) co_return Projected{epoch, found->front()};
-    epoch = 0;
-    if (found.error() != Errc::not_ready) break;
+    found = co_await services.inventory.find(call, users);
+    if (!found) epoch = 0;
   }
-  co_return std::nullopt;
+  for (std::size_t i = 0; i < batch.items.size(); ++i) {
+    batch.items[i].answer(found ? Result<Projected>(Projected{epoch, (*found)[i]})
+                                : Result<Projected>(found.error()));
+  }
 }
 
 asio::awaitable<LookUp> OrderService::stored(LaneId lane, OrderId id, UserId user) {

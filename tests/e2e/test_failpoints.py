@@ -167,7 +167,7 @@ def check_returned(services, server, sale, order, status):
 @pytest.mark.parametrize("step,way", faults(["http.store.move", *RELAY], QUICK_WAYS))
 def test_a_cancellation_that_goes_wrong(services, step, way):
     # Where the node that took the cancellation does not settle it, all depends on the relay.
-    alone = ",http.inventory.settle=error" if step.startswith("control") else ""
+    alone = ",http.look_ups.settle=error" if step.startswith("control") else ""
     server, sale, order = buy_and_arm(services, f"{step}={way}{alone}")
     armed = server.process
     answer = until_answered(server, lambda: cancel(server, sale, order, "alice"))
@@ -183,3 +183,15 @@ def test_an_expiry_that_goes_wrong(services, step, way):
     services.truth.execute("UPDATE orders SET pay_by = now()")
     check_returned(services, server, sale, order, "expired")
     assert (server.process is not armed) == (way == "kill"), "the failpoint was not passed"
+
+
+def test_look_ups_that_fail_do_not_refuse_a_purchase(services):
+    server, sale = open_and_arm(services, "http.look_ups.find=error@1+")
+    order = buy_until_definite(server, sale, "alice")["order_id"]
+    # More than open a breaker; the store answers where the projection does not.
+    for _ in range(60):
+        assert until_answered(server, lambda: server.order(sale, order, "alice")).status_code == 200
+    for user in ("bob", "cid"):
+        answer = server.buy(sale, user)
+        assert answer.status_code == 202, answer.text
+    check_rest(services, server, sale, ["alice", "bob", "cid"])

@@ -135,6 +135,41 @@ TEST_F(OrderServiceTest, WhatTheProjectionHasDecidedNeedsNoStore) {
   EXPECT_EQ(store_.on_find.calls(), 0U);
 }
 
+TEST_F(OrderServiceTest, LookUpsOfOneLaneShareACall) {
+  std::vector<OrderMessage> orders;
+  std::vector<test::Running<LookUp>> running;
+  for (std::uint64_t user = 0; user < settings_.batch_max; ++user) {
+    orders.push_back(message(user));
+    if (user % 2 == 0) project(orders.back(), OrderStatus::paid);
+  }
+  store_.decide(orders[1]);
+  for (const auto& order : orders) {
+    running.push_back(loop_.start(desk_->find(sale_, order.id, order.user)));
+  }
+  loop_.turn();
+  EXPECT_EQ(inventory_.on_find.calls(), 1U);
+  EXPECT_EQ(inventory_.on_view.calls(), 1U);
+  EXPECT_EQ(said(running[0].value()), "paid 2");
+  EXPECT_EQ(said(running[1].value()), "confirmed 2");
+  EXPECT_EQ(said(running[3].value()), "queued 0");
+}
+
+TEST_F(OrderServiceTest, ABatchLearnsTheEpochOfARebuiltLaneOnce) {
+  const auto first = message(1);
+  project(first, OrderStatus::paid);
+  EXPECT_EQ(find(first), "paid 2");
+  inventory_.lane(kLane).epoch = 2;
+  const auto second = message(2);
+  project(second, OrderStatus::paid);
+  auto one = loop_.start(desk_->find(sale_, first.id, first.user));
+  auto other = loop_.start(desk_->find(sale_, second.id, second.user));
+  loop_.turn();
+  EXPECT_EQ(said(one.value()), "paid 2");
+  EXPECT_EQ(said(other.value()), "paid 2");
+  EXPECT_EQ(inventory_.on_view.calls(), 2U);
+  EXPECT_EQ(inventory_.on_find.calls(), 3U) << "one before, one in vain, one under the new epoch";
+}
+
 TEST_F(OrderServiceTest, AnOrderQueuedInTheProjectionIsLookedUpInTheStore) {
   const auto order = message(1);
   project(order, OrderStatus::queued);

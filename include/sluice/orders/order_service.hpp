@@ -20,7 +20,7 @@ namespace sluice {
 struct LookupSettings {
   Millis timeout{1000};         ///< For one lookup.
   Millis look_again{1000};      ///< While waiting for an order, in case news of it was lost.
-  std::size_t batch_max = 256;  ///< Lookups in one call to the store.
+  std::size_t batch_max = 256;  ///< Lookups in one call to the inventory or the store.
 };
 
 /// An order as its owner sees it.
@@ -37,9 +37,9 @@ using LookUp = boost::system::result<OrderState, Refusal>;
 class OrderService {
  public:
   struct Ports {
-    LaneRouter& router;
-    OrderStore& store;        ///< Callable from this executor (see `create_remote_order_store`).
-    OrderTransitions& moves;  ///< The same.
+    LaneRouter& router;  ///< Look-ups have an inventory of their own, not the purchases'.
+    OrderStore& store;
+    OrderTransitions& moves;
     Clock& clock;
     const OrderIdSeal& seal;
     OrderWatch& watch;
@@ -72,30 +72,34 @@ class OrderService {
   boost::asio::awaitable<LookUp> move(const Sale& sale, OrderId id, UserId user, Move move);
 
  private:
-  using StoreLookUps = Batcher<OrderKey, Result<std::optional<Order>>>;
-  using HeadLookUps = Batcher<LaneId, Result<LaneHead>>;
-  using Moves = Batcher<Transition, Result<std::optional<Order>>>;
-
   /// What the projection knows of a user: the live order, or that there is none under that epoch.
   struct Projected {
     Epoch epoch = 0;
     std::optional<OrderView> order;
   };
 
-  /// Empty when no projection can tell.
-  boost::asio::awaitable<std::optional<Projected>> projected(LaneId lane, UserId user);
+  using LaneLookUps = Batcher<UserId, Result<Projected>>;
+  using StoreLookUps = Batcher<OrderKey, Result<std::optional<Order>>>;
+  using HeadLookUps = Batcher<LaneId, Result<LaneHead>>;
+  using Moves = Batcher<Transition, Result<std::optional<Order>>>;
+
+  /// An error when no projection can tell.
+  Task<Projected> projected(LaneId lane, UserId user);
   boost::asio::awaitable<LookUp> stored(LaneId lane, OrderId id, UserId user);
   /// Lets the projection go of a cancelled order at once. The outbox sees to it when that fails.
   boost::asio::awaitable<void> give_back(Order order);
   /// The lane's row as of now. Those who ask at once share one look.
   Task<LaneHead> head(LaneId lane);
+  boost::asio::awaitable<void> lane_batch(LaneId lane, LaneLookUps::Batch& batch);
   boost::asio::awaitable<void> store_batch(StoreLookUps::Batch& batch);
   boost::asio::awaitable<void> head_batch(HeadLookUps::Batch& batch);
   boost::asio::awaitable<void> move_batch(Moves::Batch& batch);
   Ticks deadline() const;
 
+  boost::asio::any_io_executor executor_;
   LookupSettings settings_;
   Ports ports_;
+  std::unordered_map<LaneId, LaneLookUps> lane_look_ups_;
   StoreLookUps store_look_ups_;
   HeadLookUps head_look_ups_;
   Moves moves_;
