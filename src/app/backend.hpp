@@ -54,6 +54,7 @@ struct Backend {
   MakePorts http_ports;
   MakePorts control_ports;
   MakePorts fulfilment_ports;   ///< Of a thread that turns the log into orders.
+  MakePorts shop_ports;         ///< Of the thread on which shops pay: the stores alone.
   std::optional<OrderLog> log;  ///< Empty where the queue decides at once.
 
   /// Waits up to `bound` for what is on its way to the queue. Nothing is published after this.

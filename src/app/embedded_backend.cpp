@@ -56,6 +56,7 @@ Backend create_embedded_backend(const Settings& settings, std::shared_ptr<Clock>
   Backend backend;
   backend.http_ports = std::bind_front(make_ports, "http.store");
   backend.control_ports = std::bind_front(make_ports, "control.store");
+  backend.shop_ports = std::bind_front(make_ports, "shop.store");
   return backend;
 }
 

@@ -12,6 +12,7 @@
 #include "sluice/fulfilment/fulfilment.hpp"
 #include "sluice/gate/front_gate.hpp"
 #include "sluice/operations/operations.hpp"
+#include "sluice/operations/shop.hpp"
 #include "sluice/orders/lane_router.hpp"
 #include "sluice/orders/order_queue.hpp"
 #include "sluice/orders/order_service.hpp"
@@ -156,9 +157,9 @@ struct Node::ControlThread {
         control(node.settings_.recovery, node_name(), ports.probes,
                 {*ports.sales, *ports.control, lanes, auditor, returns, flow, node.book_,
                  node.readiness_, *node.clock_}),
-        operations(create_operations(node.settings_.recovery,
-                                     {*ports.sales, *ports.orders, *ports.moves, *ports.control,
-                                      auditor, control, *node.clock_})) {}
+        operations(create_operations(
+            node.settings_.recovery,
+            {*ports.sales, *ports.orders, *ports.control, auditor, control, *node.clock_})) {}
 
   ~ControlThread() { worker.stop(); }
 
@@ -171,6 +172,32 @@ struct Node::ControlThread {
   Control control;
   std::unique_ptr<Operations> operations;
   std::future<void> running;
+};
+
+/// The thread of operators and shops.
+struct Node::AdminThread {
+  AdminThread(Node& node, AdminSettings settings)
+      : worker("admin"),
+        ports(node.backend_.shop_ports(worker.executor())),
+        shop(create_shop(
+            worker.executor(), node.settings_.recovery.call_timeout,
+            {node.book_, *ports.sales, *ports.moves, relay_soon(*node.control_), *node.clock_})),
+        server(create_admin_server(worker.executor(), std::move(settings),
+                                   {*node.control_->operations, node.control_->worker.executor(),
+                                    *shop, *node.clock_, node.readiness_, node.metrics_})) {}
+
+  ~AdminThread() { worker.stop(); }
+
+  /// The next round relays the units that returned: it comes soon.
+  static std::function<void()> relay_soon(ControlThread& thread) {
+    return
+        [&thread] { asio::post(thread.worker.executor(), [&thread] { thread.control.hurry(); }); };
+  }
+
+  Worker worker;
+  Ports ports;
+  std::unique_ptr<Shop> shop;
+  std::unique_ptr<HttpServer> server;
 };
 
 Node::Node(Settings settings, const Secrets& secrets,
@@ -204,14 +231,11 @@ Node::Node(Settings settings, const Secrets& secrets,
     port = http_.front()->server->port();
   }
   settings_.admin.key = secrets.admin_key;
-  admin_ = create_admin_server(
-      admin_worker_.executor(), settings_.admin,
-      {*control_->operations, control_->worker.executor(), *clock_, readiness_, metrics_});
+  admin_ = std::make_unique<AdminThread>(*this, settings_.admin);
 }
 
 Node::~Node() {
   // Listeners first: the admin listener makes calls on the control thread.
-  admin_worker_.stop();
   admin_.reset();
   http_.clear();
   fulfilment_.clear();
@@ -229,8 +253,8 @@ void Node::start() {
     thread->server->start();
     thread->worker.start();
   }
-  admin_->start();
-  admin_worker_.start();
+  admin_->server->start();
+  admin_->worker.start();
 }
 
 bool Node::stop() {
@@ -254,13 +278,13 @@ bool Node::stop() {
     return running.wait_for(left()) == std::future_status::ready;
   };
   for (auto& thread : fulfilment_) complete &= ended(thread->running);
-  complete &= admin_worker_.run(admin_->drain(left())).get();
+  complete &= admin_->worker.run(admin_->server->drain(left())).get();
   complete &= ended(control_->running);
   return complete;
 }
 
 std::uint16_t Node::port() const { return http_.front()->server->port(); }
-std::uint16_t Node::admin_port() const { return admin_->port(); }
+std::uint16_t Node::admin_port() const { return admin_->server->port(); }
 
 Operations& Node::operations() { return *control_->operations; }
 asio::any_io_executor Node::control() { return control_->worker.executor(); }

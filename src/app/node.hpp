@@ -51,6 +51,7 @@ class Node {
   struct Http;
   struct FulfilmentThread;
   struct ControlThread;
+  struct AdminThread;
 
   Settings settings_;
   std::shared_ptr<Clock> clock_;
@@ -68,8 +69,7 @@ class Node {
   std::unique_ptr<ControlThread> control_;
   std::vector<std::unique_ptr<FulfilmentThread>> fulfilment_;
   std::vector<std::unique_ptr<Http>> http_;
-  Worker admin_worker_{"admin"};
-  std::unique_ptr<HttpServer> admin_;
+  std::unique_ptr<AdminThread> admin_;
 };
 
 }  // namespace sluice

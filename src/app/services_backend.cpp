@@ -72,6 +72,12 @@ class ServicesAdapters {
     return ports;
   }
 
+  Ports shop_ports(asio::any_io_executor executor) {
+    Ports ports;
+    add_stores(ports, std::move(executor), "shop");
+    return ports;
+  }
+
   void flush(Millis bound) { producer_->close(bound); }
 
  private:
@@ -89,6 +95,11 @@ class ServicesAdapters {
         create_redis_inventory(redis, add(ports, "redis", thread + ".inventory", inventory));
     ports.results =
         create_redis_result_feed(redis, add(ports, "redis", thread + ".results", results));
+    add_stores(ports, std::move(executor), thread);
+    return ports;
+  }
+
+  void add_stores(Ports& ports, asio::any_io_executor executor, const std::string& thread) {
     auto& store = add(ports, "postgres", thread + ".store", nullptr);
     auto stores = create_postgres_stores(std::move(executor), settings_.postgres, store);
     ports.orders = std::move(stores.orders);
@@ -98,7 +109,6 @@ class ServicesAdapters {
     ports.probes.push_back(
         {ServiceProbe::Role::store, std::move(stores.ping),
          "start Postgres where postgres.url points, and run `sluice migrate` once"});
-    return ports;
   }
 
   /// A node is not ready before each HTTP thread has reached Redis: the first purchase after that
@@ -134,6 +144,7 @@ Backend create_services_backend(const Settings& settings, std::shared_ptr<Clock>
   backend.http_ports = std::bind_front(&Adapters::http_ports, all);
   backend.control_ports = std::bind_front(&Adapters::control_ports, all);
   backend.fulfilment_ports = std::bind_front(&Adapters::fulfilment_ports, all);
+  backend.shop_ports = std::bind_front(&Adapters::shop_ports, all);
   backend.log = OrderLog{settings.kafka.topic, settings.kafka.partitions};
   backend.flush = std::bind_front(&Adapters::flush, all);
   return backend;

@@ -104,8 +104,15 @@ class AdminRoutes final : public Routes {
     const auto user = read_user(request);
     if (!user) return user.error();
     if (!target.order) return refused(Code::unknown_order);
-    return answer_with(ports_.desk.move(*target.sale, *target.order, *user, move),
-                       shown<order_json>);
+    return shown_when_done(ports_.shop.move(*target.sale, *target.order, *user, move),
+                           shown<order_json>);
+  }
+
+  template <class T, class Show>
+  static asio::awaitable<Answer> shown_when_done(asio::awaitable<Operated<T>> work, Show shown) {
+    const auto done = co_await std::move(work);
+    if (done) co_return shown(*done);
+    co_return refused(done.error().code, done.error().detail);
   }
 
   /// Does `work` where the desk lives, and answers what `shown` makes of its result.
@@ -119,10 +126,8 @@ class AdminRoutes final : public Routes {
   template <class T, class Show>
   asio::awaitable<Answer> work_at_the_desk([[maybe_unused]] ConcurrencyLimit::Permit permit,
                                            asio::awaitable<Operated<T>> work, Show shown) {
-    const auto done =
-        co_await asio::co_spawn(ports_.desk_executor, std::move(work), asio::use_awaitable);
-    if (done) co_return shown(*done);
-    co_return refused(done.error().code, done.error().detail);
+    auto crossing = asio::co_spawn(ports_.desk_executor, std::move(work), asio::use_awaitable);
+    co_return co_await shown_when_done(std::move(crossing), shown);
   }
 
   AdminSettings settings_;

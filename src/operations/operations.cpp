@@ -6,7 +6,6 @@
 #include "sluice/base/log.hpp"
 #include "sluice/base/mutation.hpp"
 #include "sluice/orders/order_store.hpp"
-#include "sluice/orders/order_transitions.hpp"
 #include "sluice/recovery/control.hpp"
 #include "sluice/recovery/control_store.hpp"
 
@@ -119,37 +118,6 @@ class NodeOperations final : public Operations {
       if (!asked) co_return refusal_of(asked.error());
     }
     co_return co_await audit(id);
-  }
-
-  asio::awaitable<Operated<Order>> move(SaleId id, OrderId order, UserId user, Move move) override {
-    const auto sale = co_await show(id);
-    if (!sale) co_return sale.error();
-    if (!must_be_paid(sale->terms)) {
-      co_return OperatorRefusal{Code::order_final, "orders of this sale are final once confirmed"};
-    }
-    if (move == Move::expire) {
-      co_return OperatorRefusal{Code::order_final, "only time lets an order expire"};
-    }
-    const OrderKey key{order, id, std::move(user)};
-    const std::vector<Transition> transitions{{key, move}};
-    const auto moved = co_await ports_.moves.move(deadline(), transitions);
-    if (!moved && moved.error() == Errc::unknown) {
-      co_return OperatorRefusal{Code::outcome_unknown,
-                                "the store did not answer in time; ask the same again"};
-    }
-    if (!moved) co_return refusal_of(moved.error());
-    const auto& now = moved->front();
-    if (!now) {
-      co_return OperatorRefusal{Code::unknown_order, "that user has no such order in that sale"};
-    }
-    if (now->status != after(move)) {
-      co_return OperatorRefusal{Code::order_final,
-                                "the order is " + std::string(name(now->status))};
-    }
-    log().debug("order {} of sale {} is {}", order.text(), id, name(now->status));
-    // The next round relays the units that returned: it comes soon.
-    if (!is_live(now->status)) ports_.control.hurry();
-    co_return *now;
   }
 
   asio::awaitable<Operated<ModeReport>> flow() override { co_return ports_.control.mode(); }

@@ -20,12 +20,8 @@ class OperationsTest : public test::ControlFixture {
     return result ? "ok" : std::string(problem(result.error().code).name);
   }
 
-  Operated<Order> move(SaleId sale, OrderId order, std::uint64_t user, Move move) {
-    return loop_.finish(operations_->move(sale, order, test::user_of(user), move));
-  }
-
   std::unique_ptr<Operations> operations_ =
-      create_operations(settings_, {sales_, orders_, moves_, lease_, *auditor_, *control_, clock_});
+      create_operations(settings_, {sales_, orders_, lease_, *auditor_, *control_, clock_});
 };
 
 TEST_F(OperationsTest, CreatesCheckedDraftsAlone) {
@@ -166,77 +162,6 @@ TEST_F(OperationsTest, ForceRaisesAFenceThatTheLogDoesNotCarry) {
   round();
   EXPECT_EQ(problem_of("sales"), "");
   EXPECT_TRUE(inventory_.lane({sale.id, 0}).ready);
-}
-
-TEST_F(OperationsTest, TheShopPaysAndCancelsOrders) {
-  pay_within_ = Millis{10'000};
-  const auto sale = add_sale(SaleState::open);
-  round();
-  const auto paid = confirm({sale.id, 0}, 1);
-  const auto cancelled = confirm({sale.id, 0}, 2);
-  for (int again = 0; again < 2; ++again) {
-    const auto pay = move(sale.id, paid, 1, Move::pay);
-    ASSERT_EQ(said(pay), "ok");
-    EXPECT_EQ(pay->status, OrderStatus::paid);
-    const auto cancel = move(sale.id, cancelled, 2, Move::cancel);
-    ASSERT_EQ(said(cancel), "ok");
-    EXPECT_EQ(cancel->status, OrderStatus::cancelled);
-  }
-  EXPECT_EQ(orders_.lanes.at({sale.id, 0}).stock, 99);
-  EXPECT_EQ(inventory_.lane({sale.id, 0}).stock, 98);
-  round();
-  EXPECT_EQ(inventory_.lane({sale.id, 0}).stock, 99) << "relayed";
-}
-
-TEST_F(OperationsTest, AMoveThatIsNotAllowedIsRefusedWithTheReason) {
-  pay_within_ = Millis{10'000};
-  const auto sale = add_sale(SaleState::open);
-  round();
-  const auto order = confirm({sale.id, 0}, 1);
-  EXPECT_EQ(said(move(99, order, 1, Move::pay)), "unknown_sale");
-  EXPECT_EQ(said(move(sale.id, order, 2, Move::pay)), "unknown_order");
-  EXPECT_EQ(said(move(sale.id, order, 1, Move::expire)), "order_final");
-  ASSERT_EQ(said(move(sale.id, order, 1, Move::pay)), "ok");
-  const auto late = move(sale.id, order, 1, Move::cancel);
-  EXPECT_EQ(said(late), "order_final");
-  EXPECT_NE(late.error().detail.find("paid"), std::string::npos);
-  EXPECT_EQ(status_of(order), OrderStatus::paid);
-}
-
-TEST_F(OperationsTest, OrdersOfASaleThatNeedsNoPaymentAreFinal) {
-  const auto sale = add_sale(SaleState::open);
-  round();
-  const auto order = confirm({sale.id, 0}, 1);
-  EXPECT_EQ(said(move(sale.id, order, 1, Move::cancel)), "order_final");
-  EXPECT_EQ(moves_.on_move.calls(), 0U);
-}
-
-TEST_F(OperationsTest, AMoveWithoutAnAnswerMayHaveBeenDone) {
-  pay_within_ = Millis{10'000};
-  const auto sale = add_sale(SaleState::open);
-  round();
-  const auto order = confirm({sale.id, 0}, 1);
-  moves_.on_move.fail(Errc::unknown, true);
-  EXPECT_EQ(said(move(sale.id, order, 1, Move::pay)), "outcome_unknown");
-  EXPECT_EQ(said(move(sale.id, order, 1, Move::pay)), "ok") << "it finds itself done";
-  moves_.on_move.fail(Errc::unavailable);
-  EXPECT_EQ(said(move(sale.id, order, 1, Move::pay)), "busy");
-}
-
-TEST_F(OperationsTest, ACancelledOrdersUnitIsRelayedSoon) {
-  pay_within_ = Millis{10'000};
-  const auto sale = add_sale(SaleState::open);
-  const auto running = loop_.start(control_->run());
-  loop_.turn();
-  const auto order = confirm({sale.id, 0}, 1);
-  ASSERT_EQ(said(move(sale.id, order, 1, Move::cancel)), "ok");
-  clock_.advance(settings_.busy_tick);
-  loop_.turn();
-  EXPECT_EQ(inventory_.lane({sale.id, 0}).stock, 100) << "long before the next tick";
-  control_->stop();
-  clock_.advance(settings_.tick);
-  loop_.turn();
-  EXPECT_TRUE(running.done());
 }
 
 }  // namespace

@@ -169,8 +169,10 @@ struct Node::Control {
             shared.settings, "node " + std::to_string(number) + "/" + std::to_string(life),
             probes(),
             {*sales, *lease, lanes, auditor, returns, flow, shared.book, shared.readiness, clock}),
-        operations(create_operations(shared.settings,
-                                     {*sales, *orders, *moves, *lease, auditor, control, clock})) {
+        operations(
+            create_operations(shared.settings, {*sales, *orders, *lease, auditor, control, clock})),
+        shop(create_shop(thread.executor(), shared.settings.call_timeout,
+                         {shared.book, *sales, *moves, [this] { control.hurry(); }, clock})) {
     spawn(thread, services.story, control.run());
   }
 
@@ -217,6 +219,7 @@ struct Node::Control {
   Log& log;
   sluice::Control control;
   std::unique_ptr<Operations> operations;
+  std::unique_ptr<Shop> shop;
 };
 
 namespace {
@@ -273,9 +276,9 @@ asio::awaitable<void> serve_move(OrderService& desk, Book book, SaleId sale_id, 
   answer(std::move(moved));
 }
 
-asio::awaitable<void> command_move(Operations& desk, SaleId sale, OrderId id, UserId user,
-                                   Move move, Node::Shopped answer) {
-  auto moved = co_await desk.move(sale, id, std::move(user), move);
+asio::awaitable<void> command_move(Shop& shop, SaleId sale, OrderId id, UserId user, Move move,
+                                   Node::Shopped answer) {
+  auto moved = co_await shop.move(sale, id, std::move(user), move);
   answer(std::move(moved));
 }
 
@@ -332,7 +335,7 @@ void Node::move(SaleId sale, OrderId id, UserId user, Move move, Looked answer) 
 
 void Node::move_for_shop(SaleId sale, OrderId id, UserId user, Move move, Shopped answer) {
   spawn(control_->thread, services_.story,
-        command_move(*control_->operations, sale, id, std::move(user), move, std::move(answer)));
+        command_move(*control_->shop, sale, id, std::move(user), move, std::move(answer)));
 }
 
 void Node::set_state(SaleId sale, SaleState state, std::function<void(bool)> answer) {

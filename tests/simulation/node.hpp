@@ -7,6 +7,7 @@
 #include "sluice/base/metrics.hpp"
 #include "sluice/domain/order_id.hpp"
 #include "sluice/operations/operations.hpp"
+#include "sluice/operations/shop.hpp"
 #include "sluice/orders/order_service.hpp"
 #include "sluice/orders/purchase_service.hpp"
 

@@ -237,6 +237,8 @@ Task<std::vector<Sale>> FakeSaleStore::list(Ticks /*deadline*/, std::size_t max)
 }
 
 Task<std::optional<Sale>> FakeSaleStore::get(Ticks /*deadline*/, SaleId sale) {
+  const auto fault = co_await on_get.enter();
+  if (fault) co_return fault->error;
   const auto it = sales.find(sale);
   co_return it == sales.end() ? std::nullopt : std::optional(it->second);
 }

@@ -88,6 +88,7 @@ class FakeSaleStore final : public SaleStore {
 
   FakeStep on_create;
   FakeStep on_list;
+  FakeStep on_get;
   FakeStep on_set_state;
 
   std::map<SaleId, Sale> sales;

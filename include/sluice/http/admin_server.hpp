@@ -8,6 +8,7 @@
 #include "sluice/base/readiness.hpp"
 #include "sluice/http/server.hpp"
 #include "sluice/operations/operations.hpp"
+#include "sluice/operations/shop.hpp"
 
 namespace sluice {
 
@@ -29,6 +30,7 @@ struct AdminSettings {
 struct AdminPorts {
   Operations& desk;
   boost::asio::any_io_executor desk_executor;  ///< Where `desk` lives.
+  Shop& shop;                                  ///< Lives where the server does.
   Clock& clock;
   const Readiness& readiness;
   Metrics& metrics;

@@ -18,7 +18,6 @@ namespace sluice {
 
 class Control;
 class ControlStore;
-class OrderTransitions;
 
 /// A refusal for an operator, with a sentence that names what is wrong.
 struct OperatorRefusal {
@@ -29,7 +28,7 @@ struct OperatorRefusal {
 template <class T>
 using Operated = boost::system::result<T, OperatorRefusal>;
 
-/// What operators and merchants ask of a node. Lives on the control thread; callers on other
+/// What operators ask of a node. Lives on the control thread; callers on other
 /// threads cross over to its executor.
 class Operations {
  public:
@@ -51,12 +50,6 @@ class Operations {
   /// the log alone knows will be refused.
   virtual boost::asio::awaitable<Operated<SaleAudit>> rebuild(SaleId sale, bool force) = 0;
 
-  /// Pays or cancels an order for the shop; the order as it is then, also when it was so before.
-  /// `unknown_order` when no row has that order of that user in that sale, `order_final` when what
-  /// it is, or the sale's terms, do not allow it, `outcome_unknown` when it may have been done.
-  virtual boost::asio::awaitable<Operated<Order>> move(SaleId sale, OrderId order, UserId user,
-                                                       Move move) = 0;
-
   /// How this node sells.
   virtual boost::asio::awaitable<Operated<ModeReport>> flow() = 0;
 
@@ -67,7 +60,6 @@ class Operations {
 struct OperationsPorts {
   SaleStore& sales;
   OrderStore& orders;
-  OrderTransitions& moves;
   ControlStore& requests;
   Auditor& auditor;
   Control& control;
