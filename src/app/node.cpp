@@ -257,13 +257,16 @@ void Node::start() {
   admin_->worker.start();
 }
 
+void Node::drain() {
+  asio::post(control_->worker.executor(), [this] { control_->control.drain(); });
+}
+
 bool Node::stop() {
+  drain();
   const auto until = clock_->ticks() + settings_.drain_timeout;
   const auto left = [&] {
     return std::max(Millis{0}, std::chrono::floor<Millis>(until - clock_->ticks()));
   };
-  asio::post(control_->worker.executor(), [this] { control_->control.drain(); });
-
   bool complete = true;
   std::vector<std::future<bool>> drained;
   for (auto& thread : http_) {

@@ -35,6 +35,9 @@ class Node {
 
   void start();
 
+  /// Says at once that it is not ready, and serves on until `stop`.
+  void drain();
+
   /// Unready, then no new connections, then the purchases in flight are answered, then the queue is
   /// flushed and the fulfilment ends between two batches. False when `drain_timeout` cut it short.
   bool stop();

@@ -3,6 +3,7 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <csignal>
 #include <cstdio>
@@ -94,6 +95,32 @@ asio::awaitable<void> greet(Node& node, Clock& clock, const Settings& settings,
   std::fflush(stdout);
 }
 
+/// Ends the loop at SIGTERM or SIGINT. Before that the node serves on, though not ready, until the
+/// drain's delay is over or a second signal comes.
+class StopSignals {
+ public:
+  StopSignals(asio::io_context& context, Node& node, const Settings& settings)
+      : context_(context), node_(node), settings_(settings) {
+    signals_.async_wait([this](const boost::system::error_code&, int signal) { begin(signal); });
+  }
+
+ private:
+  void begin(int signal) {
+    log().info("signal {}: not ready from now on; draining for at most {} ms in {} ms", signal,
+               settings_.drain_timeout.count(), settings_.drain_delay.count());
+    node_.drain();
+    signals_.async_wait([this](const boost::system::error_code&, int) { context_.stop(); });
+    delay_.expires_after(settings_.drain_delay);
+    delay_.async_wait([this](const boost::system::error_code&) { context_.stop(); });
+  }
+
+  asio::io_context& context_;
+  Node& node_;
+  const Settings& settings_;
+  asio::signal_set signals_{context_, SIGTERM, SIGINT};
+  asio::steady_timer delay_{context_};
+};
+
 int run(const Settings& settings, const ServeOptions& options) {
   const auto clock = std::shared_ptr<Clock>(system_clock());
   const auto secrets = load_secrets(settings, process_environment());
@@ -110,11 +137,7 @@ int run(const Settings& settings, const ServeOptions& options) {
   asio::io_context context(1);
   Node node(settings, secrets, std::move(demo_token), clock);
 
-  asio::signal_set signals(context, SIGTERM, SIGINT);
-  signals.async_wait([&](const boost::system::error_code&, int signal) {
-    log().info("signal {}: draining for at most {} ms", signal, settings.drain_timeout.count());
-    context.stop();
-  });
+  const StopSignals stop(context, node, settings);
   node.start();
   std::printf("serving %s (admin %s)\n", url_of(settings.http.http.address, node.port()).c_str(),
               url_of(settings.admin.http.address, node.admin_port()).c_str());

@@ -170,6 +170,7 @@ Rows degrade_and_process_rows(Settings& s) {
       {"degrade.lag_admit_share", number(s.degrade.flow.lag.admit_share, 0, 1)},
       {"degrade.lag_trickle_per_s", number(s.degrade.flow.lag.trickle_per_s, 0, kRateMax)},
       {"degrade.lag_messages_max", whole(s.degrade.flow.lag.messages_max, 1, 1'000'000'000)},
+      {"server.drain_delay_ms", whole(s.drain_delay, 0, 10 * kMinute)},
       {"server.drain_timeout_ms", whole(s.drain_timeout, 0, 10 * kMinute)},
       {"log.level",
        one_of(s.log.level, {"trace", "debug", "info", "warn", "error", "critical", "off"})},

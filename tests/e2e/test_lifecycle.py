@@ -2,6 +2,7 @@
 
 import json
 import re
+import signal
 import socket
 import subprocess
 import threading
@@ -197,6 +198,34 @@ def test_idle_connections_do_not_hold_the_drain(embedded):
     for raw in held:
         assert raw.read() is None, "closed without a word"
         raw.socket.close()
+
+
+def test_a_draining_node_is_unready_at_once_and_serves_until_a_second_signal(embedded):
+    """Whatever routes to it learns of the drain late: nobody is refused a connection meanwhile."""
+    server = embedded().start(SLUICE_SERVER_DRAIN_DELAY_MS="600000")
+    sale = server.open_sale(stock=1000)
+    with Raw(server.url) as kept:
+        kept.send("GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert kept.read()[0] == 200
+        server.process.send_signal(signal.SIGTERM)
+        ready = f"{server.url}/readyz"
+        server.wait_until(lambda: requests.get(ready, timeout=5).status_code == 503, 5)
+        assert requests.get(ready, timeout=5).json()["draining"] is True
+        answers = [server.buy(sale, f"u{i}") for i in range(50)]
+        assert {answer.status_code for answer in answers} == {201}, "each on a new connection"
+        kept.send("GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n")
+        status, headers, _ = kept.read()
+        assert (status, headers.get("connection")) == (200, None), "nor is a kept one ended"
+        server.process.send_signal(signal.SIGTERM)
+        assert server.wait_end(15) == 0
+        assert kept.read() is None
+
+
+def test_the_delay_of_a_drain_ends_by_itself(embedded):
+    server = embedded().start(SLUICE_SERVER_DRAIN_DELAY_MS="1000")
+    began = time.monotonic()
+    assert server.terminate(15) == 0
+    assert time.monotonic() - began >= 1
 
 
 def test_sigint_and_a_second_signal_end_it_too(embedded):

@@ -80,6 +80,7 @@ struct Settings {
     ModeSettings flow;
   } degrade;
 
+  Millis drain_delay{0};
   Millis drain_timeout{10'000};
   LogSettings log;
 };
