@@ -12,11 +12,14 @@
 #include <fmt/format.h>
 #include <memory>
 #include <string>
+#include <sys/resource.h>
+#include <utility>
 
 #include "sluice/adapters/kafka/topics.hpp"
 #include "sluice/adapters/postgres/migrations.hpp"
 #include "sluice/base/log.hpp"
 #include "sluice/gate/identity.hpp"
+#include "sluice/settings/descriptors.hpp"
 #include "sluice/settings/secrets.hpp"
 
 #include "app/node.hpp"
@@ -121,7 +124,18 @@ class StopSignals {
   asio::steady_timer delay_{context_};
 };
 
-int run(const Settings& settings, const ServeOptions& options) {
+/// Raises the limit of open files as far as this process may, and fits the settings to it.
+void fit_descriptors(Settings& settings) {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  const auto soft = std::exchange(limit.rlim_cur, limit.rlim_max);
+  if (::setrlimit(RLIMIT_NOFILE, &limit) != 0) limit.rlim_cur = soft;
+  const auto lowered = fit_connections(settings, limit.rlim_cur);
+  if (!lowered.empty()) log().warn("{}", lowered);
+}
+
+int run(Settings settings, const ServeOptions& options) {
+  fit_descriptors(settings);
   const auto clock = std::shared_ptr<Clock>(system_clock());
   const auto secrets = load_secrets(settings, process_environment());
   auto identity = settings.identity;

@@ -14,8 +14,7 @@ namespace {
 namespace asio = boost::asio;
 
 constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
-constexpr std::size_t kRefusedMax = 256;  // Connections kept open a moment to tell them "too many".
-constexpr std::size_t kReadMore = 4096;   // Room for the rest of a request that came in parts.
+constexpr std::size_t kReadMore = 4096;  // Room for the rest of a request that came in parts.
 constexpr std::size_t kJoinedMax = 65536;       // Bytes of answers after which they are sent.
 constexpr std::size_t kDiscardedMax = 1 << 18;  // What a lingering client may still send.
 
@@ -52,7 +51,7 @@ asio::awaitable<void> Session::run(std::unique_ptr<Session> self) {
   auto& listener = *self->listener_;
   if (!self->place_) {
     listener.http_metrics.connection_refused();
-    if (listener.refused > kRefusedMax) co_return;
+    if (listener.refused > kRefusedConnectionsMax) co_return;
   }
   boost::system::error_code ec;
   self->socket_.non_blocking(true, ec);

@@ -47,12 +47,13 @@ class Sluice:
         self.process = None
         self.lines = []
 
-    def start(self, wait_ready=True, **extra):
+    def start(self, wait_ready=True, before=None, **extra):
+        """`before`: called in the new process before the program."""
         clean = {k: v for k, v in os.environ.items() if not k.startswith("SLUICE_")}
         self.log = open(self.folder / "server.log", "ab")
         self.process = subprocess.Popen(
             [self.binary, "serve", *self.arguments], env={**clean, **self.environment, **extra},
-            stdout=subprocess.PIPE, stderr=self.log, text=True)
+            stdout=subprocess.PIPE, stderr=self.log, text=True, preexec_fn=before)
         self.lines = []
         self.served = threading.Event()
         threading.Thread(target=self._read, args=(self.process,), daemon=True).start()

@@ -2,12 +2,14 @@
 
 import json
 import re
+import resource
 import signal
 import socket
 import subprocess
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 import requests
@@ -245,10 +247,10 @@ def test_sale_survives_a_restart(embedded):
     assert (again.status_code, again.json()["order_id"]) == (200, order)
 
 
-def start_fails(server, *arguments, **extra):
+def start_fails(server, *arguments, before=None, **extra):
     """(exit code, what it said) of a server that must give up by itself."""
     done = subprocess.run([server.binary, "serve", *arguments], capture_output=True, text=True,
-                          env={**server.environment, **extra}, timeout=30)
+                          env={**server.environment, **extra}, timeout=30, preexec_fn=before)
     return done.returncode, done.stderr
 
 
@@ -259,6 +261,46 @@ def test_second_server_on_the_same_data_is_refused(embedded):
     assert re.search(r"(another|in use|locked)", said) and "sluice.db" in said, said
     sale = first.open_sale()
     assert first.buy(sale, "ann").status_code == 201, "the first one is not disturbed"
+
+
+def open_files(soft, hard):
+    return lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_the_limit_of_open_files_is_raised_and_holds_what_the_settings_say(embedded):
+    server = embedded().start(before=open_files(64, 4096), SLUICE_HTTP_CONNECTIONS_MAX="2000",
+                              SLUICE_HTTP_CONNECTIONS_PER_IP_MAX="2000",
+                              SLUICE_HTTP_LONG_POLLS_MAX="1000")
+    limits = Path(f"/proc/{server.process.pid}/limits").read_text()
+    assert re.search(r"Max open files +4096 +4096 ", limits), limits
+    assert "http.connections_max" not in server.log_text()
+
+
+def test_connections_are_lowered_to_what_open_files_leave_room_for(embedded):
+    """The node tells its buyers "too many" instead of running out of descriptors."""
+    server = embedded().start(before=open_files(1000, 1000))
+    lowered = re.search(r"http.connections_max is (\d+) and not 20000: the limit of open files is "
+                        r"1000", server.log_text())
+    assert lowered, server.log_text()
+    room = int(lowered[1])
+    # The connections of the client that asked for readiness may still be open.
+    held = [socket.create_connection(("127.0.0.1", int(server.url.rpartition(":")[2])))
+            for _ in range(room + 20)]
+    with Raw(server.url) as raw:
+        status, _, body = raw.read()
+        assert (status, json.loads(body)["code"]) == (503, "too_many_connections")
+    descriptors = len(list(Path(f"/proc/{server.process.pid}/fd").iterdir()))
+    assert room < descriptors < 1000
+    assert "Too many open files" not in server.log_text()
+    for one in held:
+        one.close()
+    sale = server.open_sale()
+    server.wait_until(lambda: server.buy(sale, "ann").status_code in (200, 201), 10)
+
+
+def test_too_few_open_files_for_the_node_itself_are_named(embedded):
+    code, said = start_fails(embedded(), before=open_files(100, 100))
+    assert code == 1 and "the limit of open files is 100" in said and "ulimit -n" in said, said
 
 
 @pytest.mark.parametrize("setting", ["http_port", "admin_port"])

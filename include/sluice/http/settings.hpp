@@ -35,6 +35,10 @@ struct HttpSettings : RequestLimits {
   std::vector<std::string> trusted_proxies;
 };
 
+/// Connections of one thread's listener beyond the limits that are kept open a moment, to tell them
+/// "too many". What comes beyond these is closed without a word.
+inline constexpr std::size_t kRefusedConnectionsMax = 256;
+
 /// The bounds on connections that all threads of a process share.
 struct ConnectionSettings {
   std::size_t connections_max = 20000;  ///< Open at once.

@@ -1,0 +1,48 @@
+#include "sluice/settings/descriptors.hpp"
+
+#include <fmt/format.h>
+
+namespace sluice {
+namespace {
+
+constexpr std::size_t kOfProcess = 64;      // Standard streams, database, secrets.
+constexpr std::size_t kOfThread = 8;        // Event loop, timer, waker, listener.
+constexpr std::size_t kOfRedis = 8;         // Commands, look-ups, news, each twice at times.
+constexpr std::size_t kOfKafkaClient = 64;  // Sockets and wakers for each broker.
+constexpr std::size_t kOtherThreads = 3;    // Main, control, admin.
+
+}  // namespace
+
+std::size_t reserved_descriptors(const Settings& settings) {
+  const std::size_t http = http_thread_count(settings);
+  auto reserve = kOfProcess + (http + kOtherThreads) * kOfThread +
+                 settings.admin.connections.connections_max + (http + 1) * kRefusedConnectionsMax;
+  if (settings.mode == Mode::embedded) return reserve;
+  const std::size_t fulfilment = settings.fulfilment_workers;
+  // A pool opens another connection in the place of one that was given up.
+  const auto of_services = kOfRedis + 2 * std::size_t{settings.postgres.pool_size};
+  reserve += fulfilment * kOfThread + (http + fulfilment + 1) * of_services +
+             (fulfilment + 1) * kOfKafkaClient;
+  return reserve;
+}
+
+std::string fit_connections(Settings& settings, std::size_t descriptors_max) {
+  const auto reserve = reserved_descriptors(settings);
+  auto& connections_max = settings.connections.connections_max;
+  if (descriptors_max <= reserve) {
+    throw SettingsError(fmt::format(
+        "the limit of open files is {} and these settings need {} beside buyers' connections: "
+        "raise it (ulimit -n, LimitNOFILE=, --ulimit nofile=), to {} for http.connections_max = {}",
+        descriptors_max, reserve, reserve + connections_max, connections_max));
+  }
+  const auto room = descriptors_max - reserve;
+  if (connections_max <= room) return {};
+  auto said = fmt::format(
+      "http.connections_max is {} and not {}: the limit of open files is {}, of which {} are "
+      "reserved; raise it (ulimit -n, LimitNOFILE=, --ulimit nofile=) to {}",
+      room, connections_max, descriptors_max, reserve, reserve + connections_max);
+  connections_max = room;
+  return said;
+}
+
+}  // namespace sluice
