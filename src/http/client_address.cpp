@@ -15,6 +15,19 @@ ip::address_v6 as_v6(const ip::address& address) {
   return address.is_v6() ? address.to_v6() : ip::make_address_v6(ip::v4_mapped, address.to_v4());
 }
 
+bool is_v4(const ip::address& address) { return address.is_v4() || address.to_v6().is_v4_mapped(); }
+
+/// Of one that is IPv4, perhaps in its mapped form.
+ip::address_v4 as_v4(const ip::address& address) {
+  return address.is_v4() ? address.to_v4() : ip::make_address_v4(ip::v4_mapped, address.to_v6());
+}
+
+std::string network_text(const ip::address& address, unsigned short prefix) {
+  auto v6 = address.to_v6();
+  v6.scope_id(0);
+  return ip::make_network_v6(v6, prefix).canonical().to_string();
+}
+
 ip::network_v6 parse_block(const std::string& text) {
   const bool is_address = text.find('/') == std::string::npos;
   boost::system::error_code ec;
@@ -52,11 +65,12 @@ bool AddressBlocks::contains(const ip::address& address) const {
 }
 
 std::string limit_key(const ip::address& address) {
-  if (address.is_v4()) return address.to_string();
-  auto v6 = address.to_v6();
-  if (v6.is_v4_mapped()) return ip::make_address_v4(ip::v4_mapped, v6).to_string();
-  v6.scope_id(0);
-  return ip::make_network_v6(v6, 64).canonical().to_string();
+  if (is_v4(address)) return as_v4(address).to_string();
+  return network_text(address, 64);
+}
+
+std::string site_key(const ip::address& address) {
+  return is_v4(address) ? std::string() : network_text(address, 48);
 }
 
 ip::address forwarded_client(std::string_view fields, const ip::address& peer,

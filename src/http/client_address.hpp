@@ -26,6 +26,9 @@ class AddressBlocks {
 /// many addresses of it as it likes.
 std::string limit_key(const boost::asio::ip::address& address);
 
+/// The /48 of an IPv6 address, the most that one site is usually given; empty for IPv4.
+std::string site_key(const boost::asio::ip::address& address);
+
 /// The client behind a trusted proxy: the rightmost address of X-Forwarded-For that is not a
 /// trusted proxy itself. `peer` when there is none, or when it is no address.
 boost::asio::ip::address forwarded_client(std::string_view fields,

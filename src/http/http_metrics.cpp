@@ -15,6 +15,9 @@ HttpMetrics::HttpMetrics(Metrics& metrics, const std::string& listener)
   refused_connections_.counter = &metrics.counter(
       "sluice_http_connections_refused_total", "Connections refused for the bounds on connections",
       {{"listener", listener}});
+  evicted_connections_.counter =
+      &metrics.counter("sluice_http_connections_evicted_total",
+                       "Idle connections closed for newcomers", {{"listener", listener}});
   timeouts_.counter =
       &metrics.counter("sluice_http_timeouts_total", "Connections closed because a deadline passed",
                        {{"listener", listener}});
@@ -64,6 +67,7 @@ void HttpMetrics::flush(std::size_t open) {
   }
   for (auto& cell : refusals_) flush(cell);
   flush(refused_connections_);
+  flush(evicted_connections_);
   flush(timeouts_);
   // Threads share the gauge, so each adds its own change.
   const auto before = std::exchange(open_, open);

@@ -24,6 +24,7 @@ class HttpMetrics {
   void took(RouteClass route, std::chrono::nanoseconds time);
 
   void connection_refused() { ++refused_connections_.count; }
+  void connection_evicted() { ++evicted_connections_.count; }
   void timed_out() { ++timeouts_.count; }
 
   /// `open`: connections of this thread.
@@ -44,6 +45,7 @@ class HttpMetrics {
   std::vector<Cell> refusals_;  ///< By Code.
   std::array<Histogram*, kRouteClasses> durations_{};
   Cell refused_connections_;
+  Cell evicted_connections_;
   Cell timeouts_;
   Gauge& open_gauge_;
   std::size_t open_ = 0;

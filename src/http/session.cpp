@@ -14,8 +14,9 @@ namespace {
 namespace asio = boost::asio;
 
 constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
-constexpr std::size_t kReadMore = 4096;  // Room for the rest of a request that came in parts.
-constexpr std::size_t kJoinedMax = 65536;       // Bytes of answers after which they are sent.
+constexpr std::size_t kEvictionLooksMax = 16;  // Idle connections looked at for one newcomer.
+constexpr std::size_t kReadMore = 4096;        // Room for the rest of a request that came in parts.
+constexpr std::size_t kJoinedMax = 65536;      // Bytes of answers after which they are sent.
 constexpr std::size_t kDiscardedMax = 1 << 18;  // What a lingering client may still send.
 
 asio::ip::address peer_of(const Session::Socket& socket) {
@@ -36,20 +37,45 @@ Session::Session(std::shared_ptr<Listener> listener, Socket socket)
       peer_(peer_of(socket_)),
       ip_(limit_key(peer_)),
       trusted_peer_(listener_->trusted.contains(peer_)),
-      place_(listener_->connections->take(trusted_peer_ ? std::string() : ip_)),
+      place_(take_place()),
+      refused_(place_ == nullptr),
       reader_(listener_->settings) {
   listener_->sessions.insert(this);
-  if (!place_) ++listener_->refused;
+  if (refused_) ++listener_->refused;
 }
 
 Session::~Session() {
   listener_->sessions.erase(this);
-  if (!place_) --listener_->refused;
+  if (refused_) --listener_->refused;
+}
+
+ConnectionLimits::Place Session::take_place() {
+  auto& limits = *listener_->connections;
+  auto& idle = listener_->idle;
+  const auto take = [&] { return trusted_peer_ ? limits.take_uncounted() : limits.take(peer_); };
+  auto taken = take();
+  for (std::size_t looks = 0; taken.full && looks < kEvictionLooksMax && !idle.empty(); ++looks) {
+    auto& longest = static_cast<Session&>(idle.front());
+    if (longest.evict_if_idle()) taken = take();
+  }
+  return std::move(taken.place);
+}
+
+/// Ends the connection and gives its place back, unless a request has just arrived on it. Either
+/// way it is not idle any more.
+bool Session::evict_if_idle() {
+  unlink();
+  boost::system::error_code ec;
+  if (socket_.available(ec) > 0) return false;
+  listener_->http_metrics.connection_evicted();
+  place_.reset();
+  cut();
+  return true;
 }
 
 asio::awaitable<void> Session::run(std::unique_ptr<Session> self) {
   auto& listener = *self->listener_;
-  if (!self->place_) {
+  if (self->refused_) {
     listener.http_metrics.connection_refused();
     if (listener.refused > kRefusedConnectionsMax) co_return;
   }
@@ -61,7 +87,7 @@ asio::awaitable<void> Session::run(std::unique_ptr<Session> self) {
 }
 
 asio::awaitable<void> Session::serve() {
-  if (!place_) {
+  if (refused_) {
     Refusal refusal{Code::too_many_connections, Millis{1000}};
     finish(RouteClass::none, refused(refusal));
   }
@@ -78,6 +104,7 @@ asio::awaitable<void> Session::serve() {
 
     if (!await_request()) co_return;
     co_await socket_.async_wait(Socket::wait_read, kAwait);
+    unlink();
     const bool expired = std::exchange(expired_, false);
     if (expired && phase_ != Phase::idle) {
       persistence_ = Persistence::close;
@@ -183,6 +210,7 @@ bool Session::await_request() {
   if (pending_.empty()) {
     if (listener_->draining) return false;
     enter(Phase::idle, settings.idle_timeout);
+    listener_->idle.push_back(*this);
   } else if (reader_.has_header()) {
     if (phase_ != Phase::body) enter(Phase::body, settings.body_timeout);
   } else if (phase_ != Phase::header) {

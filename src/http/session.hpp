@@ -2,6 +2,7 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/intrusive/list.hpp>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -22,6 +23,12 @@ namespace sluice::http {
 
 class Session;
 
+/// A session's place in the list of those that are idle; it leaves by itself when it ends.
+struct IdleLink
+    : boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
+};
+using IdleSessions = boost::intrusive::list<IdleLink, boost::intrusive::constant_time_size<false>>;
+
 /// What the connections of one listener on one thread share.
 struct Listener {
   boost::asio::ip::tcp::acceptor acceptor;
@@ -40,16 +47,18 @@ struct Listener {
   std::string out = {};
 
   std::unordered_set<Session*> sessions = {};
+  IdleSessions idle = {};   ///< Those that wait for a request, the one that waits longest first.
   std::size_t refused = 0;  ///< Sessions without a place, which only get a refusal.
 };
 
 /// One connection: read → strict check → route → answer. While it waits for a request it holds no
 /// buffer. It sets no timer: `sweep` finds the deadlines that passed.
-class Session {
+class Session : private IdleLink {
  public:
   using Socket = boost::asio::ip::tcp::socket;
 
-  /// A connection beyond the limits is told `too_many_connections` and closed.
+  /// When all places are taken, the connection that is idle for the longest on this thread makes
+  /// room. One for which there is no place is told `too_many_connections` and closed.
   Session(std::shared_ptr<Listener> listener, Socket socket);
   ~Session();
   Session(const Session&) = delete;
@@ -71,6 +80,8 @@ class Session {
   enum class Phase : std::uint8_t { idle, header, body, working, writing, lingering };
   enum class Turn : std::uint8_t { read, again, later, close };
 
+  ConnectionLimits::Place take_place();
+  bool evict_if_idle();
   boost::asio::awaitable<void> serve();
   boost::asio::awaitable<void> finish_later();
   boost::asio::awaitable<bool> send_rest();
@@ -91,6 +102,7 @@ class Session {
   std::string ip_;
   bool trusted_peer_;
   ConnectionLimits::Place place_;
+  const bool refused_;  ///< There was no place for it.
   RequestReader reader_;
   /// Received and not answered; the tail of the scratch or of `pending_`.
   std::string_view input_;

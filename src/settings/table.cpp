@@ -37,6 +37,8 @@ Rows front_rows(Settings& s) {
       {"http.listen_backlog", whole(s.http.http.listen_backlog, 1, 65'535)},
       {"http.connections_max", whole(s.connections.connections_max, 1, 1'000'000)},
       {"http.connections_per_ip_max", whole(s.connections.connections_per_ip_max, 1, 1'000'000)},
+      {"http.connections_per_site_max",
+       whole(s.connections.connections_per_site_max, 1, 1'000'000)},
       {"http.header_bytes_max", whole(s.http.http.header_max, 256, 65'536)},
       {"http.header_fields_max", whole(s.http.http.fields_max, 8, 1'000)},
       {"http.body_bytes_max", whole(s.http.http.body_max, 256, 65'536)},

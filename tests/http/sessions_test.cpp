@@ -388,8 +388,59 @@ TEST_F(SessionsTest, ClientThatNeverReadsIsCutOff) {
   EXPECT_TRUE(soon_connections(0));
 }
 
-TEST_F(SessionsTest, ConnectionsOverTheLimitAreToldAndClosed) {
+TEST_F(SessionsTest, AFullNodeClosesTheLongestIdleConnectionForANewcomer) {
+  const auto port = start(ConnectionSettings{3, 10});
+  Client first(port);
+  Client second(port);
+  Client third(port);
+  for (auto* client : {&second, &third, &first}) ASSERT_TRUE(is(client->ask(kHealth), 200));
+  Client fourth(port);
+  EXPECT_TRUE(is(fourth.ask(kHealth), 200));
+  EXPECT_TRUE(second.closed_by_server()) << "idle for longer than the others";
+  for (auto* client : {&first, &third}) EXPECT_TRUE(is(client->ask(kHealth), 200));
+  EXPECT_EQ(connections(), 3U);
+  // A connection that never asked anything is as idle as one that has.
+  Client silent(port);
+  EXPECT_TRUE(fourth.closed_by_server());
+  ASSERT_TRUE(soon_connections(3));
+  for (auto* client : {&first, &third}) EXPECT_TRUE(is(client->ask(kHealth), 200));
+  Client sixth(port);
+  EXPECT_TRUE(is(sixth.ask(kHealth), 200));
+  EXPECT_TRUE(silent.closed_by_server());
+}
+
+TEST_F(SessionsTest, AFullNodeClosesNoConnectionWithARequestUnderWay) {
+  hold_answers();
+  const auto port = start(ConnectionSettings{2, 10});
+  Client busy(port);
+  busy.send(kBuy);
+  ASSERT_TRUE(soon_held(1));
+  Client half(port);
+  half.send(kHealth.substr(0, 20));
+  ASSERT_TRUE(soon_connections(2));
+  // The part of a request was read once what came after it was answered.
+  for (int i = 0; i < 3; ++i) {
+    Client newcomer(port);
+    EXPECT_TRUE(is(newcomer.answer(), 503));
+  }
+  half.send(kHealth.substr(20));
+  EXPECT_TRUE(is(half.answer(), 200));
+  release();
+  EXPECT_TRUE(is(busy.answer(), 202));
+}
+
+TEST_F(SessionsTest, WhoeverHasTooManyConnectionsPushesNobodyOut) {
   const auto port = start(ConnectionSettings{2, 2});
+  Client first(port);
+  Client second(port);
+  for (auto* client : {&first, &second}) ASSERT_TRUE(is(client->ask(kHealth), 200));
+  Client third(port);
+  EXPECT_TRUE(is(third.answer(), 503));
+  for (auto* client : {&first, &second}) EXPECT_TRUE(is(client->ask(kHealth), 200));
+}
+
+TEST_F(SessionsTest, ConnectionsOverTheLimitAreToldAndClosed) {
+  const auto port = start(ConnectionSettings{10, 2});
   std::optional<Client> first(port);
   Client second(port);
   EXPECT_TRUE(is(first->ask(kHealth), 200));

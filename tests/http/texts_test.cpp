@@ -243,20 +243,66 @@ TEST(ForwardedClient, IsTheRightmostAddressThatIsNoTrustedProxy) {
   EXPECT_EQ(client("X-Forwarded-For: 10.0.0.3\r\n"), "10.0.0.3");
 }
 
+TEST(SiteKey, JoinsTheNetworksOfOneIpv6Site) {
+  EXPECT_EQ(site_key(ip("2001:db8:1:2::1")), site_key(ip("2001:db8:1:ffff::1")));
+  EXPECT_NE(site_key(ip("2001:db8:1::1")), site_key(ip("2001:db8:2::1")));
+  EXPECT_NE(site_key(ip("2001:db8:1::1")), limit_key(ip("2001:db8:1::1")));
+  EXPECT_EQ(site_key(ip("1.2.3.4")), "");
+  EXPECT_EQ(site_key(ip("::ffff:1.2.3.4")), "");
+}
+
 TEST(ConnectionLimitsTest, CountsInAllAndByAddressAndGivesBack) {
   const auto limits = create_connection_limits(ConnectionSettings{3, 2});
-  auto a1 = limits->take("a");
-  auto a2 = limits->take("a");
+  auto a1 = limits->take(ip("1.1.1.1")).place;
+  auto a2 = limits->take(ip("::ffff:1.1.1.1")).place;
   EXPECT_TRUE(a1 && a2);
-  EXPECT_FALSE(limits->take("a"));
-  auto b1 = limits->take("b");
+  EXPECT_FALSE(limits->take(ip("1.1.1.1")).place);
+  EXPECT_FALSE(limits->take(ip("1.1.1.1")).full);
+  auto b1 = limits->take(ip("1.1.1.2")).place;
   EXPECT_TRUE(b1);
-  EXPECT_FALSE(limits->take("c"));
-  EXPECT_FALSE(limits->take(""));
+  EXPECT_TRUE(limits->take(ip("1.1.1.3")).full);
+  EXPECT_TRUE(limits->take_uncounted().full);
+  EXPECT_FALSE(limits->take(ip("1.1.1.1")).full) << "it makes no room for whoever has too many";
   a1.reset();
-  EXPECT_TRUE(limits->take("c"));
-  EXPECT_TRUE(limits->take("a"));
-  EXPECT_TRUE(limits->take(""));
+  EXPECT_TRUE(limits->take(ip("1.1.1.3")).place);
+  EXPECT_TRUE(limits->take(ip("1.1.1.1")).place);
+  EXPECT_TRUE(limits->take_uncounted().place);
+}
+
+TEST(ConnectionLimitsTest, CountsIpv6ByItsNetworkAndItsSite) {
+  const auto limits = create_connection_limits(ConnectionSettings{100, 2, 5});
+  std::vector<ConnectionLimits::Place> places;
+  const auto open = [&](const std::string& address) {
+    auto taken = limits->take(boost::asio::ip::make_address(address));
+    EXPECT_FALSE(taken.full);
+    if (taken.place) places.push_back(taken.place);
+    return taken.place != nullptr;
+  };
+  EXPECT_TRUE(open("2001:db8:1:1::1"));
+  EXPECT_TRUE(open("2001:db8:1:1::2"));
+  EXPECT_FALSE(open("2001:db8:1:1::3")) << "two from one /64";
+  EXPECT_TRUE(open("2001:db8:1:2::1"));
+  EXPECT_TRUE(open("2001:db8:1:3::1"));
+  EXPECT_TRUE(open("2001:db8:1:4::1"));
+  EXPECT_FALSE(open("2001:db8:1:5::1")) << "five from one /48";
+  EXPECT_TRUE(open("2001:db8:2:1::1"));
+  places.clear();
+  EXPECT_EQ(limits->networks(), 0U);
+  EXPECT_TRUE(open("2001:db8:1:5::1"));
+}
+
+TEST(ConnectionLimitsTest, RemembersNobodyWhoLeftHoweverManyCome) {
+  const auto limits = create_connection_limits(ConnectionSettings{64, 2, 2});
+  std::vector<ConnectionLimits::Place> places(64);
+  for (std::uint64_t i = 0; i < 100'000; ++i) {
+    auto& place = places[i % places.size()];
+    place.reset();
+    boost::asio::ip::address_v6::bytes_type bytes{0x20, 0x01};
+    for (std::size_t n = 0; n < 4; ++n) bytes[2 + n] = static_cast<unsigned char>(i >> (8 * n));
+    place = limits->take(boost::asio::ip::address_v6(bytes)).place;
+    ASSERT_TRUE(place);
+    ASSERT_LE(limits->networks(), 2 * places.size());
+  }
 }
 
 TEST(NamesEtag, FollowsRfc9110) {

@@ -45,6 +45,7 @@ struct ConnectionSettings {
   /// Open at once from one IPv4 address or IPv6 /64. Generous, because whole companies and mobile
   /// networks share an address. Trusted proxies are exempt.
   std::size_t connections_per_ip_max = 1000;
+  std::size_t connections_per_site_max = 4000;  ///< The same from one IPv6 /48.
 };
 
 /// What clients of the public API are told.
