@@ -53,8 +53,10 @@ struct Node::Http final : PublicApi {
         worker("http-" + std::to_string(index)),
         ports(node.backend_.http_ports(worker.executor())),
         front{{create_address_rate_stage(node.ip_buckets_, random)},
+              {create_failure_rate_stage(node.failure_buckets_, random)},
               Identity(node.settings_.identity),
-              {create_user_rate_stage(node.user_buckets_, random)}},
+              {create_user_rate_stage(node.user_buckets_, random)},
+              node.failure_buckets_},
         failover(ports.direct ? create_failover_queue(*ports.queue, *ports.direct,
                                                       node.guards_.queue, *node.clock_)
                               : nullptr),
@@ -88,13 +90,9 @@ struct Node::Http final : PublicApi {
     Admission admission{clock.now(), clock.ticks(), ip};
     return sluice::admit(front.addresses, admission);
   }
-  Identified identify(std::string_view token) override {
-    const auto now = clock.now();
-    auto user = front.identity.verify(token, now);
-    if (!user) return user;
-    Admission admission{now, clock.ticks(), {}, &*user};
-    if (const auto refusal = sluice::admit(front.users, admission)) return *refusal;
-    return user;
+  Identified identify(std::string_view token, std::string_view ip) override {
+    Admission admission{clock.now(), clock.ticks(), ip};
+    return front.identify(token, std::move(admission));
   }
   asio::awaitable<PurchaseAnswer> buy(const Sale& sale, UserId user,
                                       std::uint32_t quantity) override {
@@ -212,6 +210,7 @@ Node::Node(Settings settings, const Secrets& secrets,
       readiness_(std::make_shared<ReadyState>()),
       seal_(secrets.orders_secret),
       ip_buckets_(settings_.gate.ips),
+      failure_buckets_(settings_.gate.failures),
       user_buckets_(settings_.gate.users),
       sale_buckets_(settings_.gate.sales),
       concurrency_(settings_.gate.concurrency_max),

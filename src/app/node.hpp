@@ -65,6 +65,7 @@ class Node {
   Readiness readiness_;
   OrderIdSeal seal_;
   TokenBuckets ip_buckets_;
+  TokenBuckets failure_buckets_;
   TokenBuckets user_buckets_;
   TokenBuckets sale_buckets_;
   ConcurrencyLimit concurrency_;

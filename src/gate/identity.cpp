@@ -46,6 +46,19 @@ Identity::Identity(IdentitySettings settings) : settings_(std::move(settings)) {
   cache_.resize(std::bit_ceil(std::max(settings_.cache_slots, kWays)));
 }
 
+std::optional<UserId> Identity::recall(std::string_view token, TimePoint now) {
+  if (token.empty() || token.size() > kTokenBytesMax) return std::nullopt;
+  const auto* user = find(keyed_hash_128(key_, token), now);
+  return user == nullptr ? std::nullopt : std::optional(*user);
+}
+
+const UserId* Identity::find(const Mark& mark, TimePoint now) {
+  for (const auto& known : slots_of(mark)) {
+    if (known.mark == mark && now < known.expires_at) return &known.user;
+  }
+  return nullptr;
+}
+
 Identified Identity::verify(std::string_view token, TimePoint now) {
   if (token.empty()) return refusal(Code::missing_token);
   // The library reads a C string: what is behind a NUL would go unread.
@@ -53,9 +66,7 @@ Identified Identity::verify(std::string_view token, TimePoint now) {
     return refusal(Code::invalid_token);
   }
   const auto mark = keyed_hash_128(key_, token);
-  for (const auto& known : slots_of(mark)) {
-    if (known.mark == mark && now < known.expires_at) return known.user;
-  }
+  if (const auto* user = find(mark, now)) return *user;
   TimePoint expires_at{};
   auto user = decode(std::string(token), now, expires_at);
   if (user) remember({mark, expires_at, *user}, now);

@@ -40,6 +40,12 @@ AdmissionStage create_address_rate_stage(TokenBuckets& ips, Random& random) {
   };
 }
 
+AdmissionStage create_failure_rate_stage(TokenBuckets& failures, Random& random) {
+  return [&failures, &random](Admission& admission) {
+    return limited_for(failures.wait(admission.ip, admission.ticks), random);
+  };
+}
+
 AdmissionStage create_user_rate_stage(TokenBuckets& users, Random& random) {
   return [&users, &random](Admission& admission) {
     return limited_for(users.take(admission.user->text(), admission.ticks), random);

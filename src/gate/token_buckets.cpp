@@ -12,18 +12,42 @@ constexpr double kSpanMax = 1e18;
 
 }  // namespace
 
-TokenBuckets::TokenBuckets(BucketSettings settings) : key_(random_hash_key()) {
-  if (!(settings.rate_per_s > 0)) return;
-  interval_ns_ = static_cast<std::int64_t>(std::clamp(1e9 / settings.rate_per_s, 1.0, kSpanMax));
-  const double tolerance = static_cast<double>(interval_ns_) * (settings.burst - 1);
-  tolerance_ns_ = static_cast<std::int64_t>(std::clamp(tolerance, 0.0, kSpanMax));
-  const auto slots = std::bit_ceil(std::max(settings.slots, kWays));
-  set_mask_ = slots / kWays - 1;
-  sets_ = std::make_unique<Set[]>(slots / kWays);
+TokenBuckets::TokenBuckets(BucketSettings settings)
+    : set_mask_(std::bit_ceil(std::max(settings.slots, kWays)) / kWays - 1) {
+  set_rate(settings.rate_per_s, settings.burst);
+}
+
+void TokenBuckets::set_rate(double rate_per_s, double burst) {
+  const std::lock_guard lock(mutex_);
+  if (!(rate_per_s > 0)) return interval_ns_.store(0, std::memory_order_relaxed);
+  if (!sets_) sets_ = std::make_unique<Set[]>(set_mask_ + 1);
+  const auto interval = static_cast<std::int64_t>(std::clamp(1e9 / rate_per_s, 1.0, kSpanMax));
+  const double tolerance = static_cast<double>(interval) * (burst - 1);
+  tolerance_ns_.store(static_cast<std::int64_t>(std::clamp(tolerance, 0.0, kSpanMax)),
+                      std::memory_order_relaxed);
+  interval_ns_.store(interval, std::memory_order_release);
+}
+
+std::int64_t TokenBuckets::wait_ns(std::int64_t arrival_ns, std::int64_t now_ns) const {
+  return std::max(arrival_ns, now_ns) - now_ns - tolerance_ns_.load(std::memory_order_relaxed);
+}
+
+Millis TokenBuckets::wait(std::string_view key, Ticks now) const {
+  if (interval_ns_.load(std::memory_order_acquire) == 0) return Millis{0};
+  const auto hash = keyed_hash(key_, key);
+  const auto tag = std::max<std::uint64_t>(hash, 1);
+  for (const auto& slot : sets_[hash & set_mask_].slots) {
+    if (slot.tag.load(std::memory_order_relaxed) != tag) continue;
+    const auto wait =
+        wait_ns(slot.arrival_ns.load(std::memory_order_relaxed), now.time_since_epoch().count());
+    return std::max(Millis{0}, std::chrono::ceil<Millis>(std::chrono::nanoseconds(wait)));
+  }
+  return Millis{0};
 }
 
 Millis TokenBuckets::take(std::string_view key, Ticks now) {
-  if (interval_ns_ == 0) return Millis{0};
+  const auto interval_ns = interval_ns_.load(std::memory_order_acquire);
+  if (interval_ns == 0) return Millis{0};
   const auto hash = keyed_hash(key_, key);
   // 0 marks a slot that nobody ever used.
   const auto tag = std::max<std::uint64_t>(hash, 1);
@@ -59,10 +83,16 @@ Millis TokenBuckets::take(std::string_view key, Ticks now) {
 
   auto arrival = mine->arrival_ns.load(std::memory_order_relaxed);
   for (;;) {
-    const auto due = std::max(arrival, now_ns);
-    const auto wait_ns = due - now_ns - tolerance_ns_;
-    if (wait_ns > 0) return std::chrono::ceil<Millis>(std::chrono::nanoseconds(wait_ns));
-    if (mine->arrival_ns.compare_exchange_weak(arrival, due + interval_ns_,
+    // More debt than this rate and burst allow was made under others: it is forgiven.
+    const auto latest = now_ns + tolerance_ns_.load(std::memory_order_relaxed) + interval_ns;
+    if (arrival > latest &&
+        !mine->arrival_ns.compare_exchange_weak(arrival, latest, std::memory_order_relaxed)) {
+      continue;
+    }
+    arrival = std::min(arrival, latest);
+    const auto wait = wait_ns(arrival, now_ns);
+    if (wait > 0) return std::chrono::ceil<Millis>(std::chrono::nanoseconds(wait));
+    if (mine->arrival_ns.compare_exchange_weak(arrival, std::max(arrival, now_ns) + interval_ns,
                                                std::memory_order_relaxed)) {
       return Millis{0};
     }

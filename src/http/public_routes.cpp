@@ -108,7 +108,7 @@ class PublicRoutes final : public Routes {
   /// Lets `handle` answer once it is known who asks.
   template <Reply (PublicRoutes::*handle)(const Request&, const Target&, Asked)>
   Reply identified(const Request& request, const Target& target) {
-    auto user = ports_.api.identify(bearer_token(request.authorization));
+    auto user = ports_.api.identify(bearer_token(request.authorization), ip_);
     if (!user) return refused(user.error());
     Asked asked{std::move(*user), sales_.hold()};
     asked.sale = target.sale ? asked.sales->find(*target.sale) : nullptr;
@@ -153,6 +153,7 @@ class PublicRoutes final : public Routes {
 
   PublicSettings settings_;
   PublicPorts ports_;
+  std::string_view ip_;  ///< Who sent the request that is routed now.
   SaleBook::Reader sales_{ports_.sales};
 };
 
@@ -174,6 +175,7 @@ Reply PublicRoutes::route(const Request& request, std::string_view ip) {
       {Method::get, "/healthz", RouteClass::probe, &Self::health, true},
       {Method::get, "/readyz", RouteClass::probe, &Self::readiness, true},
   };
+  ip_ = ip;
   const Match<Self> match(kRoutes, request);
   // Whoever watches this server must not be kept out by the crowd.
   if (!match || match.counted_as() != RouteClass::probe) {

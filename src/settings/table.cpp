@@ -201,7 +201,8 @@ Settings::Settings() {
 std::vector<Setting> settings_table(Settings& s) {
   Rows rows;
   for (const auto& part :
-       {front_rows(s), bucket_rows(s.gate.ips, "gate.ip"), bucket_rows(s.gate.users, "gate.user"),
+       {front_rows(s), bucket_rows(s.gate.ips, "gate.ip"),
+        bucket_rows(s.gate.failures, "gate.failure"), bucket_rows(s.gate.users, "gate.user"),
         bucket_rows(s.gate.sales, "gate.sale"), selling_rows(s), deciding_rows(s),
         breaker_rows(s.degrade.inventory, "degrade.inventory"),
         breaker_rows(s.degrade.queue, "degrade.queue"), degrade_and_process_rows(s)}) {

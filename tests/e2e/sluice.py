@@ -39,7 +39,8 @@ class Sluice:
             "SLUICE_ADMIN_KEY": self.admin_key,
             **free_settings(data_dir=self.folder / "data", http_port=0, admin_port=0,
                             http_address="127.0.0.1", http_threads=1,
-                            gate_user_rate_per_s=0, http_connections_per_ip_max=20000),
+                            gate_user_rate_per_s=0, gate_failure_rate_per_s=0,
+                            http_connections_per_ip_max=20000),
             **environment,
         }
         self.binary = binary

@@ -230,6 +230,24 @@ def test_the_delay_of_a_drain_ends_by_itself(embedded):
     assert time.monotonic() - began >= 1
 
 
+def test_an_address_that_fails_too_often_is_limited_and_its_known_buyers_are_not(embedded):
+    server = embedded().start(SLUICE_GATE_FAILURE_RATE_PER_S="0.01", SLUICE_GATE_FAILURE_BURST="20")
+    sale = server.open_sale(stock=5)
+    known = {"Authorization": f"Bearer {server.token('ann')}"}
+    mine = f"{server.url}/v1/sales/{sale}/orders/mine"
+    assert requests.get(mine, headers=known, timeout=5).status_code == 404, "verified"
+
+    def fail(token):
+        return requests.get(mine, headers={"Authorization": f"Bearer {token}"}, timeout=5)
+
+    assert {fail(f"bad{i}").json()["code"] for i in range(20)} == {"invalid_token"}
+    refused = fail("bad")
+    assert (refused.status_code, refused.json()["code"]) == (429, "rate_limited")
+    assert int(refused.headers["Retry-After"]) >= 1
+    assert fail(server.token("bob")).status_code == 429, "its signature would be checked"
+    assert requests.get(mine, headers=known, timeout=5).status_code == 404
+
+
 def test_sigint_and_a_second_signal_end_it_too(embedded):
     server = embedded().start()
     server.process.send_signal(2)

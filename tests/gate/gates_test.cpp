@@ -1,4 +1,5 @@
 #include <gtest/gtest.h>
+#include <malloc.h>
 #include <optional>
 #include <random>
 #include <set>
@@ -193,25 +194,43 @@ TEST(WindowCode, NamesWhyTheWindowIsShut) {
   EXPECT_EQ(window_code(WindowPhase::open), Code::not_ready);
 }
 
-TEST(FrontGate, LimitsAddressesAndUsersEachByTheirOwn) {
-  constexpr TimePoint kNow{Millis{1'800'000'000'000}};
-  Random random = std::mt19937_64(1);
-  TokenBuckets ips(rate(1, 2));
-  TokenBuckets users(rate(1, 1));
-  IdentitySettings settings;
-  settings.key = std::string(32, 'k');
-  FrontGate gate{{create_address_rate_stage(ips, random)},
-                 Identity(settings),
-                 {create_user_rate_stage(users, random)}};
-  const auto from = [&](std::string_view ip) {
-    Admission admission{kNow, kStart, ip};
-    return admit(gate.addresses, admission);
-  };
-  const auto of = [&](const UserId& user) {
-    Admission admission{kNow, kStart, {}, &user};
-    return admit(gate.users, admission);
-  };
+class FrontGateTest : public testing::Test {
+ protected:
+  static constexpr TimePoint kNow{Millis{1'800'000'000'000}};
 
+  static IdentitySettings identity_settings() {
+    IdentitySettings settings;
+    settings.key = std::string(32, 'k');
+    return settings;
+  }
+  static std::string token_of(const std::string& user, Millis lifetime = Millis{600'000}) {
+    return sign_token(identity_settings(), *UserId::parse(user), kNow, lifetime);
+  }
+
+  std::optional<Refusal> from(std::string_view ip) {
+    Admission admission{kNow, kStart, ip};
+    return admit(gate_.addresses, admission);
+  }
+  /// The user, or the name of the refusal's code.
+  std::string identify(std::string_view token, std::string_view ip, Ticks ticks = kStart) {
+    const auto passed = ticks - kStart;
+    Admission admission{kNow + std::chrono::floor<Millis>(passed), ticks, ip};
+    const auto found = gate_.identify(token, std::move(admission));
+    return found ? found->text() : std::string(problem(found.error().code).name);
+  }
+
+  Random random_ = std::mt19937_64(1);
+  TokenBuckets ips_{rate(1, 2)};
+  TokenBuckets users_{rate(1, 3)};
+  TokenBuckets failures_{rate(0.1, 2)};
+  FrontGate gate_{{create_address_rate_stage(ips_, random_)},
+                  {create_failure_rate_stage(failures_, random_)},
+                  Identity(identity_settings()),
+                  {create_user_rate_stage(users_, random_)},
+                  failures_};
+};
+
+TEST_F(FrontGateTest, LimitsAddressesAndUsersEachByTheirOwn) {
   EXPECT_FALSE(from("192.0.2.1"));
   EXPECT_FALSE(from("192.0.2.1"));
   const auto refusal = from("192.0.2.1");
@@ -221,14 +240,44 @@ TEST(FrontGate, LimitsAddressesAndUsersEachByTheirOwn) {
   EXPECT_LE(refusal->retry_after, Millis{2000});
   EXPECT_FALSE(from("192.0.2.2"));
 
-  const auto alice = *UserId::parse("alice");
-  EXPECT_FALSE(of(alice));
-  EXPECT_EQ(of(alice)->code, Code::rate_limited);
-  EXPECT_FALSE(of(*UserId::parse("bob")));
+  const auto alice = token_of("alice");
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(identify(alice, "192.0.2.1"), "alice");
+  EXPECT_EQ(identify(alice, "192.0.2.1"), "rate_limited");
+  EXPECT_EQ(identify(token_of("bob"), "192.0.2.1"), "bob");
+}
 
-  const auto token = sign_token(settings, alice, kNow, Millis{60'000});
-  EXPECT_EQ(*gate.identity.verify(token, kNow), alice);
-  EXPECT_EQ(gate.identity.verify("", kNow).error().code, Code::missing_token);
+TEST_F(FrontGateTest, ChecksNoSignatureOfAnAddressThatFailedTooOften) {
+  EXPECT_EQ(identify("bad1", "192.0.2.1"), "invalid_token");
+  EXPECT_EQ(identify(token_of("old", Millis{-1000}), "192.0.2.1"), "expired_token");
+  EXPECT_EQ(identify("bad2", "192.0.2.1"), "rate_limited");
+  EXPECT_EQ(identify(token_of("alice"), "192.0.2.1"), "rate_limited") << "it would be checked";
+  EXPECT_EQ(identify("bad2", "192.0.2.2"), "invalid_token") << "each address for itself";
+  EXPECT_EQ(identify(token_of("alice"), "192.0.2.1", kStart + std::chrono::seconds(10)), "alice");
+}
+
+TEST_F(FrontGateTest, BuyersBehindAnAddressOfFailuresGoOn) {
+  const auto alice = token_of("alice");
+  ASSERT_EQ(identify(alice, "192.0.2.1"), "alice");
+  for (int i = 0; i < 5; ++i) identify("bad", "192.0.2.1");
+  ASSERT_EQ(identify("bad", "192.0.2.1"), "rate_limited");
+  EXPECT_EQ(identify(alice, "192.0.2.1"), "alice");
+}
+
+TEST_F(FrontGateTest, WhatCostsNothingIsNoFailure) {
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(identify("", "192.0.2.1"), "missing_token");
+  for (const std::string user : {"ann", "bob", "eve"}) {
+    EXPECT_EQ(identify(token_of(user), "192.0.2.1"), user) << "nor is a good token";
+  }
+}
+
+TEST_F(FrontGateTest, MemoryStaysTheSameHoweverManyAddressesFail) {
+  const auto spray = [this](int begin, int end) {
+    for (int i = begin; i < end; ++i) failures_.take("192.0.2." + std::to_string(i), kStart);
+  };
+  spray(0, 1000);
+  const auto before = ::mallinfo2().uordblks;
+  spray(1000, 500'000);
+  EXPECT_EQ(::mallinfo2().uordblks, before);
 }
 
 }  // namespace

@@ -133,5 +133,29 @@ TEST(TokenBuckets, ThreadsTogetherStayWithinOneBurst) {
   }
 }
 
+TEST(TokenBuckets, WaitTellsWhatTakeWouldAndTakesNothing) {
+  TokenBuckets buckets(settings(10, 2));
+  EXPECT_EQ(buckets.wait("a", kStart), Millis{0}) << "nobody asked for it yet";
+  EXPECT_EQ(buckets.take("a", kStart), Millis{0});
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(buckets.wait("a", kStart), Millis{0});
+  EXPECT_EQ(buckets.take("a", kStart), Millis{0});
+  EXPECT_EQ(buckets.wait("a", kStart), Millis{100});
+  EXPECT_EQ(buckets.take("a", kStart), Millis{100});
+  EXPECT_EQ(buckets.wait("a", kStart + Millis{100}), Millis{0});
+  EXPECT_EQ(buckets.wait("b", kStart), Millis{0});
+}
+
+TEST(TokenBuckets, AChangedRateHoldsAtOnceAndForgivesWhatItHasNoRoomFor) {
+  TokenBuckets buckets(settings(0, 1));
+  EXPECT_EQ(admitted(buckets, "a", kStart, 100), 100);
+  buckets.set_rate(0.001, 5);
+  EXPECT_EQ(admitted(buckets, "a", kStart, 100), 5);
+  buckets.set_rate(10, 2);
+  EXPECT_EQ(admitted(buckets, "a", kStart, 100), 0) << "it gives nothing away";
+  EXPECT_EQ(admitted(buckets, "a", kStart + Millis{100}, 100), 1) << "nor is there an old debt";
+  buckets.set_rate(0, 2);
+  EXPECT_EQ(admitted(buckets, "a", kStart, 100), 100);
+}
+
 }  // namespace
 }  // namespace sluice

@@ -17,8 +17,9 @@ class FakeApi : public PublicApi {
     ips.emplace_back(ip);
     return ip_refusal;
   }
-  Identified identify(std::string_view token) override {
+  Identified identify(std::string_view token, std::string_view ip) override {
     ++identified;
+    identified_from = ip;
     if (token.empty()) return Refusal{Code::missing_token, Millis{0}};
     if (token == "expired") return Refusal{Code::expired_token, Millis{0}};
     const auto user = UserId::parse(token.starts_with("token-") ? token.substr(6) : "");
@@ -83,6 +84,7 @@ class FakeApi : public PublicApi {
   std::vector<std::string> bought;
   std::vector<std::string> cancelled;
   int identified = 0;
+  std::string identified_from;
   std::optional<Refusal> ip_refusal;
   std::optional<Refusal> user_refusal;
   std::optional<Refusal> cancel_refusal;

@@ -45,6 +45,10 @@ Millis jittered(Millis wait, Random& random);
 /// The rate of an address; for every request.
 AdmissionStage create_address_rate_stage(TokenBuckets& ips, Random& random);
 
+/// The rate of an address' failed authentications, which whoever finds one counts by `take`; for a
+/// token whose signature would have to be checked.
+AdmissionStage create_failure_rate_stage(TokenBuckets& failures, Random& random);
+
 /// The rate of a user; for every request of one.
 AdmissionStage create_user_rate_stage(TokenBuckets& users, Random& random);
 

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -35,6 +36,9 @@ class Identity {
   /// Throws std::invalid_argument when the settings cannot work.
   explicit Identity(IdentitySettings settings);
 
+  /// The user of a token that was verified before and holds now; empty for any other.
+  std::optional<UserId> recall(std::string_view token, TimePoint now);
+
   /// `token`: what follows "Bearer ", at most 2,048 bytes; empty means missing.
   Identified verify(std::string_view token, TimePoint now);
 
@@ -48,6 +52,7 @@ class Identity {
     UserId user;
   };
 
+  const UserId* find(const Mark& mark, TimePoint now);
   std::span<Remembered, kWays> slots_of(const Mark& mark);
   void remember(Remembered fresh, TimePoint now);
   Identified decode(const std::string& token, TimePoint now, TimePoint& expires_at) const;

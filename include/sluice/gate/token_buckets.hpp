@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <string_view>
 
 #include "sluice/base/hash.hpp"
@@ -26,8 +27,15 @@ class TokenBuckets {
  public:
   explicit TokenBuckets(BucketSettings settings);
 
+  /// Changes rate and burst at once; the slots stay as many as they are. What a key has used up
+  /// counts on, as far as the new rate and burst have room for it.
+  void set_rate(double rate_per_s, double burst);
+
   /// Takes one token of `key`. Zero: admitted; else how long until one is there.
   Millis take(std::string_view key, Ticks now);
+
+  /// The same without taking it.
+  Millis wait(std::string_view key, Ticks now) const;
 
  private:
   static constexpr std::size_t kWays = 4;
@@ -42,11 +50,15 @@ class TokenBuckets {
     std::array<Slot, kWays> slots;
   };
 
-  std::int64_t interval_ns_ = 0;
-  std::int64_t tolerance_ns_ = 0;
-  std::uint64_t set_mask_ = 0;
-  HashKey key_;
-  std::unique_ptr<Set[]> sets_;
+  /// Until the next token is there for a key whose next arrival is that; negative: it is there.
+  std::int64_t wait_ns(std::int64_t arrival_ns, std::int64_t now_ns) const;
+
+  std::atomic<std::int64_t> interval_ns_{0};  ///< 0: off. Set after what it needs.
+  std::atomic<std::int64_t> tolerance_ns_{0};
+  const std::uint64_t set_mask_;
+  const HashKey key_ = random_hash_key();
+  std::mutex mutex_;             ///< Between changes of the rate.
+  std::unique_ptr<Set[]> sets_;  ///< Made when a rate is set for the first time; then it stays.
 };
 
 }  // namespace sluice

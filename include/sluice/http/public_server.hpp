@@ -24,8 +24,8 @@ class PublicApi {
   virtual ~PublicApi() = default;
 
   virtual std::optional<Refusal> admit(std::string_view ip) = 0;
-  /// Whose token it is, if that user is admitted.
-  virtual Identified identify(std::string_view token) = 0;
+  /// Whose token it is, if that user is admitted. `ip`: who sends it, as limits count.
+  virtual Identified identify(std::string_view token, std::string_view ip) = 0;
 
   virtual boost::asio::awaitable<PurchaseAnswer> buy(const Sale& sale, UserId user,
                                                      std::uint32_t quantity) = 0;

@@ -57,6 +57,7 @@ struct Settings {
 
   struct Gate {
     BucketSettings ips{0, 1000, 1 << 18};
+    BucketSettings failures{10, 100, 1 << 16};
     BucketSettings users{20, 40, 1 << 17};
     BucketSettings sales{0, 100'000, 1024};
     std::int64_t concurrency_max = 20'000;
