@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <boost/asio/ip/address.hpp>
 #include <fmt/format.h>
 #include <ostream>
 #include <span>
@@ -49,15 +50,27 @@ int check_config_command(const Cli& cli) {
   return kExitOk;
 }
 
+/// The demo hands tokens to whoever asks, so nobody from outside may.
+int serve_command(const Cli& cli) {
+  const auto loaded = load_settings(cli);
+  const auto& address = loaded.settings.http.http.address;
+  if (cli.serve.demo && !boost::asio::ip::make_address(address).is_loopback()) {
+    throw UsageError(
+        fmt::format("http.address = \"{}\" ({}): --demo gives everybody a token, so it must be "
+                    "loopback, such as 127.0.0.1",
+                    address, loaded.origins.at("http.address")));
+  }
+  return cli.world.serve(loaded.settings, cli.serve);
+}
+
 void build(CLI::App& app, Cli& cli) {
   app.footer(kFooter);
   app.set_version_flag("--version", "sluice " + std::string(kVersion));
   app.require_subcommand(1);
-  auto* serve =
-      add_command(app, cli, "serve", "Run the server until it is told to stop.", kServeFooter,
-                  [](const Cli& c) { return c.world.serve(load_settings(c).settings, c.serve); });
+  auto* serve = add_command(app, cli, "serve", "Run the server until it is told to stop.",
+                            kServeFooter, serve_command);
   serve->add_flag("--demo", cli.serve.demo,
-                  "Open a sale at first, and give tokens to whoever asks (never in production)");
+                  "Open a sale at first, and give tokens to whoever asks; on loopback only");
   add_setting(*serve, cli, "--port", "http.port", "http.port: where buyers connect");
   add_setting(*serve, cli, "--log-level", "log.level", "log.level: debug, info, warn, ...");
   add_command(app, cli, "migrate", "Bring the database and the topics up to this version.",

@@ -86,7 +86,8 @@ void AnswerWriter::write(std::string& out, const Answer& answer, TimePoint now,
   const auto second = std::chrono::floor<std::chrono::seconds>(now);
   if (second != date_of_) {
     date_of_ = second;
-    date_line_ = fmt::format("Date: {}\r\n", http_date(second));
+    common_lines_ =
+        fmt::format("Date: {}\r\nX-Content-Type-Options: nosniff\r\n", http_date(second));
   }
   if (answer.refusal) return write_refusal(out, answer, persistence, head);
 
@@ -147,7 +148,7 @@ void AnswerWriter::write_refusal(std::string& out, const Answer& answer, Persist
 
 void AnswerWriter::write_tail(std::string& out, const Answer& answer, Persistence persistence) {
   out += answer.headers;
-  out += date_line_;
+  out += common_lines_;
   if (persistence == Persistence::close) out += "Connection: close\r\n";
   if (persistence == Persistence::keep_aloud) out += "Connection: keep-alive\r\n";
   out += "\r\n";

@@ -43,7 +43,7 @@ class AnswerWriter {
   void write_refusal(std::string& out, const Answer& answer, Persistence persistence, bool head);
   void write_tail(std::string& out, const Answer& answer, Persistence persistence);
 
-  std::string date_line_;
+  std::string common_lines_;  ///< Of every answer, made once a second.
   std::chrono::sys_seconds date_of_{std::chrono::seconds::min()};
 };
 

@@ -16,7 +16,6 @@ constexpr std::string_view kFileHeaders =
     "Cache-Control: no-cache\r\n"
     "Content-Security-Policy: default-src 'self'; base-uri 'none'; form-action 'self'; "
     "frame-ancestors 'none'; object-src 'none'\r\n"
-    "X-Content-Type-Options: nosniff\r\n"
     "X-Frame-Options: DENY\r\n"
     "Referrer-Policy: no-referrer\r\n";
 

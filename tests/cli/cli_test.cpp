@@ -32,6 +32,20 @@ std::string in_state(const std::string& state) {
   return sale.dump();
 }
 
+TEST(Cli, TheDemoIsRefusedOffLoopback) {
+  Shell shell;
+  for (const std::string address : {"0.0.0.0", "::", "192.0.2.1"}) {
+    EXPECT_EQ(shell.run({"serve", "--demo", "--set", "http.address=" + address}), 2) << address;
+    EXPECT_NE(shell.err.str().find("http.address = \"" + address + "\" (--set): --demo"),
+              std::string::npos)
+        << shell.err.str();
+  }
+  EXPECT_EQ(shell.serves, 0);
+  EXPECT_EQ(shell.run({"serve", "--demo", "--set", "http.address=::1"}), 0);
+  EXPECT_EQ(shell.run({"serve", "--set", "http.address=0.0.0.0"}), 0);
+  EXPECT_EQ(shell.serves, 2);
+}
+
 TEST(Cli, ServeGetsSettingsAndOptions) {
   Shell shell;
   EXPECT_EQ(shell.run({"serve", "--demo", "--port", "9000", "--set", "http.threads=2", "--set",

@@ -188,6 +188,23 @@ TEST(AnswerWriter, WritesEveryCodeWithItsLengthAndNoHintUnlessGiven) {
   }
 }
 
+TEST(AnswerWriter, ForbidsToGuessTheTypeOfEveryAnswerOnce) {
+  Answer not_modified;
+  not_modified.status = 304;
+  Answer file;
+  file.headers = "Cache-Control: no-cache\r\n";
+  file.static_body = "x";
+  std::vector<Answer> answers{not_modified, file, json_answer(200, "{}"),
+                              method_not_allowed("GET")};
+  for (const auto& p : problems()) answers.push_back(refused(p.code));
+  const std::string line = "\r\nX-Content-Type-Options: nosniff\r\n";
+  for (const auto& answer : answers) {
+    const auto out = written(answer);
+    EXPECT_LT(out.find(line), out.find("\r\n\r\n")) << out;
+    EXPECT_EQ(out.find(line), out.rfind(line)) << out;
+  }
+}
+
 TEST(AnswerWriter, EscapesWhatADetailQuotes) {
   const auto out = written(refused(Code::invalid_sale, "say \"x\"\n\xff"));
   const auto json = nlohmann::json::parse(out.substr(out.find("\r\n\r\n") + 4));
