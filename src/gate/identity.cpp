@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <jwt.h>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <stdexcept>
 
 namespace sluice {
@@ -26,6 +27,17 @@ std::int64_t seconds(TimePoint when) {
 std::string_view grant(jwt_t* jwt, const char* name) {
   const char* text = jwt_get_grant(jwt, name);
   return text == nullptr ? std::string_view() : std::string_view(text);
+}
+
+/// `aud` is one audience or a list of them (RFC 7519, 4.1.3).
+bool names_audience(jwt_t* jwt, const std::string& audience) {
+  if (grant(jwt, "aud") == audience) return true;
+  const std::unique_ptr<char, void (*)(void*)> text(jwt_get_grants_json(jwt, "aud"), &std::free);
+  if (!text) return false;
+  const auto list = nlohmann::json::parse(text.get(), nullptr, false);
+  const auto is_text = [](const nlohmann::json& one) { return one.is_string(); };
+  return list.is_array() && std::ranges::all_of(list, is_text) &&
+         std::ranges::find(list, nlohmann::json(audience)) != list.end();
 }
 
 Refusal refusal(Code code) { return Refusal{code, Millis{0}}; }
@@ -98,7 +110,7 @@ Identified Identity::decode(const std::string& token, TimePoint now, TimePoint& 
   // The library accepts any algorithm that fits the key: the pin is ours to check.
   if (jwt_get_alg(jwt.get()) != jwt_str_alg(settings_.algorithm.c_str()) ||
       grant(jwt.get(), "iss") != settings_.issuer ||
-      grant(jwt.get(), "aud") != settings_.audience) {
+      !names_audience(jwt.get(), settings_.audience)) {
     return refusal(Code::invalid_token);
   }
   auto user = UserId::parse(grant(jwt.get(), "sub"));

@@ -72,6 +72,19 @@ TEST_F(IdentityTest, AcceptsWhatSignTokenMakes) {
   EXPECT_EQ(verify(sign_token(settings(), user, kNow, Millis{60'000})), "bob.1_2-3");
 }
 
+TEST_F(IdentityTest, TheAudienceMayBeOneOfAList) {
+  const auto verify_list = [this](const std::string& list) {
+    return verify(
+        signed_token(R"({"iss":"sluice","sub":"alice","exp":1800000060,"aud":)" + list + "}"));
+  };
+  EXPECT_EQ(verify_list(R"(["sluice"])"), "alice");
+  EXPECT_EQ(verify_list(R"(["other","sluice"])"), "alice");
+  for (const std::string list : {R"([])", R"(["other"])", R"(["sluice",1])", R"([["sluice"]])",
+                                 R"({"sluice":"sluice"})", R"(["sluice "])", "null", "true"}) {
+    EXPECT_EQ(verify_list(list), "invalid_token") << list;
+  }
+}
+
 TEST_F(IdentityTest, EndsExactlyAtTheSecondItExpires) {
   const auto token = signed_token(claims(R"("alice")", "1800000060"));
   EXPECT_EQ(verify(token, kNow + Millis{59'999}), "alice");

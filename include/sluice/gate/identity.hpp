@@ -20,7 +20,7 @@ struct IdentitySettings {
   std::string algorithm = "HS256";  ///< The one accepted: HS256, RS256 or ES256.
   std::string key;  ///< The shared secret (32 bytes or more), or the public key as PEM.
   std::string issuer = "sluice";    ///< The `iss` that a token must have.
-  std::string audience = "sluice";  ///< The `aud` that a token must have.
+  std::string audience = "sluice";  ///< Must be the token's `aud`, or one of them.
   std::size_t cache_slots =
       65536;  ///< Verified tokens remembered by each verifier; a power of two, 4 or more.
 };
