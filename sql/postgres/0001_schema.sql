@@ -29,7 +29,8 @@ CREATE TABLE sales (
 -- batch, so the page keeps room for the next version of the row (a heap-only update). Its epochs
 -- only grow: the fence, the last one allotted, the last one allotted to the store itself (the
 -- database mode while it equals the fence), and the last one whose projection was proven wrong or
--- refused by an operator. `returned`: units that ever came back to the stock.
+-- refused by an operator. `unopened_epoch`: the last one that a leader was allotted, until somebody
+-- begins to open the inventory under it. `returned`: units that ever came back to the stock.
 CREATE TABLE product_stock (
   sale_id       bigint NOT NULL REFERENCES sales,
   lane          integer NOT NULL CHECK (lane BETWEEN 0 AND 255),
@@ -40,11 +41,13 @@ CREATE TABLE product_stock (
   store_epoch   integer NOT NULL DEFAULT 0 CHECK (store_epoch >= 0),
   suspect_epoch integer NOT NULL DEFAULT 0 CHECK (suspect_epoch >= 0),
   returned      bigint NOT NULL DEFAULT 0 CHECK (returned >= 0),
+  unopened_epoch integer NOT NULL DEFAULT 0,
   PRIMARY KEY (sale_id, lane),
   CHECK (stock <= initial),
   CHECK (newest_epoch BETWEEN fence_epoch AND 65535),
   CHECK (store_epoch <= newest_epoch),
-  CHECK (suspect_epoch <= fence_epoch)
+  CHECK (suspect_epoch <= fence_epoch),
+  CHECK (unopened_epoch BETWEEN 0 AND newest_epoch)
 ) WITH (fillfactor = 20);
 
 -- Columns are sorted by alignment. No foreign key: a check per row would cost more than the row,
@@ -198,6 +201,65 @@ BEGIN
                                AND k.fence_epoch IN (SELECT r.epoch FROM refused r)
                               THEN k.fence_epoch ELSE k.suspect_epoch END
    WHERE k.sale_id = full_sale AND k.lane = full_lane AND k.stock = available;
+END
+$$;
+
+-- Raises SL001 unless `leader` is null or the leader's term, which it then stays until the
+-- transaction ends.
+CREATE FUNCTION sluice_check_leader(leader bigint)
+RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+  IF leader IS NULL THEN
+    RETURN;
+  END IF;
+  PERFORM 1 FROM leases l WHERE l.name = 'recovery' AND l.term = leader FOR SHARE;
+  IF NOT FOUND THEN
+    RAISE EXCEPTION 'term % of the leader is over', leader USING ERRCODE = 'SL001';
+  END IF;
+END
+$$;
+
+-- Allots an epoch, or hands over the last one that a leader was allotted and nobody began to open.
+-- No row without the lane, or when no epoch is left.
+CREATE FUNCTION sluice_next_epoch(
+  of_sale bigint, of_lane integer, for_store boolean, epoch_max integer, leader bigint)
+RETURNS SETOF integer LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM sluice_check_leader(leader);
+  RETURN QUERY
+  SELECT k.newest_epoch FROM product_stock k
+   WHERE k.sale_id = of_sale AND k.lane = of_lane AND leader IS NOT NULL
+     AND k.unopened_epoch > 0 AND k.unopened_epoch = k.newest_epoch
+     AND (k.store_epoch = k.newest_epoch) = for_store
+     FOR NO KEY UPDATE;
+  IF FOUND THEN
+    RETURN;
+  END IF;
+  RETURN QUERY
+  UPDATE product_stock k
+     SET newest_epoch = k.newest_epoch + 1,
+         store_epoch = CASE WHEN for_store THEN k.newest_epoch + 1 ELSE k.store_epoch END,
+         unopened_epoch = CASE WHEN leader IS NULL THEN k.unopened_epoch
+                               ELSE k.newest_epoch + 1 END
+   WHERE k.sale_id = of_sale AND k.lane = of_lane AND k.newest_epoch < epoch_max
+  RETURNING k.newest_epoch;
+END
+$$;
+
+-- Gives the right to open the inventory under an epoch, once, or raises SL001.
+CREATE FUNCTION sluice_begin_opening(
+  of_sale bigint, of_lane integer, of_epoch integer, leader bigint)
+RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM sluice_check_leader(leader);
+  UPDATE product_stock k SET unopened_epoch = 0
+   WHERE k.sale_id = of_sale AND k.lane = of_lane AND k.newest_epoch = of_epoch
+     AND k.fence_epoch = of_epoch AND of_epoch > 0
+     AND k.unopened_epoch = of_epoch;
+  IF NOT FOUND THEN
+    RAISE EXCEPTION 'lane %:% may not be opened under epoch %', of_sale, of_lane, of_epoch
+      USING ERRCODE = 'SL001';
+  END IF;
 END
 $$;
 

@@ -26,7 +26,8 @@ CREATE TABLE sales (
 
 -- Epochs of a lane only grow: the fence, the last one allotted, the last one allotted to the store
 -- itself (the database mode while it equals the fence), and the last one whose projection was proven
--- wrong or refused by an operator.
+-- wrong or refused by an operator. `unopened_epoch`: the last one that a leader was allotted, until
+-- somebody begins to open the inventory under it.
 CREATE TABLE product_stock (
   sale_id       INTEGER NOT NULL REFERENCES sales,
   lane          INTEGER NOT NULL CHECK (lane >= 0),
@@ -37,6 +38,7 @@ CREATE TABLE product_stock (
   suspect_epoch INTEGER NOT NULL DEFAULT 0 CHECK (suspect_epoch BETWEEN 0 AND fence_epoch),
   -- Units that ever came back to the stock.
   returned      INTEGER NOT NULL DEFAULT 0 CHECK (returned >= 0),
+  unopened_epoch INTEGER NOT NULL DEFAULT 0 CHECK (unopened_epoch BETWEEN 0 AND newest_epoch),
   PRIMARY KEY (sale_id, lane)
 ) STRICT, WITHOUT ROWID;
 

@@ -143,6 +143,8 @@ struct Node::ControlThread {
   explicit ControlThread(Node& node)
       : worker("control"),
         ports(node.backend_.control_ports(worker.executor())),
+        leadership(node.settings_.recovery.lease, node.settings_.recovery.call_timeout, node_name(),
+                   *ports.control, *node.clock_),
         lanes(node.settings_.recovery, {*ports.inventory, *ports.queue, *ports.orders,
                                         *ports.results, *node.clock_, node.metrics_}),
         auditor(node.settings_.recovery.call_timeout,
@@ -152,9 +154,9 @@ struct Node::ControlThread {
         flow(node.settings_.degrade.flow, node.settings_.recovery.call_timeout, node.backend_.log,
              {*ports.orders, node.guards_.flow, node.guards_.rate_limiter, node.guards_.direct,
               node.guards_.queue, ports.log_end, *node.clock_, node.metrics_}),
-        control(node.settings_.recovery, node_name(), ports.probes,
-                {*ports.sales, *ports.control, lanes, auditor, returns, flow, node.book_,
-                 node.readiness_, *node.clock_}),
+        control(node.settings_.recovery, ports.probes,
+                {*ports.sales, *ports.orders, *ports.control, leadership, lanes, auditor, returns,
+                 flow, node.book_, node.readiness_, *node.clock_, node.metrics_}),
         operations(create_operations(
             node.settings_.recovery,
             {*ports.sales, *ports.orders, *ports.control, auditor, control, *node.clock_})) {}
@@ -163,6 +165,7 @@ struct Node::ControlThread {
 
   Worker worker;
   Ports ports;
+  Leadership leadership;
   LaneReconciler lanes;
   Auditor auditor;
   ReturnReconciler returns;

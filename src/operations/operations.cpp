@@ -110,7 +110,8 @@ class NodeOperations final : public Operations {
     // An operator who forces the fences that do not pass asks for no rebuild of the other lanes.
     if (!under_way.empty()) others.clear();
     for (const auto& fence : under_way) {
-      const auto raised = co_await ports_.orders.raise_fence(deadline(), fence, std::nullopt);
+      const auto raised =
+          co_await ports_.orders.raise_fence(deadline(), fence, std::nullopt, std::nullopt);
       if (!raised) co_return refusal_of(raised.error());
     }
     for (const auto lane : others) {

@@ -1,6 +1,7 @@
 #include "sluice/recovery/control.hpp"
 
 #include <algorithm>
+#include <boost/asio/experimental/awaitable_operators.hpp>
 #include <functional>
 #include <memory>
 #include <utility>
@@ -15,21 +16,30 @@ namespace asio = boost::asio;
 
 using Role = ServiceProbe::Role;
 
-constexpr auto kLease = "recovery";
 constexpr Millis kLookAgain{100};  // Between two looks at whether to go on.
 
 }  // namespace
 
-Control::Control(RecoverySettings settings, std::string node, std::vector<ServiceProbe> probes,
-                 Ports ports)
+Control::Control(RecoverySettings settings, std::vector<ServiceProbe> probes, Ports ports)
     : settings_(settings),
-      node_(std::move(node)),
       services_(std::move(probes), settings_.ping_timeout, ports.clock),
       ports_(ports),
+      watch_(settings.lanes_looked_max),
       audits_(settings.audit_every),
-      authority_(settings.database_after, settings.restore_after) {}
+      authority_(settings.database_after, settings.restore_after),
+      epochs_left_(ports.metrics.gauge("sluice_epochs_left",
+                                       "Epochs that the lane with the fewest can be given yet.")) {
+  epochs_left_.Set(kEpochMax);
+}
 
 asio::awaitable<void> Control::run() {
+  using namespace asio::experimental::awaitable_operators;
+  auto lease = ports_.leadership.run();
+  auto rounds = this->rounds();
+  co_await (std::move(rounds) && std::move(lease));
+}
+
+asio::awaitable<void> Control::rounds() {
   while (!stopped_) {
     const auto began = ports_.clock.ticks();
     co_await round();
@@ -39,7 +49,6 @@ asio::awaitable<void> Control::run() {
       co_await ports_.clock.sleep_until(nap);
     }
   }
-  if (leading_) co_await ports_.control.release(deadline(), kLease, node_);
 }
 
 asio::awaitable<void> Control::round() {
@@ -56,14 +65,12 @@ asio::awaitable<void> Control::round() {
   if (services_.up(Role::store)) {
     auto sales = co_await look_after_sales();
     checks.push_back(std::move(sales));
-    if (leading_) co_await look_after_returns();
+    if (leads()) co_await look_after_returns();
   } else {
-    // A node that cannot reach the store cannot renew its lease there.
-    leading_ = false;
     checks.push_back({"sales", "they are as they were when the store answered last", false});
   }
   co_await ports_.flow.update(held_, services_.up(Role::store), store_lanes_, fences_);
-  if (leading_) co_await audit_one();
+  if (leads()) co_await audit_one();
   publish(std::move(checks));
 }
 
@@ -72,20 +79,64 @@ asio::awaitable<ReadyCheck> Control::look_after_sales() {
   auto loaded = co_await refresh_sales();
   if (loaded) loaded = co_await read_requests();
   if (!loaded) sales.problem = "the sales cannot be loaded: " + loaded.error().message();
-  leading_ = co_await lead();
+  // The lease has a task of its own; only the first round waits for it.
+  if (!ports_.leadership.known()) co_await ports_.leadership.renew();
 
   some_sell_ = false;
   const auto kept = kept_sales();
+  const auto rows = co_await rows_of(kept);
+  if (!rows) {
+    busy_ = true;
+    if (sales.problem.empty()) sales.problem = "the lanes do not load: " + rows.error().message();
+    co_return sales;
+  }
+  const auto failed = co_await keep_lanes(*rows);
   for (const auto& sale : kept) {
-    const auto done = co_await keep_sale(sale);
-    some_sell_ |= done.has_value();
-    if (done) continue;
+    const auto problem = failed.find(sale.id);
+    some_sell_ |= problem == failed.end();
+    if (problem == failed.end()) {
+      finish_if_settled(sale);
+      continue;
+    }
     busy_ = true;
     if (!sales.problem.empty()) continue;
     sales.problem =
-        "sale " + std::to_string(sale.id) + " is not sellable: " + done.error().message();
+        "sale " + std::to_string(sale.id) + " is not sellable: " + problem->second.message();
   }
   co_return sales;
+}
+
+void Control::finish_if_settled(const Sale& sale) {
+  if (sale.state != SaleState::closed) return;
+  for (std::uint32_t index = 0; index < sale.terms.lanes; ++index) {
+    if (!watch_.calm({sale.id, index})) return;
+  }
+  finished_.insert(sale.id);
+}
+
+Task<std::vector<LaneWatch::Row>> Control::rows_of(const std::vector<Sale>& kept) {
+  std::vector<SaleId> ids;
+  for (const auto& sale : kept) ids.push_back(sale.id);
+  if (ids.empty()) co_return std::vector<LaneWatch::Row>();
+  const auto heads = co_await ports_.orders.heads(deadline(), ids);
+  if (!heads) co_return heads.error();
+  std::unordered_map<LaneId, LaneHead> known(heads->begin(), heads->end());
+  std::vector<LaneWatch::Row> rows;
+  Epoch last = 0;
+  for (const auto& sale : kept) {
+    for (std::uint32_t index = 0; index < sale.terms.lanes; ++index) {
+      const LaneId lane{sale.id, index};
+      const auto head = known.find(lane);
+      LaneWatch::Row row{lane, std::nullopt, sale.revision};
+      if (head != known.end()) {
+        row.head = head->second;
+        last = std::max(last, head->second.newest);
+      }
+      rows.push_back(std::move(row));
+    }
+  }
+  epochs_left_.Set(static_cast<double>(kEpochMax - last));
+  co_return rows;
 }
 
 std::vector<Sale> Control::kept_sales() const {
@@ -145,6 +196,7 @@ void Control::forget_unlisted() {
   const auto unlisted = [this](SaleId sale) { return !sales_.contains(sale); };
   std::erase_if(fences_, [&](const auto& lane) { return unlisted(lane.first.sale); });
   std::erase_if(store_lanes_, [&](LaneId lane) { return unlisted(lane.sale); });
+  watch_.forget_if([&](LaneId lane) { return unlisted(lane.sale); });
   audits_.forget_if(unlisted);
   std::erase_if(finished_, unlisted);
 }
@@ -167,51 +219,100 @@ Task<> Control::follow_mode_request() {
   co_return boost::system::in_place_value;
 }
 
-asio::awaitable<bool> Control::lead() {
-  const auto lease = co_await ports_.control.acquire(deadline(), kLease, node_, settings_.lease);
-  const bool held = lease && lease->held;
-  if (held && !leading_) log().info("this node leads (term {})", lease->term);
-  if (!held && leading_) log().info("this node does not lead any more");
-  co_return held;
-}
-
 Task<> Control::keep_now(const Sale& sale) {
   finished_.erase(sale.id);
-  leading_ = co_await lead();
-  co_return co_await keep_sale(sale);
-}
-
-Task<> Control::keep_sale(const Sale& sale) {
-  bool settled = true;
+  if (!leads()) co_await ports_.leadership.renew();
   boost::system::error_code problem;
   for (std::uint32_t index = 0; index < sale.terms.lanes; ++index) {
-    const auto kept = co_await keep_lane({sale.id, index}, sale, settled);
-    if (!kept && !problem) problem = kept.error();
+    const LaneId lane{sale.id, index};
+    boost::system::error_code failed;
+    const auto state = co_await ports_.lanes.keep(lane, window_of(sale), duty());
+    if (state) {
+      const auto kept = co_await follow(lane, *state);
+      if (!kept) failed = kept.error();
+    } else {
+      failed = state.error();
+    }
+    if (!problem) problem = failed;
   }
   if (problem) co_return problem;
-  if (sale.state == SaleState::closed && settled) finished_.insert(sale.id);
   co_return boost::system::in_place_value;
 }
 
-Task<> Control::keep_lane(LaneId lane, const Sale& sale, bool& settled) {
-  const auto state = co_await ports_.lanes.keep(lane, window_of(sale), duty());
-  if (!state) {
-    // Ask once whether the inventory still answers, so that not every lane waits for it.
-    co_await services_.ask_again(Role::inventory);
-    co_return state.error();
+asio::awaitable<Control::Failures> Control::keep_lanes(const std::vector<LaneWatch::Row>& rows) {
+  // Who leads since a moment, or sees the inventory again, looks at every lane.
+  if (const auto now = duty(); now != last_duty_) {
+    watch_.expect_changes();
+    last_duty_ = now;
   }
-  busy_ |= state->stage() != LaneStage::ready;
-  fences_[lane] = state->head.fence;
-  if (state->head.authority() == Authority::store) {
+  std::vector<Look> looks;
+  for (const auto index : watch_.due(rows)) {
+    Look look{rows[index]};
+    looks.push_back(std::move(look));
+  }
+  for (auto& look : looks) co_await look_at(look);
+
+  Failures failed;
+  bool lost = false;
+  for (auto& look : looks) {
+    const auto lane = look.row.lane;
+    const bool was_calm = watch_.calm(lane);
+    const auto kept = co_await keep_lane(look);
+    lost |= was_calm && !kept;
+    if (!kept) failed.try_emplace(lane.sale, kept.error());
+  }
+  // What one calm lane lost, others may have lost, too.
+  if (lost) watch_.expect_changes();
+  co_return failed;
+}
+
+asio::awaitable<void> Control::look_at(Look& look) {
+  if (!look.row.head) {
+    look.state = Errc::not_found;
+    co_return;
+  }
+  const bool inventory_up = services_.up(Role::inventory);
+  look.state = co_await ports_.lanes.look(look.row.lane, *look.row.head, inventory_up);
+  // Ask once whether the inventory still answers, so that not every lane waits for it.
+  if (!look.state) co_await services_.ask_again(Role::inventory);
+}
+
+Task<> Control::keep_lane(Look& look) {
+  const auto lane = look.row.lane;
+  watch_.looked(look.row, false);
+  const auto sale = sales_.find(lane.sale);
+  if (sale == sales_.end()) co_return Errc::not_found;
+  const auto window = window_of(sale->second);
+  const bool closed = sale->second.state == SaleState::closed;
+  if (look.state && ports_.lanes.due(*look.state, window, duty())) {
+    // What it changes is decided by how the lane is now.
+    look.state = co_await ports_.lanes.keep(lane, window, duty());
+    if (!look.state) co_await services_.ask_again(Role::inventory);
+  }
+  if (!look.state) co_return look.state.error();
+  const auto& state = *look.state;
+  const auto kept = co_await follow(lane, state);
+  if (!kept) co_return kept;
+  const bool decided = state.view.pending == 0 || !(leads() || closed);
+  const bool calm = decided && state.head.authority() == Authority::inventory &&
+                    state.stage() == LaneStage::ready && services_.up(Role::inventory);
+  look.row.head = state.head;
+  watch_.looked(look.row, calm);
+  co_return boost::system::in_place_value;
+}
+
+Task<> Control::follow(LaneId lane, LaneState state) {
+  busy_ |= state.stage() != LaneStage::ready;
+  // A round may have asked for the rows before somebody else saw a newer fence.
+  fences_[lane] = std::max(fences_[lane], state.head.fence);
+  if (!state.sells()) co_return Errc::not_ready;
+  if (state.head.authority() == Authority::store) {
     busy_ = true;
-    settled = false;
     store_lanes_.insert(lane);
     co_return boost::system::in_place_value;
   }
   store_lanes_.erase(lane);
-  const bool pending = state->view.pending > 0;
-  settled &= !pending;
-  const bool decides = leading_ && pending && !mutant("recovery.overdue_left");
+  const bool decides = leads() && state.view.pending > 0 && !mutant("recovery.overdue_left");
   // Overdue reservations are decided for at most one tick: other sales wait.
   const auto enough = ports_.clock.ticks() + settings_.tick;
   for (bool more = decides; more;) {
@@ -225,7 +326,7 @@ Task<> Control::keep_lane(LaneId lane, const Sale& sale, bool& settled) {
 
 LaneReconciler::Duty Control::duty() const {
   return {authority_.store_sells(held_) ? Authority::store : Authority::inventory,
-          services_.up(Role::inventory), services_.up(Role::queue), leading_};
+          services_.up(Role::inventory), services_.up(Role::queue), ports_.leadership.term()};
 }
 
 asio::awaitable<void> Control::audit_one() {

@@ -45,12 +45,16 @@ LaneReconciler::LaneReconciler(RecoverySettings settings, Ports ports)
 Task<LaneState> LaneReconciler::look(LaneId lane, bool inventory_up) {
   const auto head = co_await ports_.store.head(deadline(), lane);
   if (!head) co_return head.error();
-  LaneState state{*head, {}};
+  co_return co_await look(lane, *head, inventory_up);
+}
+
+Task<LaneState> LaneReconciler::look(LaneId lane, LaneHead head, bool inventory_up) {
+  LaneState state{head, {}};
   if (inventory_up) {
     const Call any_epoch{lane, 0, deadline()};
     const auto view = co_await ports_.inventory.view(any_epoch);
     // Where the store sells, the inventory need not answer.
-    if (!view && head->authority() == Authority::inventory) co_return view.error();
+    if (!view && head.authority() == Authority::inventory) co_return view.error();
     if (view) state.view = *view;
   }
   co_return state;
@@ -59,13 +63,13 @@ Task<LaneState> LaneReconciler::look(LaneId lane, bool inventory_up) {
 Task<LaneState> LaneReconciler::keep(LaneId lane, LaneWindow window, Duty duty) {
   auto state = co_await look(lane, duty.inventory_up);
   if (!state) co_return state;
-  if (duty.leads && !right(*state, duty)) {
+  if (duty.term && !right(*state, duty)) {
     const auto rebuilt = co_await rebuild(lane, *state, duty);
     if (!rebuilt) co_return rebuilt.error();
     state = co_await look(lane, duty.inventory_up);
     if (!state) co_return state;
   }
-  if (duty.leads && state->head.authority() == Authority::store && state->view.ready &&
+  if (duty.term && state->head.authority() == Authority::store && state->view.ready &&
       !mutant("database.old_lane_open")) {
     // An inventory that came back with its old data would grant units that the fence refuses.
     const Call old{lane, state->head.fence - 1, deadline()};
@@ -85,6 +89,12 @@ Task<LaneState> LaneReconciler::keep(LaneId lane, LaneWindow window, Duty duty) 
   co_return state;
 }
 
+bool LaneReconciler::due(const LaneState& state, LaneWindow window, const Duty& duty) const {
+  if (duty.term && !right(state, duty)) return true;
+  if (state.head.authority() == Authority::store) return duty.term && state.view.ready;
+  return state.sells() && state.view.window != window;
+}
+
 bool LaneReconciler::right(const LaneState& state, const Duty& duty) const {
   // Nobody can open the lane in an inventory that does not answer.
   if (duty.authority == Authority::inventory && !duty.inventory_up) return true;
@@ -99,7 +109,7 @@ Task<> LaneReconciler::rebuild(LaneId lane, LaneState state, Duty duty) {
   const bool resumable = mine != openings_.end() && mine->second.epoch == state.head.newest &&
                          mine->second.authority == duty.authority;
   if (!resumable) {
-    const auto allotted = co_await allot(lane, state, duty.authority);
+    const auto allotted = co_await allot(lane, state, duty);
     if (!allotted) co_return allotted;
   }
   if (state.head.fence < openings_[lane].epoch) {
@@ -108,14 +118,17 @@ Task<> LaneReconciler::rebuild(LaneId lane, LaneState state, Duty duty) {
       if (!emptied) co_return emptied;
       openings_[lane].emptied = true;
     }
-    const auto fenced = co_await fence(lane, state.head);
+    const auto fenced = co_await fence(lane, state.head, *duty.term);
     if (!fenced) co_return fenced;
   }
-  co_return co_await open(lane);
+  co_return co_await open(lane, *duty.term);
 }
 
-Task<> LaneReconciler::allot(LaneId lane, const LaneState& state, Authority authority) {
-  const auto epoch = co_await ports_.store.next_epoch(deadline(), lane, authority);
+Task<> LaneReconciler::allot(LaneId lane, const LaneState& state, Duty duty) {
+  const auto authority = duty.authority;
+  // One that another leader was allotted and did not begin to open is handed over.
+  const auto leader = mutant("rebuild.always_anew") ? std::nullopt : duty.term;
+  const auto epoch = co_await ports_.store.next_epoch(deadline(), lane, authority, leader);
   if (!epoch) co_return epoch.error();
   openings_[lane] = {*epoch, authority};
   if (state.head.fence > 0) {
@@ -139,14 +152,14 @@ Task<> LaneReconciler::empty_the_old(LaneId lane) {
   co_return boost::system::in_place_value;
 }
 
-Task<> LaneReconciler::fence(LaneId lane, const LaneHead& head) {
+Task<> LaneReconciler::fence(LaneId lane, const LaneHead& head, Term leader) {
   auto& opening = openings_[lane];
   const Fence fence{lane, opening.epoch};
   const auto now = ports_.clock.ticks();
   if (head.fence == 0 || head.authority() == Authority::store || mutant("fence.past_the_log")) {
     // A lane that the store sold, or that was never opened, has no orders in the log.
     const auto seen = mutant("fence.over_anothers") ? std::nullopt : std::optional(head.fence);
-    const auto raised = co_await ports_.store.raise_fence(deadline(), fence, seen);
+    const auto raised = co_await ports_.store.raise_fence(deadline(), fence, seen, leader);
     if (!raised) co_return raised;
   } else if (!opening.fenced || now - *opening.fenced >= settings_.fence_again) {
     const auto sent = co_await ports_.queue.fence(deadline(), fence);
@@ -159,8 +172,8 @@ Task<> LaneReconciler::fence(LaneId lane, const LaneHead& head) {
   co_return boost::system::in_place_value;
 }
 
-Task<> LaneReconciler::open(LaneId lane) {
-  // Removed first, so that no other call on this node opens the same epoch meanwhile.
+Task<> LaneReconciler::open(LaneId lane, Term leader) {
+  // Removed first, so that no other call on this node goes on with it meanwhile.
   const auto opening = openings_[lane];
   openings_.erase(lane);
   if (opening.authority == Authority::inventory) {
@@ -173,12 +186,17 @@ Task<> LaneReconciler::open(LaneId lane) {
     if (image->epoch != opening.epoch && !mutant("rebuild.opens_anothers")) {
       co_return Errc::not_ready;
     }
+    if (!opening.begun && !mutant("rebuild.not_begun")) {
+      const Fence fence{lane, image->epoch};
+      const auto begun = co_await ports_.store.begin_opening(deadline(), fence, leader);
+      if (!begun) co_return begun;
+    }
     const Call call{lane, image->epoch, deadline() + settings_.call_timeout};
     const auto rebuilt = co_await ports_.inventory.rebuild(call, *image);
     if (!rebuilt) {
       // The epoch may be opened again only if this opening surely was not done.
       if (rebuilt.error() == Errc::unavailable || mutant("rebuild.opens_twice")) {
-        openings_.try_emplace(lane, opening);
+        openings_.try_emplace(lane, opening).first->second.begun = true;
       }
       co_return rebuilt;
     }

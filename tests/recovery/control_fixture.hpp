@@ -33,6 +33,7 @@ class ControlFixture : public testing::Test {
     auditor_.reset();
     returns_.reset();
     keeper_.reset();
+    leadership_.emplace(settings_.lease, settings_.call_timeout, "node-a", lease_, clock_);
     queue_.raise_in = &orders_;
     queue_.decides_at_once = true;
     LaneReconciler::Ports keeper{inventory_, queue_, orders_, results_, clock_, metrics_};
@@ -46,9 +47,9 @@ class ControlFixture : public testing::Test {
     probes.push_back({ServiceProbe::Role::store, pinging(on_store_ping_), "start Postgres"});
     probes.push_back({ServiceProbe::Role::inventory, pinging(on_ping_), "start it"});
     probes.push_back({ServiceProbe::Role::queue, pinging(on_queue_ping_), "start Kafka"});
-    Control::Ports ports{sales_, lease_, *keeper_,   *auditor_, *returns_,
-                         *flow_, book_,  readiness_, clock_};
-    control_.emplace(settings_, "node-a", std::move(probes), ports);
+    Control::Ports ports{sales_,    orders_, lease_, *leadership_, *keeper_, *auditor_,
+                         *returns_, *flow_,  book_,  readiness_,   clock_,   metrics_};
+    control_.emplace(settings_, std::move(probes), ports);
   }
 
   static std::function<Task<>(Ticks)> pinging(FakeStep& step) {
@@ -104,7 +105,11 @@ class ControlFixture : public testing::Test {
 
   OrderStatus status_of(OrderId order) { return orders_.orders.at(order).status; }
 
-  void round() { loop_.finish(control_->round()); }
+  /// The lease is renewed, and then comes a round.
+  void round() {
+    loop_.finish(leadership_->renew());
+    loop_.finish(control_->round());
+  }
 
   /// The problem of a check; "" when there is none.
   std::string problem_of(const std::string& name) const {
@@ -135,6 +140,7 @@ class ControlFixture : public testing::Test {
   Readiness readiness_{std::make_shared<ReadyState>()};
   Millis pay_within_{0};  ///< Of the sales that are added.
   RecoverySettings settings_;
+  std::optional<Leadership> leadership_;
   std::optional<LaneReconciler> keeper_;
   std::optional<Auditor> auditor_;
   std::optional<ReturnReconciler> returns_;

@@ -385,5 +385,40 @@ TEST_F(ControlTest, WhatItKnewOfASaleThatIsListedNoMoreIsForgotten) {
   EXPECT_TRUE(state_.get()->fences.empty());
 }
 
+TEST_F(ControlTest, ARoundOfTenThousandCalmLanesMakesFewCalls) {
+  settings_.sales_max = 10'000;
+  settings_.lanes_looked_max = 500;
+  make();
+  for (int i = 0; i < 10'000; ++i) add_sale(SaleState::open);
+  round();
+  EXPECT_TRUE(readiness_.get()->ready());
+  const auto heads = orders_.on_heads.calls();
+  const auto each = orders_.on_head.calls();
+  const auto views = inventory_.on_view.calls();
+  for (int i = 0; i < 3; ++i) round();
+  EXPECT_EQ(orders_.on_heads.calls(), heads + 3) << "one for all lanes";
+  EXPECT_EQ(orders_.on_head.calls(), each);
+  EXPECT_EQ(inventory_.on_view.calls(), views + 3 * 500);
+
+  // What a row says is seen at once, whatever the lane's turn.
+  orders_.lanes[{7'777, 0}].suspect = 2;
+  round();
+  EXPECT_EQ(inventory_.lane({7'777, 0}).epoch, 3U);
+}
+
+TEST_F(ControlTest, WhatOneCalmLaneLostIsLookedForInAll) {
+  settings_.lanes_looked_max = 1;
+  make();
+  for (int i = 0; i < 5; ++i) add_sale(SaleState::open);
+  round();
+  lease_.holder = "node-b";
+  round();
+  for (SaleId sale = 1; sale <= 5; ++sale) inventory_.lane({sale, 0}).ready = false;
+  round();
+  const auto views = inventory_.on_view.calls();
+  round();
+  EXPECT_EQ(inventory_.on_view.calls(), views + 5);
+}
+
 }  // namespace
 }  // namespace sluice

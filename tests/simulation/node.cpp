@@ -157,6 +157,8 @@ struct Node::Control {
         sales(create_sale_store(services.network, caller, services.store)),
         lease(create_control_store(services.network, caller, services.store)),
         results(create_result_feed(services.network, caller, services.results)),
+        leadership(shared.settings.lease, shared.settings.call_timeout,
+                   "node " + std::to_string(number) + "/" + std::to_string(life), *lease, clock),
         lanes(shared.settings, {*inventory, *queue, *orders, *results, clock, services.metrics}),
         auditor(shared.settings.call_timeout, {*inventory, *audited, clock, services.metrics}),
         returns(shared.settings, {*moves, lanes, *inventory, *results, clock, services.metrics}),
@@ -165,10 +167,9 @@ struct Node::Control {
               [this] { return log_end(); }, clock, services.metrics}),
         network(services.network),
         log(services.log),
-        control(
-            shared.settings, "node " + std::to_string(number) + "/" + std::to_string(life),
-            probes(),
-            {*sales, *lease, lanes, auditor, returns, flow, shared.book, shared.readiness, clock}),
+        control(shared.settings, probes(),
+                {*sales, *orders, *lease, leadership, lanes, auditor, returns, flow, shared.book,
+                 shared.readiness, clock, services.metrics}),
         operations(
             create_operations(shared.settings, {*sales, *orders, *lease, auditor, control, clock})),
         shop(create_shop(thread.executor(), shared.settings.call_timeout,
@@ -211,6 +212,7 @@ struct Node::Control {
   std::unique_ptr<SaleStore> sales;
   std::unique_ptr<ControlStore> lease;
   std::unique_ptr<ResultFeed> results;
+  Leadership leadership;
   LaneReconciler lanes;
   Auditor auditor;
   ReturnReconciler returns;

@@ -29,13 +29,13 @@ Result<std::vector<Outcome>> Store::apply(const std::vector<OrderMessage>& messa
     position.log_time = std::max(position.log_time, range->log_time);
   }
   if (range && mutant("store.fence_before_messages")) {
-    for (const auto& fence : range->fences) (void)raise_fence(fence, std::nullopt);
+    for (const auto& fence : range->fences) (void)raise_fence(fence, std::nullopt, std::nullopt);
   }
   std::vector<Outcome> outcomes;
   outcomes.reserve(messages.size());
   for (const auto& message : messages) outcomes.push_back(decide(message));
   if (range) {
-    for (const auto& fence : range->fences) (void)raise_fence(fence, std::nullopt);
+    for (const auto& fence : range->fences) (void)raise_fence(fence, std::nullopt, std::nullopt);
   }
   for (std::size_t i = 0; i < messages.size(); ++i) {
     if (i == 0 || messages[i].lane != messages[i - 1].lane) on_commit(messages[i].lane);
@@ -144,18 +144,54 @@ Result<LaneHead> Store::head(LaneId lane) const {
   return found->second.head;
 }
 
-Result<Epoch> Store::next_epoch(LaneId lane, Authority authority) {
-  const auto found = lanes_.find(lane);
+Result<std::vector<std::pair<LaneId, LaneHead>>> Store::heads(
+    const std::vector<SaleId>& sales) const {
+  std::vector<std::pair<LaneId, LaneHead>> heads;
+  for (const auto sale : sales) {
+    for (auto it = lanes_.lower_bound({sale, 0}); it != lanes_.end() && it->first.sale == sale;
+         ++it) {
+      heads.emplace_back(it->first, it->second.head);
+    }
+  }
+  return heads;
+}
+
+bool Store::leads(std::optional<Term> leader) const {
+  if (!leader || mutant("store.old_leader")) return true;
+  const auto lease = leases_.find(std::string(kLeaderLease));
+  return lease != leases_.end() && lease->second.term == *leader;
+}
+
+Result<Epoch> Store::next_epoch(LaneId id, Authority authority, std::optional<Term> leader) {
+  if (!leads(leader)) return Errc::stale;
+  const auto found = lanes_.find(id);
   if (found == lanes_.end()) return Errc::not_found;
-  auto& head = found->second.head;
+  auto& lane = found->second;
+  auto& head = lane.head;
+  const bool same = (head.by_store == head.newest) == (authority == Authority::store);
+  const bool left = lane.unopened > 0 && lane.unopened == head.newest;
+  if (leader && same && left && !mutant("store.epochs_burnt")) return head.newest;
   if (head.newest >= kEpochMax) return Errc::overloaded;
   ++head.newest;
   if (authority == Authority::store) head.by_store = head.newest;
-  on_commit(lane);
+  if (leader) lane.unopened = head.newest;
+  on_commit(id);
   return head.newest;
 }
 
-Result<void> Store::raise_fence(Fence fence, std::optional<Epoch> seen) {
+Result<void> Store::begin_opening(Fence fence, Term leader) {
+  const auto found = lanes_.find(fence.lane);
+  if (!leads(leader) || found == lanes_.end()) return Errc::stale;
+  auto& lane = found->second;
+  const bool last = lane.head.newest == fence.epoch && lane.head.fence == fence.epoch;
+  if (!last || fence.epoch == 0 || lane.unopened != fence.epoch) return Errc::stale;
+  if (!mutant("store.opened_twice")) lane.unopened = 0;
+  return {};
+}
+
+Result<void> Store::raise_fence(Fence fence, std::optional<Epoch> seen,
+                                std::optional<Term> leader) {
+  if (!leads(leader)) return Errc::stale;
   const auto found = lanes_.find(fence.lane);
   const bool known = found != lanes_.end();
   if (seen && (!known || found->second.head.fence != *seen)) return Errc::stale;

@@ -39,6 +39,7 @@ class Store {
     std::int64_t stock = 0;
     std::uint64_t returned = 0;
     LaneHead head;
+    Epoch unopened = 0;  ///< Allotted to a leader, and nobody began to open it.
   };
 
   explicit Store(const Clock& clock) : clock_(clock) {}
@@ -57,8 +58,10 @@ class Store {
   Result<std::vector<std::optional<Order>>> find(const std::vector<OrderKey>& keys) const;
   Result<std::optional<Order>> find_live(SaleId sale, const UserId& user) const;
   Result<LaneHead> head(LaneId lane) const;
-  Result<Epoch> next_epoch(LaneId lane, Authority authority);
-  Result<void> raise_fence(Fence fence, std::optional<Epoch> seen);
+  Result<std::vector<std::pair<LaneId, LaneHead>>> heads(const std::vector<SaleId>& sales) const;
+  Result<Epoch> next_epoch(LaneId lane, Authority authority, std::optional<Term> leader);
+  Result<void> begin_opening(Fence fence, Term leader);
+  Result<void> raise_fence(Fence fence, std::optional<Epoch> seen, std::optional<Term> leader);
   Result<void> suspect(LaneId lane, Accuser accuser);
   Result<LaneImage> image(LaneId lane) const;
   Result<LaneSnapshot> lane_snapshot(LaneId lane, const std::vector<UserId>& users) const;
@@ -100,6 +103,7 @@ class Store {
     TimePoint until{};
   };
 
+  bool leads(std::optional<Term> leader) const;
   Outcome decide(const OrderMessage& message);
   Outcome insert(const OrderMessage& message, OrderStatus status, RejectReason reason);
   void note_divergence(Lane& lane, const OrderMessage& message);

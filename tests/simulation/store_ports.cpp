@@ -51,12 +51,22 @@ class OrderPort final : public OrderStore {
     return way_.go(deadline, &Store::head, lane);
   }
 
-  Task<Epoch> next_epoch(Ticks deadline, LaneId lane, Authority authority) override {
-    return way_.go(deadline, &Store::next_epoch, lane, authority);
+  Task<std::vector<std::pair<LaneId, LaneHead>>> heads(Ticks deadline, In<SaleId> sales) override {
+    return way_.go(deadline, &Store::heads, copy_of(sales));
   }
 
-  Task<> raise_fence(Ticks deadline, Fence fence, std::optional<Epoch> seen) override {
-    return way_.go(deadline, &Store::raise_fence, fence, seen);
+  Task<Epoch> next_epoch(Ticks deadline, LaneId lane, Authority authority,
+                         std::optional<Term> leader) override {
+    return way_.go(deadline, &Store::next_epoch, lane, authority, leader);
+  }
+
+  Task<> begin_opening(Ticks deadline, Fence fence, Term leader) override {
+    return way_.go(deadline, &Store::begin_opening, fence, leader);
+  }
+
+  Task<> raise_fence(Ticks deadline, Fence fence, std::optional<Epoch> seen,
+                     std::optional<Term> leader) override {
+    return way_.go(deadline, &Store::raise_fence, fence, seen, leader);
   }
 
   Task<> suspect(Ticks deadline, LaneId lane) override {

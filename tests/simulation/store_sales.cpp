@@ -16,7 +16,7 @@ Result<Sale> Store::create(const SaleDraft& draft) {
   sale.terms = draft;
   for (std::uint32_t index = 0; index < draft.lanes; ++index) {
     const auto stock = lane_stock(draft.stock, draft.lanes, index);
-    lanes_[{sale.id, index}] = {stock, stock, 0, {}};
+    lanes_[{sale.id, index}] = {stock, stock, 0, {}, 0};
   }
   sales_[sale.id] = sale;
   return sale;

@@ -16,7 +16,7 @@ Task<> FakeQueue::fence(Ticks deadline, Fence fence) {
   if (fault && !fault->done) co_return fault->error;
   fences.push_back(fence);
   if (raise_in != nullptr) {
-    auto raised = co_await raise_in->raise_fence(deadline, fence, std::nullopt);
+    auto raised = co_await raise_in->raise_fence(deadline, fence, std::nullopt, std::nullopt);
     if (!raised) co_return raised.error();
   }
   if (fault) co_return fault->error;

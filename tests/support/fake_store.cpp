@@ -101,21 +101,62 @@ Task<LaneHead> FakeOrderStore::head(Ticks /*deadline*/, LaneId lane) {
   co_return LaneHead{row.fence, row.newest, row.by_store, row.suspect};
 }
 
-Task<Epoch> FakeOrderStore::next_epoch(Ticks /*deadline*/, LaneId lane, Authority authority) {
+bool FakeOrderStore::leads(std::optional<Term> leader) const {
+  return !leader || !term || *leader == *term;
+}
+
+Task<std::vector<std::pair<LaneId, LaneHead>>> FakeOrderStore::heads(Ticks /*deadline*/,
+                                                                     In<SaleId> sales) {
+  const auto fault = co_await on_heads.enter();
+  if (fault) co_return fault->error;
+  std::vector<std::pair<LaneId, LaneHead>> heads;
+  for (const auto sale : sales) {
+    for (auto it = lanes.lower_bound({sale, 0}); it != lanes.end() && it->first.sale == sale;
+         ++it) {
+      const auto& row = it->second;
+      heads.emplace_back(it->first, LaneHead{row.fence, row.newest, row.by_store, row.suspect});
+    }
+  }
+  co_return heads;
+}
+
+Task<Epoch> FakeOrderStore::next_epoch(Ticks /*deadline*/, LaneId lane, Authority authority,
+                                       std::optional<Term> leader) {
   const auto fault = co_await on_next_epoch.enter();
   if (fault && !fault->done) co_return fault->error;
+  if (!leads(leader)) co_return Errc::stale;
   const auto it = lanes.find(lane);
   if (it == lanes.end()) co_return Errc::not_found;
   auto& row = it->second;
-  row.newest = std::max(row.newest, row.fence) + 1;
-  if (authority == Authority::store) row.by_store = row.newest;
+  const bool same = (row.by_store == row.newest) == (authority == Authority::store);
+  if (!leader || !same || row.unopened == 0 || row.unopened != row.newest) {
+    row.newest = std::max(row.newest, row.fence) + 1;
+    if (authority == Authority::store) row.by_store = row.newest;
+    if (leader) row.unopened = row.newest;
+  }
   if (fault) co_return fault->error;
   co_return row.newest;
 }
 
-Task<> FakeOrderStore::raise_fence(Ticks /*deadline*/, Fence fence, std::optional<Epoch> seen) {
+Task<> FakeOrderStore::begin_opening(Ticks /*deadline*/, Fence fence, Term leader) {
+  const auto fault = co_await on_begin_opening.enter();
+  if (fault && !fault->done) co_return fault->error;
+  const auto it = lanes.find(fence.lane);
+  if (!leads(leader) || it == lanes.end()) co_return Errc::stale;
+  auto& row = it->second;
+  const auto epoch = fence.epoch;
+  if (epoch == 0 || row.unopened != epoch || row.newest != epoch || row.fence != epoch)
+    co_return Errc::stale;
+  row.unopened = 0;
+  if (fault) co_return fault->error;
+  co_return boost::system::in_place_value;
+}
+
+Task<> FakeOrderStore::raise_fence(Ticks /*deadline*/, Fence fence, std::optional<Epoch> seen,
+                                   std::optional<Term> leader) {
   const auto fault = co_await on_raise_fence.enter();
   if (fault && !fault->done) co_return fault->error;
+  if (!leads(leader)) co_return Errc::stale;
   if (seen && (!lanes.contains(fence.lane) || lanes[fence.lane].fence != *seen)) {
     co_return Errc::stale;
   }

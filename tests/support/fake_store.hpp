@@ -24,6 +24,7 @@ class FakeOrderStore : public OrderStore {
     Epoch newest = 1;
     Epoch by_store = 0;
     Epoch suspect = 0;
+    Epoch unopened = 0;  ///< Allotted to a leader, and nobody began to open it.
     LaneWindow window;
     std::int64_t returning = 0;           ///< Units in the outbox.
     std::uint64_t returned = 0;           ///< Units that ever came back.
@@ -40,8 +41,12 @@ class FakeOrderStore : public OrderStore {
   Task<std::vector<std::optional<Order>>> find(Ticks deadline, In<OrderKey> keys) override;
   Task<std::optional<Order>> find_live(Ticks deadline, SaleId sale, UserId user) override;
   Task<LaneHead> head(Ticks deadline, LaneId lane) override;
-  Task<Epoch> next_epoch(Ticks deadline, LaneId lane, Authority authority) override;
-  Task<> raise_fence(Ticks deadline, Fence fence, std::optional<Epoch> seen) override;
+  Task<std::vector<std::pair<LaneId, LaneHead>>> heads(Ticks deadline, In<SaleId> sales) override;
+  Task<Epoch> next_epoch(Ticks deadline, LaneId lane, Authority authority,
+                         std::optional<Term> leader) override;
+  Task<> begin_opening(Ticks deadline, Fence fence, Term leader) override;
+  Task<> raise_fence(Ticks deadline, Fence fence, std::optional<Epoch> seen,
+                     std::optional<Term> leader) override;
   Task<> suspect(Ticks deadline, LaneId lane) override;
   Task<LaneImage> image(Ticks deadline, LaneId lane) override;
   Task<LaneSnapshot> lane_snapshot(Ticks deadline, LaneId lane, In<UserId> users) override;
@@ -57,7 +62,9 @@ class FakeOrderStore : public OrderStore {
   FakeStep on_find;
   FakeStep on_find_live;
   FakeStep on_head;
+  FakeStep on_heads;
   FakeStep on_next_epoch;
+  FakeStep on_begin_opening;
   FakeStep on_raise_fence;
   FakeStep on_suspect;
   FakeStep on_image;
@@ -66,6 +73,7 @@ class FakeOrderStore : public OrderStore {
   FakeStep on_audit;
 
   std::map<LaneId, Lane> lanes;
+  std::optional<Term> term;  ///< The leader's; empty: any is.
   std::map<OrderId, Order> orders;
   std::map<std::pair<std::string, std::int32_t>, std::int64_t> positions;
   std::optional<TimePoint> applied;  ///< The log time that `progress` answers.
@@ -75,6 +83,7 @@ class FakeOrderStore : public OrderStore {
 
  private:
   const Order* live_order(SaleId sale, const UserId& user) const;
+  bool leads(std::optional<Term> leader) const;
   void raise(const Fence& fence);
 };
 

@@ -39,8 +39,16 @@ Task<std::optional<Order>> PositionStore::find_live(Ticks, SaleId, UserId) {
   co_return Errc::internal;
 }
 Task<LaneHead> PositionStore::head(Ticks, LaneId) { co_return Errc::internal; }
-Task<Epoch> PositionStore::next_epoch(Ticks, LaneId, Authority) { co_return Errc::internal; }
-Task<> PositionStore::raise_fence(Ticks, Fence, std::optional<Epoch>) { co_return Errc::internal; }
+Task<std::vector<std::pair<LaneId, LaneHead>>> PositionStore::heads(Ticks, In<SaleId>) {
+  co_return Errc::internal;
+}
+Task<Epoch> PositionStore::next_epoch(Ticks, LaneId, Authority, std::optional<Term>) {
+  co_return Errc::internal;
+}
+Task<> PositionStore::begin_opening(Ticks, Fence, Term) { co_return Errc::internal; }
+Task<> PositionStore::raise_fence(Ticks, Fence, std::optional<Epoch>, std::optional<Term>) {
+  co_return Errc::internal;
+}
 Task<> PositionStore::suspect(Ticks, LaneId) { co_return Errc::internal; }
 Task<LaneImage> PositionStore::image(Ticks, LaneId) { co_return Errc::internal; }
 Task<LaneSnapshot> PositionStore::lane_snapshot(Ticks, LaneId, In<UserId>) {

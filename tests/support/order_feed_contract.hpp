@@ -37,8 +37,10 @@ class PositionStore final : public OrderStore {
   Task<std::vector<std::optional<Order>>> find(Ticks, In<OrderKey>) override;
   Task<std::optional<Order>> find_live(Ticks, SaleId, UserId) override;
   Task<LaneHead> head(Ticks, LaneId) override;
-  Task<Epoch> next_epoch(Ticks, LaneId, Authority) override;
-  Task<> raise_fence(Ticks, Fence, std::optional<Epoch>) override;
+  Task<std::vector<std::pair<LaneId, LaneHead>>> heads(Ticks, In<SaleId>) override;
+  Task<Epoch> next_epoch(Ticks, LaneId, Authority, std::optional<Term>) override;
+  Task<> begin_opening(Ticks, Fence, Term) override;
+  Task<> raise_fence(Ticks, Fence, std::optional<Epoch>, std::optional<Term>) override;
   Task<> suspect(Ticks, LaneId) override;
   Task<LaneImage> image(Ticks, LaneId) override;
   Task<LaneSnapshot> lane_snapshot(Ticks, LaneId, In<UserId>) override;

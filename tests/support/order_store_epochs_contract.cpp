@@ -29,7 +29,30 @@ class OrderStoreEpochs : public OrderStoreSuite {
 
   /// Raises the fence if it is still the one that was seen: "ok", or the error.
   std::string raise_from(Epoch seen, LaneId lane, Epoch epoch) {
-    return error_of(run_awaitable(orders().raise_fence(soon(), Fence{lane, epoch}, seen)));
+    return error_of(
+        run_awaitable(orders().raise_fence(soon(), Fence{lane, epoch}, seen, std::nullopt)));
+  }
+
+  /// Makes `holder` the leader; its term.
+  Term lead(const std::string& holder) {
+    const std::string name(kLeaderLease);
+    if (!leader_.empty()) run_awaitable(stores_.control->release(soon(), name, leader_)).value();
+    leader_ = holder;
+    const Millis long_enough{60'000};
+    return run_awaitable(stores_.control->acquire(soon(), name, holder, long_enough)).value().term;
+  }
+
+  Result<Epoch> allot(LaneId lane, Term leader, Authority authority = Authority::inventory) {
+    return run_awaitable(orders().next_epoch(soon(), lane, authority, leader));
+  }
+
+  std::string begin_opening(LaneId lane, Epoch epoch, Term leader) {
+    return error_of(run_awaitable(orders().begin_opening(soon(), Fence{lane, epoch}, leader)));
+  }
+
+  std::string raise_as(Term leader, LaneId lane, Epoch epoch) {
+    return error_of(
+        run_awaitable(orders().raise_fence(soon(), Fence{lane, epoch}, std::nullopt, leader)));
   }
 
   std::vector<LaneFigures> lanes_of(SaleId sale) {
@@ -49,6 +72,9 @@ class OrderStoreEpochs : public OrderStoreSuite {
     }
     return LaneId{sale.id, 0};
   }
+
+ private:
+  std::string leader_;
 };
 
 // Epochs and the fence.
@@ -81,7 +107,8 @@ TEST_P(OrderStoreEpochs, epochs_allotted_at_once_are_unique) {
     threads.emplace_back([&] {
       auto stores = world_->open();
       for (int i = 0; i < 25; ++i) {
-        const auto epoch = run_awaitable(stores.orders->next_epoch(soon(), lane, Authority::store));
+        const auto epoch =
+            run_awaitable(stores.orders->next_epoch(soon(), lane, Authority::store, std::nullopt));
         if (epoch.has_value()) epochs.push_back(*epoch);
       }
     });
@@ -177,7 +204,8 @@ TEST_P(OrderStoreEpochs, of_all_who_saw_the_same_fence_one_raises_it) {
         const Fence fence{lane, static_cast<Epoch>(seen + i + 1)};
         EXPECT_EQ(error_of(run_awaitable(stores.orders->head(soon(), lane))), "ok");
         ready.arrive_and_wait();
-        said[i] = error_of(run_awaitable(stores.orders->raise_fence(soon(), fence, seen)));
+        said[i] =
+            error_of(run_awaitable(stores.orders->raise_fence(soon(), fence, seen, std::nullopt)));
       });
     }
     for (auto& thread : threads) thread.join();
@@ -187,6 +215,78 @@ TEST_P(OrderStoreEpochs, of_all_who_saw_the_same_fence_one_raises_it) {
     said.erase(said.begin() + winner);
     for (const auto& error : said) ASSERT_EQ(error, make_error_code(Errc::stale).message());
   }
+}
+
+TEST_P(OrderStoreEpochs, a_leader_that_was_replaced_changes_no_lane_any_more) {
+  const auto stale = make_error_code(Errc::stale).message();
+  const auto lane = create_lane(10);
+  EXPECT_EQ(allot(lane, 1).error(), Errc::stale) << "nobody leads";
+  const auto old = lead("a");
+  ASSERT_EQ(allot(lane, old).value(), 1u);
+  const auto now = lead("b");
+  EXPECT_EQ(allot(lane, old).error(), Errc::stale);
+  EXPECT_EQ(raise_as(old, lane, 1), stale);
+  EXPECT_EQ(head(lane), (LaneHead{0, 1, 0, 0}));
+  EXPECT_EQ(raise_as(now, lane, 1), "ok");
+  EXPECT_EQ(begin_opening(lane, 1, old), stale);
+  EXPECT_EQ(begin_opening(lane, 1, now), "ok");
+  EXPECT_EQ(head(lane), (LaneHead{1, 1, 0, 0}));
+}
+
+TEST_P(OrderStoreEpochs, an_epoch_that_nobody_began_to_open_is_handed_over) {
+  const auto lane = create_lane(10);
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(allot(lane, lead("a")).value(), 1u);
+    EXPECT_EQ(allot(lane, lead("b")).value(), 1u);
+  }
+  raise_fence(lane, 1);
+  const auto leader = lead("c");
+  EXPECT_EQ(allot(lane, leader).value(), 1u) << "its fence is raised, and it is not opened";
+  EXPECT_EQ(begin_opening(lane, 1, leader), "ok");
+  EXPECT_EQ(allot(lane, leader).value(), 2u) << "its opening may still arrive";
+  EXPECT_EQ(head(lane), (LaneHead{1, 2, 0, 0}));
+}
+
+TEST_P(OrderStoreEpochs, an_epoch_is_opened_once_and_under_its_fence_alone) {
+  const auto stale = make_error_code(Errc::stale).message();
+  const auto lane = create_lane(10);
+  const auto leader = lead("a");
+  EXPECT_EQ(begin_opening(lane, 0, leader), stale) << "nothing was allotted";
+  ASSERT_EQ(allot(lane, leader).value(), 1u);
+  EXPECT_EQ(begin_opening(lane, 1, leader), stale) << "its fence is on its way";
+  raise_fence(lane, 1);
+  EXPECT_EQ(begin_opening(lane, 2, leader), stale);
+  EXPECT_EQ(begin_opening({lane.sale, 1}, 1, leader), stale);
+  EXPECT_EQ(begin_opening(lane, 1, leader), "ok");
+  EXPECT_EQ(begin_opening(lane, 1, leader), stale) << "somebody began";
+  ASSERT_EQ(allot(lane, leader).value(), 2u);
+  EXPECT_EQ(begin_opening(lane, 1, leader), stale) << "it is not the last one";
+}
+
+TEST_P(OrderStoreEpochs, an_epoch_is_handed_over_to_its_own_authority_alone) {
+  const auto lane = create_lane(10);
+  const auto leader = lead("a");
+  EXPECT_EQ(allot(lane, leader, Authority::store).value(), 1u);
+  EXPECT_EQ(allot(lane, leader, Authority::store).value(), 1u);
+  EXPECT_EQ(allot(lane, leader, Authority::inventory).value(), 2u);
+  EXPECT_EQ(allot(lane, leader, Authority::store).value(), 3u);
+  EXPECT_EQ(next_epoch(lane), 4u) << "who does not lead is given a new one";
+  EXPECT_EQ(allot(lane, leader, Authority::inventory).value(), 5u) << "nor is his handed over";
+}
+
+TEST_P(OrderStoreEpochs, the_heads_of_all_lanes_of_many_sales_come_together) {
+  const auto two = create_sale(10, 2);
+  const auto one = create_sale(10);
+  const auto other = create_sale(10);
+  fence({two.id, 1});
+  next_epoch({one.id, 0}, Authority::store);
+  const std::vector<SaleId> asked{one.id, two.id, other.id + 1000};
+  auto heads = run_awaitable(orders().heads(soon(), asked)).value();
+  using Head = std::pair<LaneId, LaneHead>;
+  EXPECT_THAT(heads,
+              testing::UnorderedElementsAre(Head{{two.id, 0}, {}}, Head{{two.id, 1}, {1, 1, 0, 0}},
+                                            Head{{one.id, 0}, {0, 1, 1, 0}}));
+  EXPECT_TRUE(run_awaitable(orders().heads(soon(), {})).value().empty());
 }
 
 TEST_P(OrderStoreEpochs, lanes_have_their_own_epochs) {
@@ -201,8 +301,9 @@ TEST_P(OrderStoreEpochs, an_unknown_lane_is_not_found) {
   const auto known = create_lane(10);
   for (const auto lane : {LaneId{known.sale, 1}, LaneId{known.sale + 1000, 0}}) {
     EXPECT_EQ(run_awaitable(orders().head(soon(), lane)).error(), Errc::not_found);
-    EXPECT_EQ(run_awaitable(orders().next_epoch(soon(), lane, Authority::store)).error(),
-              Errc::not_found);
+    EXPECT_EQ(
+        run_awaitable(orders().next_epoch(soon(), lane, Authority::store, std::nullopt)).error(),
+        Errc::not_found);
     EXPECT_EQ(run_awaitable(orders().suspect(soon(), lane)).error(), Errc::not_found);
     EXPECT_EQ(run_awaitable(orders().image(soon(), lane)).error(), Errc::not_found);
     EXPECT_EQ(run_awaitable(orders().lane_snapshot(soon(), lane, {})).error(), Errc::not_found);

@@ -47,11 +47,12 @@ class OrderStoreSuite : public testing::TestWithParam<StoreContract> {
   LaneHead head(LaneId lane) { return run_awaitable(orders().head(soon(), lane)).value(); }
 
   Epoch next_epoch(LaneId lane, Authority authority = Authority::inventory) {
-    return run_awaitable(orders().next_epoch(soon(), lane, authority)).value();
+    return run_awaitable(orders().next_epoch(soon(), lane, authority, std::nullopt)).value();
   }
 
   void raise_fence(LaneId lane, Epoch epoch) {
-    run_awaitable(orders().raise_fence(soon(), Fence{lane, epoch}, std::nullopt)).value();
+    run_awaitable(orders().raise_fence(soon(), Fence{lane, epoch}, std::nullopt, std::nullopt))
+        .value();
   }
 
   /// Allots an epoch and raises the fence to it.

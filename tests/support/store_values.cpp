@@ -77,8 +77,9 @@ SaleFigures figures_of(OrderStore& store, SaleId sale) {
 }
 
 LaneImage renew(OrderStore& store, LaneId lane) {
-  const auto epoch = run_awaitable(store.next_epoch(soon(), lane, Authority::inventory)).value();
-  run_awaitable(store.raise_fence(soon(), Fence{lane, epoch}, std::nullopt)).value();
+  const auto epoch =
+      run_awaitable(store.next_epoch(soon(), lane, Authority::inventory, std::nullopt)).value();
+  run_awaitable(store.raise_fence(soon(), Fence{lane, epoch}, std::nullopt, std::nullopt)).value();
   return run_awaitable(store.image(soon(), lane)).value();
 }
 

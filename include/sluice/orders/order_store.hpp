@@ -3,6 +3,8 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "sluice/base/result.hpp"
@@ -53,6 +55,13 @@ struct LogProgress {
   bool operator==(const LogProgress&) const = default;
 };
 
+/// Of a lease: grows with each change of its holder.
+using Term = std::uint64_t;
+
+/// The lease of the leader. Calls that only a leader may make check its term in the very
+/// transaction in which they change a lane, so one that was replaced changes nothing any more.
+inline constexpr std::string_view kLeaderLease = "recovery";
+
 /// What the store can tell a lane's buyers when it sells by itself.
 struct LaneSnapshot {
   LaneHead head;
@@ -93,16 +102,32 @@ class OrderStore {
   /// What decides for a lane. `Errc::not_found` without the lane.
   virtual Task<LaneHead> head(Ticks deadline, LaneId lane) = 0;
 
-  /// Allots the lane's next epoch, which nobody else will ever get, to `authority`. Nothing changes
-  /// until the fence is raised to it. `Errc::not_found` without the lane, `Errc::overloaded` past
-  /// `kEpochMax`.
-  virtual Task<Epoch> next_epoch(Ticks deadline, LaneId lane, Authority authority) = 0;
+  /// What decides for every lane of these sales, from one statement; nothing for unknown ones. At
+  /// most `kSalesMax`.
+  virtual Task<std::vector<std::pair<LaneId, LaneHead>>> heads(Ticks deadline,
+                                                               In<SaleId> sales) = 0;
+
+  /// Allots the lane's next epoch to `authority`. Nothing changes until the fence is raised to it.
+  /// `Errc::not_found` without the lane, `Errc::overloaded` past `kEpochMax`.
+  /// With `leader` only while that is the leader's term, else `Errc::stale`. The last epoch that a
+  /// leader was allotted for that authority is then handed over, as long as nobody has begun to
+  /// open it: a leader goes on where the one before it stopped. Otherwise nobody gets an epoch
+  /// twice.
+  virtual Task<Epoch> next_epoch(Ticks deadline, LaneId lane, Authority authority,
+                                 std::optional<Term> leader) = 0;
+
+  /// Takes the right to open the inventory under the lane's fence, which is given once.
+  /// `Errc::stale` when that is not the last epoch that a leader was allotted, when somebody began
+  /// before, or when `leader` is not the leader's term.
+  virtual Task<> begin_opening(Ticks deadline, Fence fence, Term leader) = 0;
 
   /// Raises the fence now, for a lane whose log is empty or given up: granted orders that only the
   /// log knows will be refused. A fence never falls; one above the last epoch allotted, or of an
   /// unknown lane, is ignored, also in `apply`.
-  /// With `seen` only while the fence is still that one, else `Errc::stale`.
-  virtual Task<> raise_fence(Ticks deadline, Fence fence, std::optional<Epoch> seen) = 0;
+  /// With `seen` only while the fence is still that one, with `leader` only while that is the
+  /// leader's term, else `Errc::stale`.
+  virtual Task<> raise_fence(Ticks deadline, Fence fence, std::optional<Epoch> seen,
+                             std::optional<Term> leader) = 0;
 
   /// Asks for a rebuild: the epoch under the fence is suspect from now on.
   virtual Task<> suspect(Ticks deadline, LaneId lane) = 0;
@@ -128,6 +153,9 @@ class OrderStore {
 
 /// The most messages, fences or keys of one call to an `OrderStore`.
 inline constexpr std::size_t kMessagesMax = 4'096;
+
+/// The most sales of one call.
+inline constexpr std::size_t kSalesMax = 100'000;
 
 /// Why no store may apply a batch, the same for all of them: `Errc::overloaded` or `Errc::invalid`;
 /// empty when it may.

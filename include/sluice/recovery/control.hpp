@@ -8,6 +8,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "sluice/base/metrics.hpp"
 #include "sluice/base/readiness.hpp"
 #include "sluice/base/result.hpp"
 #include "sluice/base/time.hpp"
@@ -18,6 +19,8 @@
 #include "sluice/recovery/authority_policy.hpp"
 #include "sluice/recovery/control_store.hpp"
 #include "sluice/recovery/lane_reconciler.hpp"
+#include "sluice/recovery/lane_watch.hpp"
+#include "sluice/recovery/leadership.hpp"
 #include "sluice/recovery/mode_reconciler.hpp"
 #include "sluice/recovery/return_reconciler.hpp"
 #include "sluice/recovery/service_probes.hpp"
@@ -31,7 +34,9 @@ class Control {
  public:
   struct Ports {
     SaleStore& sales;
+    OrderStore& orders;
     ControlStore& control;
+    Leadership& leadership;
     LaneReconciler& lanes;
     Auditor& auditor;
     ReturnReconciler& returns;
@@ -39,20 +44,22 @@ class Control {
     SaleBook& book;
     Readiness& readiness;
     Clock& clock;
+    Metrics& metrics;
   };
 
-  /// `node`: a name unique among all nodes, for the leader's lease.
-  Control(RecoverySettings settings, std::string node, std::vector<ServiceProbe> probes,
-          Ports ports);
+  Control(RecoverySettings settings, std::vector<ServiceProbe> probes, Ports ports);
 
-  /// Rounds until `stop`; then gives up the lease.
+  /// Rounds, and the leader's lease beside them, until `stop`.
   boost::asio::awaitable<void> run();
 
   /// One round.
   boost::asio::awaitable<void> round();
 
   /// Callable from any thread.
-  void stop() noexcept { stopped_ = true; }
+  void stop() noexcept {
+    stopped_ = true;
+    ports_.leadership.stop();
+  }
 
   /// From now on the node says that it is not ready.
   void drain();
@@ -69,18 +76,32 @@ class Control {
   /// The next round comes soon.
   void hurry() { busy_ = true; }
 
-  ModeReport mode() const { return {ports_.flow.mode(), ports_.flow.state(), leading_}; }
+  ModeReport mode() const { return {ports_.flow.mode(), ports_.flow.state(), leads()}; }
   const ServiceProbes& services() const { return services_; }
 
  private:
+  boost::asio::awaitable<void> rounds();
   boost::asio::awaitable<ReadyCheck> look_after_sales();
   boost::asio::awaitable<void> look_after_returns();
   std::vector<Sale> kept_sales() const;
   void forget_unlisted();
   Task<> read_requests();
-  boost::asio::awaitable<bool> lead();
-  Task<> keep_sale(const Sale& sale);
-  Task<> keep_lane(LaneId lane, const Sale& sale, bool& settled);
+  /// A lane that a round looks at.
+  struct Look {
+    LaneWatch::Row row;
+    Result<LaneState> state = LaneState{};
+  };
+  using Failures = std::unordered_map<SaleId, boost::system::error_code>;
+
+  /// All lanes of these sales, by one call.
+  Task<std::vector<LaneWatch::Row>> rows_of(const std::vector<Sale>& kept);
+  /// Looks after those of `rows` that are due; the sales of which one could not be kept.
+  boost::asio::awaitable<Failures> keep_lanes(const std::vector<LaneWatch::Row>& rows);
+  boost::asio::awaitable<void> look_at(Look& look);
+  Task<> keep_lane(Look& look);
+  /// Acts on how a lane is, where `LaneReconciler::keep` has nothing to do any more.
+  Task<> follow(LaneId lane, LaneState state);
+  void finish_if_settled(const Sale& sale);
   boost::asio::awaitable<void> audit_one();
   /// A node that was just started waits a moment for all of its services: their clients need it to
   /// be fit for use, and until then a purchase would not go the normal way.
@@ -88,27 +109,29 @@ class Control {
   void tolerate(std::vector<ReadyCheck>& checks) const;
   void publish(std::vector<ReadyCheck> checks);
   Millis pause() const { return busy_ ? settings_.busy_tick : settings_.tick; }
+  bool leads() const { return ports_.leadership.term().has_value(); }
   LaneReconciler::Duty duty() const;
   Ticks deadline() const { return ports_.clock.ticks() + settings_.call_timeout; }
 
   RecoverySettings settings_;
-  std::string node_;
   ServiceProbes services_;
   Ports ports_;
   std::unordered_map<SaleId, Sale> sales_;
   /// Closed, with nothing undecided, and with no returned unit that waits for the inventory. Unpaid
   /// orders of theirs still expire.
   std::unordered_set<SaleId> finished_;
+  LaneWatch watch_;
+  std::optional<LaneReconciler::Duty> last_duty_;  ///< Of the last round.
   std::unordered_set<LaneId> store_lanes_;
   std::unordered_map<LaneId, Epoch> fences_;
   AuditSchedule audits_;
   AuthorityPolicy authority_;
   std::optional<OperatingMode> held_;
   bool busy_ = false;  ///< A service is away or a rebuild under way: the next round comes soon.
-  bool leading_ = false;
   bool was_ready_ = false;
   std::optional<Ticks> began_;  ///< The first round.
-  bool some_sell_ = false;      ///< In this round, all lanes of at least one sale.
+  Gauge& epochs_left_;
+  bool some_sell_ = false;  ///< In this round, all lanes of at least one sale.
   bool draining_ = false;
   std::atomic<bool> stopped_{false};
 };

@@ -4,13 +4,14 @@
 
 #include "sluice/base/result.hpp"
 #include "sluice/base/time.hpp"
+#include "sluice/orders/order_store.hpp"
 
 namespace sluice {
 
 /// The right to lead, for a while, by the store's clock.
 struct Lease {
-  std::uint64_t term = 0;  ///< Grows with each change of holder.
-  bool held = false;       ///< By the one who asked.
+  Term term = 0;      ///< Grows with each change of holder.
+  bool held = false;  ///< By the one who asked.
 };
 
 /// The request that holds all nodes in an `OperatingMode`, by its name; anything else: automatic.

@@ -41,11 +41,11 @@ struct LaneState {
 /// window, and with no reservation left undecided. Every step may be repeated and may run on
 /// several nodes: the store's row decides.
 ///
-/// A rebuild has these steps, each of which a round resumes: a new epoch is allotted; the old
-/// projection, if it answers, is closed and what it still holds is decided; a fence goes through
-/// the log; once it is raised the lane's image is taken and opened under the new epoch. Only
-/// the reconciler that was allotted an epoch opens it, and once: an opening that arrives late can
-/// never replace a newer image.
+/// A rebuild has these steps, each of which a round resumes, also the next leader's: an epoch is
+/// allotted; the old projection, if it answers, is closed and what it still holds is decided; a
+/// fence goes through the log; once it is raised the lane's image is taken and opened under the new
+/// epoch. The store gives the right to open an epoch once: an opening that arrives late can never
+/// replace a newer image.
 class LaneReconciler {
  public:
   struct Ports {
@@ -60,9 +60,10 @@ class LaneReconciler {
   /// What a round asks of every lane.
   struct Duty {
     Authority authority = Authority::inventory;  ///< Who should grant, if this node may change it.
-    bool inventory_up = true;  ///< False: it is not asked, for it would not answer.
-    bool queue_up = true;      ///< False: no fence would pass; what sells is left alone.
-    bool leads = false;        ///< Only the leader changes anything but the window.
+    bool inventory_up = true;    ///< False: it is not asked, for it would not answer.
+    bool queue_up = true;        ///< False: no fence would pass; what sells is left alone.
+    std::optional<Term> term{};  ///< The leader's; only it changes anything but the window.
+    bool operator==(const Duty&) const = default;
   };
 
   LaneReconciler(RecoverySettings settings, Ports ports);
@@ -75,26 +76,33 @@ class LaneReconciler {
   /// What `keep` would see, without a change.
   Task<LaneState> look(LaneId lane, bool inventory_up);
 
+  /// The same of a lane whose row is known.
+  Task<LaneState> look(LaneId lane, LaneHead head, bool inventory_up);
+
+  /// Whether `keep` would change anything of a lane that looks like this.
+  bool due(const LaneState& state, LaneWindow window, const Duty& duty) const;
+
   /// Decides reservations that nobody decided in time; how many. Call it again while it returns
   /// `overdue_max`. What may be on its way is waited for only while the queue is up: `through` is
   /// the log time through which the log is applied, or was a moment ago; empty when not known.
   Task<std::size_t> decide_overdue(LaneId lane, std::optional<TimePoint> through, bool queue_up);
 
  private:
-  /// An epoch that was allotted to this reconciler, which has not opened it yet.
+  /// What this reconciler did for an epoch that it was allotted and has not opened yet.
   struct Opening {
     Epoch epoch = 0;
     Authority authority = Authority::inventory;
     bool emptied = false;           ///< What the old projection held is decided.
     std::optional<Ticks> fenced{};  ///< When its fence was sent last.
+    bool begun = false;             ///< It has the right to open it, and surely did not.
   };
 
   bool right(const LaneState& state, const Duty& duty) const;
   Task<> rebuild(LaneId lane, LaneState state, Duty duty);
-  Task<> allot(LaneId lane, const LaneState& state, Authority authority);
+  Task<> allot(LaneId lane, const LaneState& state, Duty duty);
   Task<> empty_the_old(LaneId lane);
-  Task<> fence(LaneId lane, const LaneHead& head);
-  Task<> open(LaneId lane);
+  Task<> fence(LaneId lane, const LaneHead& head, Term leader);
+  Task<> open(LaneId lane, Term leader);
   Task<std::size_t> decide(LaneId lane, Millis age, std::size_t max);
   Millis overdue_age(std::optional<TimePoint> through) const;
   Ticks deadline() const { return ports_.clock.ticks() + settings_.call_timeout; }

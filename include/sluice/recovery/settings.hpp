@@ -18,10 +18,12 @@ struct RecoverySettings {
   /// `kMovesMax`.
   std::size_t overdue_max = 1000;
   std::size_t sales_max = 1000;  ///< Sales that a node looks after, the newest.
-  Millis fence_again{2000};      ///< A fence that the log did not apply by then is sent again.
-  Millis database_after{2000};   ///< The inventory is away for so long: the store sells.
-  Millis restore_after{5000};    ///< The inventory is back for so long: it sells again.
-  Millis audit_every{10000};     ///< Between two audits of a sale.
+  /// Lanes with nothing due that a round looks at all the same, in turn.
+  std::size_t lanes_looked_max = 500;
+  Millis fence_again{2000};     ///< A fence that the log did not apply by then is sent again.
+  Millis database_after{2000};  ///< The inventory is away for so long: the store sells.
+  Millis restore_after{5000};   ///< The inventory is back for so long: it sells again.
+  Millis audit_every{10000};    ///< Between two audits of a sale.
 };
 
 }  // namespace sluice

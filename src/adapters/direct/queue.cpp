@@ -68,7 +68,7 @@ class DirectQueue final : public OrderQueue {
 
   Task<> fence(Ticks deadline, Fence fence) override {
     try {
-      co_return co_await store_.raise_fence(deadline, fence, std::nullopt);
+      co_return co_await store_.raise_fence(deadline, fence, std::nullopt, std::nullopt);
     } catch (const std::exception& e) {
       log().critical("a store failed: {}", e.what());
       co_return Errc::unknown;

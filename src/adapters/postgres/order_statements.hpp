@@ -42,17 +42,27 @@ inline constexpr Statement kFindLive{
 inline constexpr Statement kHead{
     "head", "SELECT " SLUICE_HEAD_COLUMNS " FROM product_stock k WHERE " SLUICE_THE_LANE};
 
+// One statement, hence one snapshot.
+inline constexpr Statement kHeads{"heads",
+                                  "SELECT k.sale_id, k.lane, " SLUICE_HEAD_COLUMNS
+                                  "  FROM product_stock k WHERE k.sale_id = ANY ($1::bigint[])",
+                                  nullptr, Step::Weight::bulk};
+
 inline constexpr Statement kNextEpoch{
     "next_epoch",
-    "UPDATE product_stock k SET newest_epoch = newest_epoch + 1,"
-    "       store_epoch = CASE WHEN $3::boolean THEN newest_epoch + 1 ELSE store_epoch END"
-    " WHERE " SLUICE_THE_LANE " AND newest_epoch < $4::integer RETURNING newest_epoch"};
+    "SELECT e FROM sluice_next_epoch($1::bigint, $2::integer, $3::boolean, $4::integer, "
+    "$5::bigint) e"};
+
+inline constexpr Statement kBeginOpening{
+    "begin_opening",
+    "SELECT sluice_begin_opening($1::bigint, $2::integer, $3::integer, $4::bigint)"};
 
 inline constexpr Statement kRaiseFence{
     "raise_fence",
     "UPDATE product_stock k SET fence_epoch ="
     "   CASE WHEN newest_epoch >= $3::integer THEN greatest(fence_epoch, $3::integer)"
     "        ELSE fence_epoch END"
+    "  FROM (SELECT sluice_check_leader($5::bigint)) AS checked"
     " WHERE " SLUICE_THE_LANE
     "   AND ($4::integer IS NULL OR fence_epoch = $4::integer) RETURNING fence_epoch"};
 

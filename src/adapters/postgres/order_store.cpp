@@ -13,6 +13,12 @@ namespace {
 
 constexpr std::size_t kUsersMax = 1024;
 
+/// As the server counts terms.
+std::optional<std::int64_t> number(std::optional<Term> term) {
+  if (!term) return std::nullopt;
+  return static_cast<std::int64_t>(*term);
+}
+
 /// Of messages that no log brought.
 const OffsetRange kNoRange{};
 
@@ -71,8 +77,17 @@ class PostgresOrderStore final : public OrderStore {
     return client_->get<LaneHead>(deadline, kHead, Params(lane));
   }
 
-  Task<Epoch> next_epoch(Ticks deadline, LaneId lane, Authority authority) override {
-    Params params(lane, authority == Authority::store, kEpochMax);
+  Task<std::vector<std::pair<LaneId, LaneHead>>> heads(Ticks deadline, In<SaleId> sales) override {
+    if (sales.size() > kSalesMax) co_return Errc::overloaded;
+    Params params;
+    params.array(sales, std::identity());
+    co_return co_await client_->list<std::pair<LaneId, LaneHead>>(deadline, kHeads,
+                                                                  std::move(params));
+  }
+
+  Task<Epoch> next_epoch(Ticks deadline, LaneId lane, Authority authority,
+                         std::optional<Term> leader) override {
+    Params params(lane, authority == Authority::store, kEpochMax, number(leader));
     const auto epoch = co_await client_->find<Epoch>(deadline, kNextEpoch, std::move(params));
     if (!epoch) co_return epoch.error();
     if (*epoch) co_return **epoch;
@@ -80,9 +95,16 @@ class PostgresOrderStore final : public OrderStore {
     co_return present.has_error() ? present.error() : make_error_code(Errc::overloaded);
   }
 
-  Task<> raise_fence(Ticks deadline, Fence fence, std::optional<Epoch> seen) override {
+  Task<> begin_opening(Ticks deadline, Fence fence, Term leader) override {
+    return client_->change(deadline, kBeginOpening,
+                           Params(fence.lane, fence.epoch, *number(leader)));
+  }
+
+  Task<> raise_fence(Ticks deadline, Fence fence, std::optional<Epoch> seen,
+                     std::optional<Term> leader) override {
     const auto absent = seen ? std::optional(Errc::stale) : std::nullopt;
-    return client_->change(deadline, kRaiseFence, Params(fence.lane, fence.epoch, seen), absent);
+    Params params(fence.lane, fence.epoch, seen, number(leader));
+    return client_->change(deadline, kRaiseFence, std::move(params), absent);
   }
 
   Task<> suspect(Ticks deadline, LaneId lane) override {

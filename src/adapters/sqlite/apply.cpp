@@ -33,8 +33,10 @@ Result<std::vector<Outcome>> Apply::run(In<OrderMessage> messages,
   return outcomes;
 }
 
-Result<void> Apply::raise_fence(const Fence& fence, std::optional<Epoch> seen) {
+Result<void> Apply::raise_fence(const Fence& fence, std::optional<Epoch> seen,
+                                std::optional<Term> leader) {
   Transaction transaction(connection_);
+  if (!connection_.prepared<Leader>().holds(leader)) return Errc::stale;
   if (seen) {
     const auto lane = lane_.first<Lane>(fence.lane);
     if (!lane || lane->fence_epoch != *seen) return Errc::stale;

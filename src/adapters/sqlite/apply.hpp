@@ -11,6 +11,17 @@
 
 namespace sluice::sqlite {
 
+/// Who leads, within a transaction.
+struct Leader {
+  Connection& c;
+  Statement term_{c, "SELECT 1 FROM leases WHERE name = ?1 AND term = ?2"};
+
+  /// Whether that is the leader's term, if one is given.
+  bool holds(std::optional<Term> term) {
+    return !term || term_.first<bool>(kLeaderLease, static_cast<std::int64_t>(*term));
+  }
+};
+
 /// Decides batches of messages and changes what decides for a lane: the one place that makes
 /// orders. Its functions are those of `OrderStore` and throw `Failure`, too.
 class Apply {
@@ -19,7 +30,8 @@ class Apply {
 
   Result<std::vector<Outcome>> run(In<OrderMessage> messages,
                                    const std::optional<OffsetRange>& range);
-  Result<void> raise_fence(const Fence& fence, std::optional<Epoch> seen);
+  Result<void> raise_fence(const Fence& fence, std::optional<Epoch> seen,
+                           std::optional<Term> leader);
   Result<void> suspect(LaneId lane);
   Result<std::int64_t> position(const std::string& topic, std::int32_t partition);
 

@@ -1,5 +1,7 @@
 #include "sluice/orders/order_store.hpp"
 
+#include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "adapters/sqlite/apply.hpp"
@@ -23,10 +25,22 @@ struct Orders {
                          "WHERE o.sale_id = ?1 AND user_id = ?2"
                          " AND status IN ('queued', 'confirmed', 'paid')"};
   Statement head_{c, kHead + " FROM product_stock WHERE sale_id = ?1 AND lane = ?2"};
+  Statement heads_{c,
+                   "SELECT sale_id, lane, fence_epoch, newest_epoch, store_epoch, suspect_epoch"
+                   " FROM product_stock WHERE sale_id = ?1"};
+  Statement unopened_{c,
+                      "SELECT newest_epoch FROM product_stock WHERE sale_id = ?1 AND lane = ?2"
+                      " AND unopened_epoch > 0 AND unopened_epoch = newest_epoch"
+                      " AND (store_epoch = newest_epoch) = ?3"};
   Statement next_epoch_{c,
                         "UPDATE product_stock SET newest_epoch = ?3,"
-                        " store_epoch = CASE WHEN ?4 THEN ?3 ELSE store_epoch END"
+                        " store_epoch = CASE WHEN ?4 THEN ?3 ELSE store_epoch END,"
+                        " unopened_epoch = CASE WHEN ?5 THEN ?3 ELSE unopened_epoch END"
                         " WHERE sale_id = ?1 AND lane = ?2"};
+  Statement begin_opening_{c,
+                           "UPDATE product_stock SET unopened_epoch = 0 WHERE sale_id = ?1"
+                           " AND lane = ?2 AND fence_epoch = ?3 AND newest_epoch = ?3"
+                           " AND unopened_epoch = ?3 AND ?3 > 0"};
   Statement image_{c,
                    "SELECT fence_epoch, product_stock.stock, limit_per_order, state, starts_at_ms,"
                    " ends_at_ms, revision FROM product_stock JOIN sales USING (sale_id)"
@@ -80,15 +94,38 @@ struct Orders {
     return *head;
   }
 
-  Result<Epoch> next_epoch(LaneId lane, Authority authority) {
+  Result<std::vector<std::pair<LaneId, LaneHead>>> heads(In<SaleId> sales) {
+    if (sales.size() > kSalesMax) return Errc::overloaded;
+    const Transaction transaction(c, Transaction::Kind::read);
+    std::vector<std::pair<LaneId, LaneHead>> heads;
+    for (const auto sale : sales) {
+      std::ranges::move(heads_.all<std::pair<LaneId, LaneHead>>(sale), std::back_inserter(heads));
+    }
+    return heads;
+  }
+
+  Result<Epoch> next_epoch(LaneId lane, Authority authority, std::optional<Term> leader) {
     Transaction transaction(c);
+    if (!c.prepared<Leader>().holds(leader)) return Errc::stale;
+    if (leader) {
+      const auto left = unopened_.first<Epoch>(lane, authority == Authority::store);
+      if (left) return *left;
+    }
     const auto present = head(lane);
     if (!present) return present.error();
     const Epoch epoch = present->newest + 1;
     if (epoch > kEpochMax) return Errc::overloaded;
-    next_epoch_.change(lane, epoch, authority == Authority::store);
+    next_epoch_.change(lane, epoch, authority == Authority::store, leader.has_value());
     transaction.commit();
     return epoch;
+  }
+
+  Result<void> begin_opening(const Fence& fence, Term leader) {
+    Transaction transaction(c);
+    if (!c.prepared<Leader>().holds(leader)) return Errc::stale;
+    if (begin_opening_.change(fence.lane, fence.epoch) != 1) return Errc::stale;
+    transaction.commit();
+    return {};
   }
 
   Result<LaneImage> image(LaneId lane) {
@@ -140,12 +177,22 @@ class SqliteOrderStore final : public OrderStore {
     return client_->write("head", deadline, &Orders::head, lane);
   }
 
-  Task<Epoch> next_epoch(Ticks deadline, LaneId lane, Authority authority) override {
-    return client_->write("next_epoch", deadline, &Orders::next_epoch, lane, authority);
+  Task<std::vector<std::pair<LaneId, LaneHead>>> heads(Ticks deadline, In<SaleId> sales) override {
+    return client_->write("heads", deadline, &Orders::heads, sales);
   }
 
-  Task<> raise_fence(Ticks deadline, Fence fence, std::optional<Epoch> seen) override {
-    return client_->write("raise_fence", deadline, &Apply::raise_fence, fence, seen);
+  Task<Epoch> next_epoch(Ticks deadline, LaneId lane, Authority authority,
+                         std::optional<Term> leader) override {
+    return client_->write("next_epoch", deadline, &Orders::next_epoch, lane, authority, leader);
+  }
+
+  Task<> begin_opening(Ticks deadline, Fence fence, Term leader) override {
+    return client_->write("begin_opening", deadline, &Orders::begin_opening, fence, leader);
+  }
+
+  Task<> raise_fence(Ticks deadline, Fence fence, std::optional<Epoch> seen,
+                     std::optional<Term> leader) override {
+    return client_->write("raise_fence", deadline, &Apply::raise_fence, fence, seen, leader);
   }
 
   Task<> suspect(Ticks deadline, LaneId lane) override {

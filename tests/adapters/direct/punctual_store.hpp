@@ -34,14 +34,15 @@ class PunctualStore final : public FakeOrderStore {
     co_return outcomes;
   }
 
-  Task<> raise_fence(Ticks deadline, Fence fence, std::optional<Epoch> seen) override {
+  Task<> raise_fence(Ticks deadline, Fence fence, std::optional<Epoch> seen,
+                     std::optional<Term> leader) override {
     if (clock_->ticks() >= deadline) co_return Errc::unavailable;
     if (silent) {
       co_await clock_->sleep_until(deadline);
       co_return Errc::unknown;
     }
     if (std::exchange(fence_throws, false)) throw std::runtime_error("as the test asked");
-    auto raised = co_await FakeOrderStore::raise_fence(deadline, fence, seen);
+    auto raised = co_await FakeOrderStore::raise_fence(deadline, fence, seen, leader);
     if (raised) fences.emplace_back(fence, rows_of(fence.lane));
     co_return raised;
   }

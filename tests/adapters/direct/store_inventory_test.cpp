@@ -36,9 +36,11 @@ class StoreInventoryTest : public testing::Test {
 
   /// Allots an epoch and raises the fence to it.
   void sells_from_now_on(Authority authority) {
-    const auto epoch = loop_.finish(store_.next_epoch(test::soon(), kLane, authority));
+    const auto epoch =
+        loop_.finish(store_.next_epoch(test::soon(), kLane, authority, std::nullopt));
     ASSERT_TRUE(epoch);
-    ASSERT_TRUE(loop_.finish(store_.raise_fence(test::soon(), Fence{kLane, *epoch}, std::nullopt)));
+    ASSERT_TRUE(loop_.finish(
+        store_.raise_fence(test::soon(), Fence{kLane, *epoch}, std::nullopt, std::nullopt)));
     call_ = Call{kLane, *epoch, test::soon()};
   }
   void store_sells() { sells_from_now_on(Authority::store); }
@@ -104,7 +106,7 @@ TEST_F(StoreInventoryTest, IsNotReadyWhileTheInventorySells) {
 
 TEST_F(StoreInventoryTest, IsNotReadyWhileTheStoresFenceIsOnItsWay) {
   sells_from_now_on(Authority::inventory);
-  ASSERT_TRUE(loop_.finish(store_.next_epoch(test::soon(), kLane, Authority::store)));
+  ASSERT_TRUE(loop_.finish(store_.next_epoch(test::soon(), kLane, Authority::store, std::nullopt)));
   EXPECT_FALSE(view().ready);
   ++call_.epoch;
   EXPECT_EQ(error_of(reserve({wish(1)})), text(Errc::not_ready));

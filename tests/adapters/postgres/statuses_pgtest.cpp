@@ -65,7 +65,8 @@ TEST_F(PostgresStatuses, a_lane_at_the_last_epoch_gets_no_other) {
   auto& orders = *stores_.orders;
   world_.database().run("UPDATE product_stock SET newest_epoch = 65534");
   EXPECT_EQ(renew(orders, lane_).epoch, kEpochMax);
-  const auto next = run_awaitable(orders.next_epoch(soon(), lane_, Authority::inventory));
+  const auto next =
+      run_awaitable(orders.next_epoch(soon(), lane_, Authority::inventory, std::nullopt));
   EXPECT_EQ(next.error(), Errc::overloaded);
   const LaneHead last_head{kEpochMax, kEpochMax, 0, 0};
   EXPECT_EQ(run_awaitable(orders.head(soon(), lane_)).value(), last_head);

@@ -278,8 +278,9 @@ TEST(SqliteDurability, a_call_after_its_deadline_does_nothing) {
   const auto past = std::chrono::steady_clock::now() - Millis{1};
   EXPECT_EQ(run_awaitable(stores.orders->apply(past, messages, std::nullopt)).error(),
             Errc::unavailable);
-  EXPECT_EQ(run_awaitable(stores.orders->next_epoch(past, lane, Authority::store)).error(),
-            Errc::unavailable);
+  EXPECT_EQ(
+      run_awaitable(stores.orders->next_epoch(past, lane, Authority::store, std::nullopt)).error(),
+      Errc::unavailable);
   const SaleFigures untouched{10, 10, 0, 0, 0, 0};
   EXPECT_EQ(audit(stores, lane), untouched);
   EXPECT_EQ(head(stores, lane), LaneHead{});
@@ -301,24 +302,29 @@ TEST(SqliteDurability, an_epoch_whose_commit_failed_is_never_used_twice) {
   auto stores = open(folder);
   const auto lane = create_lane(stores, 10);
   const auto next = [&] {
-    return run_awaitable(stores.orders->next_epoch(soon(), lane, Authority::inventory));
+    return run_awaitable(
+        stores.orders->next_epoch(soon(), lane, Authority::inventory, std::nullopt));
   };
   EXPECT_EQ(next().value(), 1u);
   disk.full = true;
   EXPECT_EQ(next().error(), Errc::unavailable);
-  EXPECT_EQ(run_awaitable(stores.orders->raise_fence(soon(), Fence{lane, 1}, std::nullopt)).error(),
-            Errc::unavailable);
+  EXPECT_EQ(
+      run_awaitable(stores.orders->raise_fence(soon(), Fence{lane, 1}, std::nullopt, std::nullopt))
+          .error(),
+      Errc::unavailable);
   EXPECT_EQ(head(stores, lane), (LaneHead{0, 1, 0, 0}));
   disk.full = false;
   disk.syncs_fail = true;
   EXPECT_EQ(next().error(), Errc::unknown);
-  EXPECT_EQ(run_awaitable(stores.orders->raise_fence(soon(), Fence{lane, 1}, std::nullopt)).error(),
-            Errc::unknown);
+  EXPECT_EQ(
+      run_awaitable(stores.orders->raise_fence(soon(), Fence{lane, 1}, std::nullopt, std::nullopt))
+          .error(),
+      Errc::unknown);
   disk.syncs_fail = false;
   EXPECT_GT(next().value(), 1u);
-  EXPECT_EQ(
-      error_of(run_awaitable(stores.orders->raise_fence(soon(), Fence{lane, 1}, std::nullopt))),
-      "ok");
+  EXPECT_EQ(error_of(run_awaitable(
+                stores.orders->raise_fence(soon(), Fence{lane, 1}, std::nullopt, std::nullopt))),
+            "ok");
   EXPECT_EQ(head(stores, lane).fence, 1u);
 }
 

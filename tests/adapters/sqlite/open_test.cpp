@@ -124,7 +124,8 @@ TEST(SqliteOpen, a_lane_at_the_last_epoch_gets_no_other) {
   execute(path, "UPDATE product_stock SET newest_epoch = 65534");
   stores = open(path);
   EXPECT_EQ(renew(*stores.orders, lane).epoch, kEpochMax);
-  const auto next = run_awaitable(stores.orders->next_epoch(soon(), lane, Authority::store));
+  const auto next =
+      run_awaitable(stores.orders->next_epoch(soon(), lane, Authority::store, std::nullopt));
   EXPECT_EQ(next.error(), Errc::overloaded);
   const LaneHead last{kEpochMax, kEpochMax, 0, 0};
   EXPECT_EQ(run_awaitable(stores.orders->head(soon(), lane)).value(), last);

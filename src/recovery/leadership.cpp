@@ -1,0 +1,52 @@
+#include "sluice/recovery/leadership.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "sluice/base/log.hpp"
+
+namespace sluice {
+namespace {
+
+constexpr Millis kLookAgain{100};  // Between two looks at whether to go on.
+
+}  // namespace
+
+Leadership::Leadership(Millis lease, Millis call_timeout, std::string node, ControlStore& store,
+                       Clock& clock)
+    : length_(lease),
+      call_timeout_(call_timeout),
+      node_(std::move(node)),
+      store_(store),
+      clock_(clock),
+      policy_(lease) {}
+
+boost::asio::awaitable<void> Leadership::run() {
+  while (!stopped_) {
+    if (clock_.ticks() >= policy_.next()) co_await renew();
+    // It sleeps in short pieces, so that `stop` takes effect soon.
+    const auto nap = std::min(policy_.next(), clock_.ticks() + kLookAgain);
+    if (!stopped_) co_await clock_.sleep_until(nap);
+  }
+  const std::string name(kLeaderLease);
+  if (term()) co_await store_.release(deadline(), name, node_);
+}
+
+boost::asio::awaitable<void> Leadership::renew() {
+  const auto asked = clock_.ticks();
+  const std::string name(kLeaderLease);
+  const auto lease = co_await store_.acquire(deadline(), name, node_, length_);
+  if (lease) {
+    known_ = true;
+    policy_.answered(asked, *lease);
+  } else {
+    policy_.failed(asked);
+  }
+  const auto now = term();
+  if (now == reported_) co_return;
+  if (now) log().info("this node leads (term {})", *now);
+  if (!now) log().info("this node does not lead any more");
+  reported_ = now;
+}
+
+}  // namespace sluice
