@@ -54,6 +54,8 @@ def test_a_stale_replica_is_not_believed(services, pair):
     orders = {"ann": buy_until(server, sale, "ann", (202,))["order_id"]}
     services.projection = stores.Redis(primary.url)
     server.wait_until(lambda: services.projection.pending(sale) == 0, 20)
+    # WAIT waits for what was written before its own connection's last command.
+    primary.client.ping()
     assert primary.client.wait(1, 10_000) == 1
     stop_following(replica)
 
