@@ -116,6 +116,7 @@ void Control::finish_if_settled(const Sale& sale) {
 
 Task<std::vector<LaneWatch::Row>> Control::rows_of(const std::vector<Sale>& kept) {
   std::vector<SaleId> ids;
+  ids.reserve(kept.size());
   for (const auto& sale : kept) ids.push_back(sale.id);
   if (ids.empty()) co_return std::vector<LaneWatch::Row>();
   const auto heads = co_await ports_.orders.heads(deadline(), ids);
