@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "sluice/base/log.hpp"
+#include "sluice/base/mutation.hpp"
 
 namespace sluice {
 namespace {
@@ -11,6 +12,12 @@ namespace {
 constexpr Millis kLookAgain{100};  // Between two looks at whether to go on.
 
 }  // namespace
+
+std::optional<Term> LeasePolicy::term(Ticks now) const {
+  const bool over = !held_ || (now >= held_->until && !mutant("lease.outlived"));
+  if (over) return std::nullopt;
+  return held_->term;
+}
 
 Leadership::Leadership(Millis lease, Millis call_timeout, std::string node, ControlStore& store,
                        Clock& clock)

@@ -5,7 +5,6 @@
 #include <optional>
 #include <string>
 
-#include "sluice/base/mutation.hpp"
 #include "sluice/base/time.hpp"
 #include "sluice/recovery/control_store.hpp"
 
@@ -29,11 +28,7 @@ class LeasePolicy {
   void failed(Ticks asked) { next_ = asked + length_ / 10; }
 
   /// The term under which this node leads; empty when it does not, or cannot be sure.
-  std::optional<Term> term(Ticks now) const {
-    const bool over = !held_ || (now >= held_->until && !mutant("lease.outlived"));
-    if (over) return std::nullopt;
-    return held_->term;
-  }
+  std::optional<Term> term(Ticks now) const;
 
   /// When to ask again.
   Ticks next() const { return next_; }
