@@ -20,8 +20,9 @@ std::size_t reserved_descriptors(const Settings& settings) {
   if (settings.mode == Mode::embedded) return reserve;
   const std::size_t fulfilment = settings.fulfilment_workers;
   // A pool opens another connection in the place of one that was given up.
-  const auto of_services = kOfRedis + 2 * std::size_t{settings.postgres.pool_size};
-  reserve += fulfilment * kOfThread + (http + fulfilment + 1) * of_services +
+  const auto of_pool = 2 * std::size_t{settings.postgres.pool_size};
+  // The control thread has both, the shop's only the pool.
+  reserve += fulfilment * kOfThread + (http + fulfilment + 1) * (kOfRedis + of_pool) + of_pool +
              (fulfilment + 1) * kOfKafkaClient;
   return reserve;
 }

@@ -43,7 +43,7 @@ TEST(Descriptors, EveryPoolAndThreadIsReservedFor) {
   };
   const auto plain = reserve([](Settings&) {});
   EXPECT_GE(plain, reserve([](Settings& s) { s.mode = Mode::embedded; }) + 4 * 6);
-  EXPECT_GE(reserve([](Settings& s) { s.postgres.pool_size += 10; }), plain + 4 * 10);
+  EXPECT_GE(reserve([](Settings& s) { s.postgres.pool_size += 10; }), plain + 5 * 2 * 10);
   EXPECT_GE(reserve([](Settings& s) { s.http_threads += 1; }), plain + kRefusedConnectionsMax);
   EXPECT_GE(reserve([](Settings& s) { s.fulfilment_workers += 1; }), plain + 64);
   EXPECT_GE(reserve([](Settings& s) { s.admin.connections.connections_max += 100; }), plain + 100);
