@@ -9,6 +9,8 @@
 #include "sluice/recovery/control.hpp"
 #include "sluice/recovery/control_store.hpp"
 
+#include "operations/refusals.hpp"
+
 namespace sluice {
 namespace {
 
@@ -17,17 +19,6 @@ namespace asio = boost::asio;
 using Role = ServiceProbe::Role;
 
 constexpr Millis kLookAgain{100};  // Between two looks at lanes that do not follow yet.
-
-OperatorRefusal refusal_of(const boost::system::error_code& error) {
-  if (error == Errc::not_found) return {Code::unknown_sale, "there is no sale of that number"};
-  if (error == Errc::stale) {
-    return {Code::invalid_state, "the sale cannot move to that state from the one it has"};
-  }
-  if (error == Errc::unknown) {
-    return {Code::outcome_unknown, "the store did not answer in time; look at the sale"};
-  }
-  return {Code::busy, "the store does not answer: " + error.message()};
-}
 
 class NodeOperations final : public Operations {
  public:

@@ -2,10 +2,11 @@
 
 #include <string>
 #include <utility>
-#include <vector>
 
 #include "sluice/base/batcher.hpp"
 #include "sluice/base/log.hpp"
+
+#include "operations/refusals.hpp"
 
 namespace sluice {
 namespace {
@@ -17,11 +18,7 @@ using Moves = Batcher<Transition, Result<std::optional<Order>>>;
 constexpr Moves::Limits kLimits{256, 1, 4'096};
 
 OperatorRefusal no_answer(const boost::system::error_code& error) {
-  if (error == Errc::not_found) return {Code::unknown_sale, "there is no sale of that number"};
-  if (error == Errc::unknown) {
-    return {Code::outcome_unknown, "the store did not answer in time; ask the same again"};
-  }
-  return {Code::busy, "the store does not answer: " + error.message()};
+  return refusal_of(error, "the store did not answer in time; ask the same again");
 }
 
 class NodeShop final : public Shop {
@@ -71,14 +68,9 @@ class NodeShop final : public Shop {
   }
 
   asio::awaitable<void> move_batch(Moves::Batch& batch) {
-    std::vector<Transition> transitions;
-    transitions.reserve(batch.items.size());
-    for (const auto& item : batch.items) transitions.push_back(item.request);
+    const auto transitions = requests_of(batch);
     auto moved = co_await ports_.moves.move(deadline(), transitions);
-    for (std::size_t i = 0; i < batch.items.size(); ++i) {
-      using Answer = Result<std::optional<Order>>;
-      batch.items[i].answer(moved ? Answer(std::move((*moved)[i])) : Answer(moved.error()));
-    }
+    answer_each(batch, std::move(moved));
   }
 
   Ticks deadline() const { return ports_.clock.ticks() + timeout_; }

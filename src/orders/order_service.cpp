@@ -32,24 +32,6 @@ bool may_move_on(const OrderView& projected, const Sale& sale) {
   return must_be_paid(sale.terms) && !mutant("find.unpaid_as_projected");
 }
 
-/// What the items of the batch ask for, in order.
-template <class Batch>
-auto requests_of(const Batch& batch) {
-  std::vector<decltype(batch.items.front().request)> requests;
-  requests.reserve(batch.items.size());
-  for (const auto& item : batch.items) requests.push_back(item.request);
-  return requests;
-}
-
-/// Gives each item of the batch its own, or all of them the error.
-template <class Batch>
-void answer_each(Batch& batch, Result<std::vector<std::optional<Order>>> orders) {
-  using Answer = Result<std::optional<Order>>;
-  for (std::size_t i = 0; i < batch.items.size(); ++i) {
-    batch.items[i].answer(orders ? Answer(std::move((*orders)[i])) : Answer(orders.error()));
-  }
-}
-
 }  // namespace
 
 OrderService::OrderService(asio::any_io_executor executor, LookupSettings settings, Ports ports)

@@ -15,6 +15,7 @@
 
 #include "sluice/base/completion.hpp"
 #include "sluice/base/log.hpp"
+#include "sluice/base/result.hpp"
 
 namespace sluice {
 
@@ -130,5 +131,23 @@ class Batcher {
 
   std::shared_ptr<State> state_;
 };
+
+/// What the items of a batch ask for, in order.
+template <class Batch>
+auto requests_of(const Batch& batch) {
+  std::vector<decltype(batch.items.front().request)> requests;
+  requests.reserve(batch.items.size());
+  for (const auto& item : batch.items) requests.push_back(item.request);
+  return requests;
+}
+
+/// Gives each item of a batch its own of `replies`, or all of them the error.
+template <class Batch, class T>
+void answer_each(Batch& batch, Result<std::vector<T>> replies) {
+  for (std::size_t i = 0; i < batch.items.size(); ++i) {
+    batch.items[i].answer(replies ? Result<T>(std::move((*replies)[i]))
+                                  : Result<T>(replies.error()));
+  }
+}
 
 }  // namespace sluice

@@ -28,8 +28,8 @@ struct OperatorRefusal {
 template <class T>
 using Operated = boost::system::result<T, OperatorRefusal>;
 
-/// What operators ask of a node. Lives on the control thread; callers on other
-/// threads cross over to its executor.
+/// What operators ask of a node. Lives on the control thread; callers on other threads cross over
+/// to its executor.
 class Operations {
  public:
   virtual ~Operations() = default;
