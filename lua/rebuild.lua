@@ -1,9 +1,10 @@
--- KEYS[5]: the winners, staged. ARGV: epoch, state, starts_at_ms, ends_at_ms, revision, units,
--- staged fields.
--- Answers 1 opened, 2 the stored lane is not older, 3 the staging key is not complete.
+-- KEYS[5]: the live orders, staged. ARGV: epoch, state, starts_at_ms, ends_at_ms, revision, units,
+-- staged orders.
+-- Answers 1 opened, 2 the stored lane is not older, 3 it is not all of this epoch's orders.
 local epoch = tonumber(ARGV[1])
+local staged = integer(redis.pcall('HGET', KEYS[5], SENTINEL))
 local function refuse()
-  redis.call('UNLINK', KEYS[5])
+  if staged and staged <= epoch then redis.call('UNLINK', KEYS[5]) end
   return 2
 end
 
@@ -14,7 +15,7 @@ if lane and lane.epoch >= epoch then return refuse() end
 local closed = redis.pcall('HGET', KEYS[1], 'replid') == CLOSED
 local newest = newest_epoch()
 if newest > epoch or closed and newest == epoch then return refuse() end
-if redis.call('HLEN', KEYS[5]) ~= tonumber(ARGV[7]) then return 3 end
+if staged ~= epoch or redis.call('HLEN', KEYS[5]) ~= ARGV[7] + 1 then return 3 end
 
 redis.call('UNLINK', KEYS[1], KEYS[2], KEYS[3], KEYS[4])
 redis.call('RENAME', KEYS[5], KEYS[3])

@@ -24,6 +24,11 @@ Json inventory_json(const std::optional<LaneView>& view) {
           {"held", view->held}};
 }
 
+Json copy_json(const std::optional<CopyProgress>& copy) {
+  if (!copy) return nullptr;
+  return {{"staged_units", copy->staged_units}, {"units", copy->units}};
+}
+
 Json lane_json(const LaneAudit& lane) {
   const auto& figures = lane.figures;
   const auto& head = figures.head;
@@ -42,6 +47,7 @@ Json lane_json(const LaneAudit& lane) {
           {"rejected_duplicate", figures.rejected_duplicate},
           {"conserved", figures.conserved()},
           {"inventory", inventory_json(lane.inventory)},
+          {"copy", copy_json(lane.copy)},
           {"drift", lane.drift ? Json(*lane.drift) : Json()}};
 }
 

@@ -16,6 +16,20 @@ bool valid(const Call& call, In<Attempt> attempts) noexcept {
   return attempts.size() <= kAttemptsMax && std::ranges::all_of(attempts, is_valid);
 }
 
+bool valid(const Call& call, In<LiveOrder> orders) noexcept {
+  constexpr std::size_t kStagedMax = 1'024;
+  const auto is_valid = [](const LiveOrder& live) {
+    return is_live(live.second.status) && live.second.quantity > 0 && !live.first.text().empty();
+  };
+  return call.epoch >= 1 && call.epoch <= kEpochMax && orders.size() <= kStagedMax &&
+         std::ranges::all_of(orders, is_valid);
+}
+
+bool valid(const Call& call, const LaneImage& image) noexcept {
+  return image.lane == call.lane && image.epoch >= 1 && image.epoch <= kEpochMax &&
+         image.stock >= 0;
+}
+
 SettleAction settle_action(const Outcome& outcome) noexcept {
   if (outcome.status == OrderStatus::queued && mutant("settle.unknown")) {
     return SettleAction::give_back;

@@ -77,6 +77,7 @@ class NodeOperations final : public Operations {
     const bool inventory_up = ports_.control.services().up(Role::inventory);
     auto audit = co_await ports_.auditor.audit(id, sale->terms.lanes, inventory_up);
     if (!audit) co_return refusal_of(audit.error());
+    for (auto& lane : audit->lanes) lane.copy = ports_.control.copying(lane.figures.lane);
     co_return std::move(*audit);
   }
 

@@ -100,8 +100,8 @@ asio::awaitable<ReadyCheck> Control::look_after_sales() {
     }
     busy_ = true;
     if (!sales.problem.empty()) continue;
-    sales.problem =
-        "sale " + std::to_string(sale.id) + " is not sellable: " + problem->second.message();
+    sales.problem = "sale " + std::to_string(sale.id) +
+                    " is not sellable: " + problem->second.message() + progress_of(sale);
   }
   co_return sales;
 }
@@ -240,12 +240,25 @@ Task<> Control::keep_now(const Sale& sale) {
   co_return boost::system::in_place_value;
 }
 
+std::string Control::progress_of(const Sale& sale) const {
+  for (std::uint32_t index = 0; index < sale.terms.lanes; ++index) {
+    const auto copy = copying({sale.id, index});
+    if (!copy) continue;
+    const auto percent = copy->units > 0 ? 100 * copy->staged_units / copy->units : 100;
+    return " (lane " + std::to_string(index) +
+           " is rebuilt: " + std::to_string(std::clamp<std::int64_t>(percent / 10 * 10, 0, 100)) +
+           " %)";
+  }
+  return "";
+}
+
 asio::awaitable<Control::Failures> Control::keep_lanes(const std::vector<LaneWatch::Row>& rows) {
   // Who leads since a moment, or sees the inventory again, looks at every lane.
   if (const auto now = duty(); now != last_duty_) {
     watch_.expect_changes();
     last_duty_ = now;
   }
+  co_await ports_.lanes.drop_copies(*last_duty_);
   std::vector<Look> looks;
   for (const auto index : watch_.due(rows)) {
     Look look{rows[index]};

@@ -1,6 +1,7 @@
 #include "sluice/recovery/lane_reconciler.hpp"
 
 #include <algorithm>
+#include <utility>
 #include <vector>
 
 #include "sluice/base/log.hpp"
@@ -18,6 +19,9 @@ constexpr Millis kSkew{5000};
 constexpr std::size_t kPendingMax = 1'000'000;
 
 constexpr std::size_t kApplyMax = 1000;
+
+// A copy that no round goes on with is given up: its lane is another node's, or in no round.
+constexpr Millis kCopyIdleMax{30'000};
 
 }  // namespace
 
@@ -39,6 +43,14 @@ LaneReconciler::LaneReconciler(RecoverySettings settings, Ports ports)
       ports_(ports),
       rebuilds_(ports.metrics.counter("sluice_lane_rebuilds_total",
                                       "Lanes that were given a new epoch and opened under it.")),
+      failures_(ports.metrics.counter("sluice_lane_rebuild_failures_total",
+                                      "Images that could not be copied or opened.")),
+      copying_(ports.metrics.gauge("sluice_lane_copies",
+                                   "Lanes whose images this node copies into the inventory now.")),
+      staged_units_(ports.metrics.gauge("sluice_lane_copies_staged_units",
+                                        "Units of live orders of these lanes that are copied.")),
+      units_(ports.metrics.gauge("sluice_lane_copies_units",
+                                 "Units of all live orders of these lanes.")),
       recovered_(ports.metrics.counter("sluice_recovered_reservations_total",
                                        "Overdue reservations that recovery decided.")) {}
 
@@ -63,7 +75,8 @@ Task<LaneState> LaneReconciler::look(LaneId lane, LaneHead head, bool inventory_
 Task<LaneState> LaneReconciler::keep(LaneId lane, LaneWindow window, Duty duty) {
   auto state = co_await look(lane, duty.inventory_up);
   if (!state) co_return state;
-  if (duty.term && !right(*state, duty)) {
+  // A copy goes on in the rounds, whoever else asks for the lane meanwhile.
+  if (duty.term && !at_work_.contains(lane) && !right(*state, duty)) {
     const auto rebuilt = co_await rebuild(lane, *state, duty);
     if (!rebuilt) co_return rebuilt.error();
     state = co_await look(lane, duty.inventory_up);
@@ -105,6 +118,11 @@ bool LaneReconciler::right(const LaneState& state, const Duty& duty) const {
 }
 
 Task<> LaneReconciler::rebuild(LaneId lane, LaneState state, Duty duty) {
+  const auto pause = pauses_.find(lane);
+  if (pause != pauses_.end() && duty.authority == Authority::inventory &&
+      ports_.clock.ticks() < pause->second.until) {
+    co_return Errc::not_ready;
+  }
   const auto mine = openings_.find(lane);
   const bool resumable = mine != openings_.end() && mine->second.epoch == state.head.newest &&
                          mine->second.authority == duty.authority;
@@ -173,41 +191,143 @@ Task<> LaneReconciler::fence(LaneId lane, const LaneHead& head, Term leader) {
 }
 
 Task<> LaneReconciler::open(LaneId lane, Term leader) {
-  // Removed first, so that no other call on this node goes on with it meanwhile.
   const auto opening = openings_[lane];
-  openings_.erase(lane);
   if (opening.authority == Authority::inventory) {
-    const auto image = co_await ports_.store.image(deadline(), lane);
-    if (!image) {
-      openings_.try_emplace(lane, opening);
-      co_return image.error();
-    }
-    // Another node has raised a newer fence: the next round looks at the lane again.
-    if (image->epoch != opening.epoch && !mutant("rebuild.opens_anothers")) {
-      co_return Errc::not_ready;
-    }
-    if (!opening.begun && !mutant("rebuild.not_begun")) {
-      const Fence fence{lane, image->epoch};
-      const auto begun = co_await ports_.store.begin_opening(deadline(), fence, leader);
-      if (!begun) co_return begun;
-    }
-    const Call call{lane, image->epoch, deadline() + settings_.call_timeout};
-    const auto rebuilt = co_await ports_.inventory.rebuild(call, *image);
+    at_work_.insert(lane);
+    const auto copied = co_await copy(lane, leader);
+    at_work_.erase(lane);
+    if (!copied) co_return copied;
+    // Removed first, so that no other call on this node goes on with it meanwhile.
+    openings_.erase(lane);
+    const auto image = std::move(copies_[lane]);
+    copies_.erase(lane);
+    show_copies();
+    const auto rebuilt = co_await image->open(ports_.inventory);
     if (!rebuilt) {
+      failed(lane);
+      // What is staged is of no more use; if the opening is only late, it finds nothing.
+      co_await image->undo(ports_.inventory);
       // The epoch may be opened again only if this opening surely was not done.
       if (rebuilt.error() == Errc::unavailable || mutant("rebuild.opens_twice")) {
         openings_.try_emplace(lane, opening).first->second.begun = true;
       }
       co_return rebuilt;
     }
+    pauses_.erase(lane);
     log().info("sale {} lane {}: open under epoch {} with {} units and {} orders", lane.sale,
-               lane.index, image->epoch, image->stock, image->winners.size());
+               lane.index, image->lane().epoch, image->lane().stock, image->orders());
   } else {
+    openings_.erase(lane);
+    co_await drop_copy(lane);
     log().warn("sale {} lane {}: the store sells under epoch {}", lane.sale, lane.index,
                opening.epoch);
   }
   rebuilds_.Increment();
   co_return boost::system::in_place_value;
+}
+
+/// Copies for a part of the round's time; `Errc::not_ready` while pages are left for the next one.
+Task<> LaneReconciler::copy(LaneId lane, Term leader) {
+  const auto begun = co_await begin_copy(lane, leader);
+  if (!begun) co_return begun;
+  auto& copy = *copies_.at(lane);
+  const auto share = settings_.tick / static_cast<Millis::rep>(copies_.size());
+  const auto copied = co_await copy.go_on(ports_.inventory, ports_.clock.ticks() + share);
+  show_copies();
+  if (copied && !copy.all_staged() && !mutant("rebuild.opens_half")) co_return Errc::not_ready;
+  if (copied) co_return copied;
+  log().warn("sale {} lane {}: no image: {}", lane.sale, lane.index, copied.error().message());
+  failed(lane);
+  co_await drop_copy(lane);
+  co_return copied;
+}
+
+/// Takes an image and the right to open the lane with it, unless one of this epoch is on its way.
+Task<> LaneReconciler::begin_copy(LaneId lane, Term leader) {
+  const auto opening = openings_[lane];
+  const auto epoch = opening.epoch;
+  const auto present = copies_.find(lane);
+  if (present != copies_.end() && present->second->lane().epoch == epoch) {
+    co_return boost::system::in_place_value;
+  }
+  copies_.erase(lane);
+  auto image = co_await ports_.store.image(deadline(), lane);
+  if (!image) {
+    failed(lane);
+    co_return image.error();
+  }
+  // Another node has raised a newer fence: the next round looks at the lane again.
+  if (image->lane.epoch != epoch && !mutant("rebuild.opens_anothers")) {
+    openings_.erase(lane);
+    co_return Errc::not_ready;
+  }
+  // A small one is done at once and need not wait for its turn.
+  const bool large = image->lane.sold > static_cast<std::int64_t>(kImagePageMax);
+  if (large && copies_.size() >= settings_.rebuilds_max) {
+    pauses_[lane].until = ports_.clock.ticks() + settings_.tick;
+    co_return Errc::not_ready;
+  }
+  // From here this node alone stages under the epoch.
+  if (!opening.begun && !mutant("rebuild.not_begun")) {
+    const Fence fence{lane, image->lane.epoch};
+    const auto begun = co_await ports_.store.begin_opening(deadline(), fence, leader);
+    if (!begun) {
+      openings_.erase(lane);
+      co_return begun;
+    }
+  }
+  openings_[lane].begun = true;
+  copies_[lane] =
+      std::make_unique<LaneCopy>(*std::move(image), settings_.call_timeout, ports_.clock);
+  co_return boost::system::in_place_value;
+}
+
+/// Lets the store's snapshot go, and what is staged. If the inventory does not answer, the next
+/// rebuild of the lane replaces it.
+Task<> LaneReconciler::drop_copy(LaneId lane) {
+  const auto found = copies_.find(lane);
+  if (found == copies_.end()) co_return boost::system::in_place_value;
+  const auto copy = std::move(found->second);
+  copies_.erase(found);
+  show_copies();
+  co_return co_await copy->undo(ports_.inventory);
+}
+
+Task<> LaneReconciler::drop_copies(const Duty& duty) {
+  const auto since = ports_.clock.ticks() - kCopyIdleMax;
+  std::vector<LaneId> idle;
+  for (const auto& [lane, copy] : copies_) {
+    const bool left = !duty.term || copy->last_page() < since;
+    if (left && !at_work_.contains(lane)) idle.push_back(lane);
+  }
+  for (const auto lane : idle) co_await drop_copy(lane);
+  co_return boost::system::in_place_value;
+}
+
+/// The first time the next round tries again, after that later and later.
+void LaneReconciler::failed(LaneId lane) {
+  failures_.Increment();
+  auto& pause = pauses_[lane];
+  pause.until = ports_.clock.ticks() + pause.length;
+  pause.length =
+      std::max(settings_.busy_tick, std::min(pause.length * 2, settings_.rebuild_retry_max));
+}
+
+std::optional<CopyProgress> LaneReconciler::copying(LaneId lane) const {
+  const auto copy = copies_.find(lane);
+  if (copy == copies_.end()) return std::nullopt;
+  return copy->second->progress();
+}
+
+void LaneReconciler::show_copies() {
+  CopyProgress all;
+  for (const auto& [lane, copy] : copies_) {
+    all.staged_units += copy->progress().staged_units;
+    all.units += copy->progress().units;
+  }
+  copying_.Set(static_cast<double>(copies_.size()));
+  staged_units_.Set(static_cast<double>(all.staged_units));
+  units_.Set(static_cast<double>(all.units));
 }
 
 Task<std::size_t> LaneReconciler::decide_overdue(LaneId lane, std::optional<TimePoint> through,

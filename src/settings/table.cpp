@@ -142,6 +142,8 @@ Rows deciding_rows(Settings& s) {
       {"recovery.overdue_max", whole(s.recovery.overdue_max, 1, 4'096)},
       {"recovery.sales_max", whole(s.recovery.sales_max, 1, 100'000)},
       {"recovery.lanes_looked_max", whole(s.recovery.lanes_looked_max, 1, 1'000'000)},
+      {"recovery.rebuilds_max", whole(s.recovery.rebuilds_max, 1, 64)},
+      {"recovery.rebuild_retry_max_ms", whole(s.recovery.rebuild_retry_max, 100, kHour)},
       {"recovery.fence_again_ms", whole(s.recovery.fence_again, 10, kMinute)},
       {"recovery.database_after_ms", whole(s.recovery.database_after, 10, kHour)},
       {"recovery.restore_after_ms", whole(s.recovery.restore_after, 10, kHour)},

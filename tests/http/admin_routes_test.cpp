@@ -118,6 +118,7 @@ LaneAudit selling_lane() {
   view.pending = 1;
   view.held = 2;
   lane.inventory = view;
+  lane.copy = CopyProgress{20, 60};
   lane.drift = 0;
   return lane;
 }
@@ -250,6 +251,7 @@ TEST_F(AdminRoutesTest, AuditTellsEveryFigureOfEveryLane) {
       "initial": 100, "stock": 40, "live_units": 60, "live_orders": 30, "returning": 5,
       "rejected_stock": 7, "rejected_duplicate": 8, "conserved": true,
       "inventory": {"ready": true, "epoch": 4, "stock": 38, "pending": 1, "held": 2},
+      "copy": {"staged_units": 20, "units": 60},
       "drift": 0}]})"));
 }
 

@@ -72,6 +72,16 @@ class LaneReconcilerTest : public testing::Test {
     return loop_.finish(keeper_->decide_overdue(kLane, through_, queue_up));
   }
 
+  /// Users 0 … `count` - 1 have live orders, and the inventory has lost the lane.
+  void lose_lane_of(std::uint64_t count) {
+    make_ready();
+    for (std::uint64_t i = 0; i < count; ++i) {
+      store_.decide(test::message_of(kLane, test::user_of(i)));
+    }
+    inventory_.lane(kLane).ready = false;
+    store_.image_page_orders = 10;
+  }
+
   OrderMessage reserve(std::uint64_t user, Epoch epoch = 1, std::uint32_t quantity = 1) {
     auto message = test::message_of(kLane, test::user_of(user), quantity, epoch);
     auto& lane = inventory_.lane(kLane);
@@ -337,6 +347,70 @@ TEST_F(LaneReconcilerTest, AnEpochThatWasSurelyNotOpenedIsNotWasted) {
   EXPECT_EQ(state->view.epoch, 2U);
 }
 
+TEST_F(LaneReconcilerTest, ALargeImageIsCopiedOverSeveralRoundsFromOneSnapshot) {
+  lose_lane_of(35);
+  // Each page takes more than the whole round may.
+  const auto slow = [this] { clock_.advance(settings_.tick); };
+  for (std::size_t page = 1; page < 4; ++page) {
+    store_.on_image_page.before(slow);
+    EXPECT_EQ(error_of(keep()), text_of(Errc::not_ready));
+    EXPECT_EQ(inventory_.staged[kLane].orders.size(), 10 * page);
+    ASSERT_TRUE(keeper_->copying(kLane));
+    EXPECT_EQ(keeper_->copying(kLane)->staged_units, static_cast<std::int64_t>(10 * page));
+    EXPECT_EQ(keeper_->copying(kLane)->units, 35);
+    EXPECT_FALSE(inventory_.lane(kLane).ready);
+  }
+  const auto state = keep();
+  ASSERT_EQ(error_of(state), "ok");
+  EXPECT_EQ(inventory_.lane(kLane).records.size(), 35U);
+  EXPECT_EQ(store_.on_image.calls(), 1U);
+  EXPECT_EQ(store_.images_open, 0U);
+  EXPECT_FALSE(keeper_->copying(kLane));
+}
+
+TEST_F(LaneReconcilerTest, ACopyThatFailsLeavesNothingAndBeginsAnewLaterAndLater) {
+  lose_lane_of(35);
+  const auto fail_at_the_second_page = [this] { inventory_.on_stage.fail(Errc::unavailable); };
+  for (const Millis pause : {Millis{0}, settings_.busy_tick, 2 * settings_.busy_tick}) {
+    const auto images = store_.on_image.calls();
+    store_.on_image_page.before(fail_at_the_second_page);
+    EXPECT_EQ(error_of(keep()), text_of(Errc::unavailable));
+    EXPECT_EQ(store_.images_open, 0U);
+    EXPECT_FALSE(inventory_.staged.contains(kLane));
+    EXPECT_FALSE(keeper_->copying(kLane));
+    if (pause > Millis{0}) {
+      EXPECT_EQ(error_of(keep()), text_of(Errc::not_ready));
+    }
+    EXPECT_EQ(store_.on_image.calls(), images + 1);
+    clock_.advance(pause);
+  }
+  const auto state = keep();
+  ASSERT_EQ(error_of(state), "ok");
+  EXPECT_EQ(state->view.epoch, 2U) << "the epoch was never in doubt";
+}
+
+TEST_F(LaneReconcilerTest, ACopyThatNoRoundGoesOnWithIsGivenUp) {
+  lose_lane_of(35);
+  store_.on_image_page.before([this] { clock_.advance(settings_.tick); });
+  EXPECT_EQ(error_of(keep()), text_of(Errc::not_ready));
+  EXPECT_EQ(store_.images_open, 1U);
+  clock_.advance(std::chrono::seconds(31));
+  ASSERT_TRUE(loop_.finish(keeper_->drop_copies(leader())));
+  EXPECT_EQ(store_.images_open, 0U);
+  EXPECT_FALSE(inventory_.staged.contains(kLane));
+}
+
+TEST_F(LaneReconcilerTest, ANodeThatLeadsNoMoreGivesItsCopiesUpAtOnce) {
+  lose_lane_of(35);
+  store_.on_image_page.before([this] { clock_.advance(settings_.tick); });
+  EXPECT_EQ(error_of(keep()), text_of(Errc::not_ready));
+  ASSERT_TRUE(loop_.finish(keeper_->drop_copies(leader())));
+  EXPECT_EQ(store_.images_open, 1U) << "the next round goes on";
+  ASSERT_TRUE(loop_.finish(keeper_->drop_copies(follower())));
+  EXPECT_EQ(store_.images_open, 0U);
+  EXPECT_FALSE(inventory_.staged.contains(kLane));
+}
+
 TEST_F(LaneReconcilerTest, AnEpochThatAnotherBeganToOpenIsNotOpened) {
   make_ready();
   inventory_.lane(kLane).ready = false;
@@ -532,7 +606,9 @@ TEST_F(LaneReconcilerTest, FailuresArePassedOn) {
   EXPECT_EQ(error_of(keep()), text_of(Errc::unavailable));
   store_.on_next_epoch.fail(Errc::overloaded);
   inventory_.on_rebuild.fail(Errc::unknown);
+  clock_.advance(settings_.rebuild_retry_max);
   EXPECT_EQ(error_of(keep()), text_of(Errc::unknown));
+  clock_.advance(settings_.rebuild_retry_max);
   EXPECT_EQ(error_of(keep()), text_of(Errc::overloaded));
   store_.lanes.clear();
   EXPECT_EQ(error_of(keep()), text_of(Errc::not_found));

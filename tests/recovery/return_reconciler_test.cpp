@@ -231,11 +231,13 @@ TEST_F(ReturnReconcilerTest, AnImageOlderThanTheReturnGetsTheUnitWhenItIsOpen) {
   const auto order = confirm(kLane, 1);
   store_.lanes[kLane].fence = 2;
   store_.lanes[kLane].newest = 2;
-  const auto image = *loop_.finish(store_.image({}, kLane));
+  const auto image = *loop_.finish(whole_image(store_, {}, kLane));
   move(order, Move::cancel);
   inventory_.lane(kLane).ready = false;
   EXPECT_EQ(relay(), std::vector<LaneId>{kLane});
-  ASSERT_TRUE(loop_.finish(inventory_.rebuild({kLane, 2, {}}, image)));
+  const Call call{kLane, 2, {}};
+  ASSERT_TRUE(loop_.finish(inventory_.stage(call, 0, image.winners)));
+  ASSERT_TRUE(loop_.finish(inventory_.rebuild(call, image, image.winners.size())));
   EXPECT_EQ(projected(kLane), 99);
   EXPECT_TRUE(relay().empty());
   EXPECT_EQ(projected(kLane), 100);

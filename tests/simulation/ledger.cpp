@@ -161,8 +161,8 @@ void Ledger::opened(LaneId lane, Epoch epoch) {
                    std::to_string(before) + " had been");
   }
   before = epoch;
-  for (const auto& [user, record] : redis_.at(lane).records) {
-    ++held_[{lane, epoch, record.order.id}];
+  for (const auto& record : redis_.at(lane).records) {
+    ++held_[{lane, epoch, record.id()}];
   }
 }
 

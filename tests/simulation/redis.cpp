@@ -19,7 +19,7 @@ Result<ReserveReply> Redis::reserve(const Call& call, In<Attempt> attempts) {
   auto& lane = at(call.lane);
   std::set<UserId> known;
   for (const auto& attempt : attempts) {
-    if (lane.records.contains(attempt.user)) known.insert(attempt.user);
+    if (lane.records.contains(attempt.user.text())) known.insert(attempt.user);
   }
   auto reply = lane.reserve(call, attempts, clock_.now());
   for (std::size_t i = 0; reply && i < attempts.size(); ++i) {
@@ -33,8 +33,8 @@ Result<ReserveReply> Redis::reserve(const Call& call, In<Attempt> attempts) {
 Result<void> Redis::settle(const Call& call, In<Settlement> settlements) {
   auto& lane = at(call.lane);
   for (std::size_t i = 0; i < settlements.size(); ++i) {
-    const auto record = lane.records.find(settlements[i].user);
-    const auto order = record == lane.records.end() ? OrderId{} : record->second.order.id;
+    const auto record = lane.records.find(settlements[i].user.text());
+    const auto order = record == lane.records.end() ? OrderId{} : record->id();
     const auto before = lane.stock;
     lane.settle(call.epoch, settlements.subspan(i, 1));
     if (lane.stock > before) on_return(call.lane, lane.epoch, order);
@@ -53,17 +53,27 @@ std::vector<OrderMessage> Redis::overdue(LaneId id, Millis age, std::size_t max)
   return found->second.lane.overdue(id, clock_.now() - age, max);
 }
 
-Result<void> Redis::rebuild(LaneId id, const LaneImage& image) {
-  auto newer = memory::Lane::of(id, image);
-  if (!newer) return newer.error();
-  auto& [lane, replication] = lanes_[id];
+Result<void> Redis::stage(const Call& call, std::size_t place, In<LiveOrder> orders) {
+  const auto earlier = lanes_[call.lane].lane.stage(call, place, orders);
+  if (!earlier) return earlier.error();
+  return {};
+}
+
+Result<void> Redis::unstage(const Call& call) {
+  lanes_[call.lane].lane.unstage(call.epoch);
+  return {};
+}
+
+Result<void> Redis::rebuild(const Call& call, const LaneImage& image, std::size_t staged) {
+  auto& [lane, replication] = lanes_[call.lane];
   // Over a lane of another Redis the same epoch may come again, over a closed lane not.
   const bool again = replication != replication_ && !lane.closed && lane.epoch == image.epoch;
-  if (again) lane = {};
-  const auto opened = lane.replace(*newer);
-  if (!opened) return opened;
+  if (again) lane.epoch = 0;
+  const auto old = lane.rebuild(call, image, staged);
+  if (again && !old) lane.epoch = image.epoch;
+  if (!old) return old.error();
   replication = replication_;
-  on_open(id, image.epoch);
+  on_open(call.lane, image.epoch);
   return {};
 }
 
@@ -79,13 +89,13 @@ std::optional<OrderId> Redis::forget_a_winner(LaneId id, std::uint64_t choice) {
   auto& lane = at(id);
   if (!lane.view().ready) return std::nullopt;
   std::vector<UserId> decided;
-  for (const auto& [user, record] : lane.records) {
-    if (record.order.status != OrderStatus::queued) decided.push_back(user);
+  for (const auto& record : lane.records) {
+    if (record.status() != OrderStatus::queued) decided.push_back(*UserId::parse(record.user()));
   }
   if (decided.empty()) return std::nullopt;
   std::ranges::sort(decided);
-  const auto winner = lane.records.find(decided[choice % decided.size()]);
-  const auto order = winner->second.order.id;
+  const auto winner = lane.records.find(decided[choice % decided.size()].text());
+  const auto order = winner->id();
   lane.records.erase(winner);
   return order;
 }

@@ -38,7 +38,9 @@ class Redis {
   Result<void> settle(const Call& call, In<Settlement> settlements);
   std::vector<OrderMessage> overdue(LaneId id, Millis age, std::size_t max) const;
   Result<void> close(LaneId id, Epoch epoch);
-  Result<void> rebuild(LaneId id, const LaneImage& image);
+  Result<void> stage(const Call& call, std::size_t place, In<LiveOrder> orders);
+  Result<void> unstage(const Call& call);
+  Result<void> rebuild(const Call& call, const LaneImage& image, std::size_t staged);
 
   /// The lane for all other calls: one that serves nothing when it was not opened in this Redis.
   memory::Lane& at(LaneId id);

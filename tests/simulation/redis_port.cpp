@@ -48,8 +48,19 @@ class InventoryPort final : public Inventory {
     return go<void>(call, [call](Redis& redis) { return redis.close(call.lane, call.epoch); });
   }
 
-  Task<> rebuild(Call call, const LaneImage& image) override {
-    return go<void>(call, [call, image](Redis& redis) { return redis.rebuild(call.lane, image); });
+  Task<> stage(Call call, std::size_t place, In<LiveOrder> orders) override {
+    return go<void>(call, [call, place, orders = copy_of(orders)](Redis& redis) {
+      return redis.stage(call, place, orders);
+    });
+  }
+
+  Task<> unstage(Call call) override {
+    return go<void>(call, [call](Redis& redis) { return redis.unstage(call); });
+  }
+
+  Task<> rebuild(Call call, const LaneImage& image, std::size_t staged) override {
+    return go<void>(
+        call, [call, image, staged](Redis& redis) { return redis.rebuild(call, image, staged); });
   }
 
   Task<> set_window(Call call, LaneWindow window) override {

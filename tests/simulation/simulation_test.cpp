@@ -72,10 +72,10 @@ TEST_F(Simulation, RunsReachWhatTheyAreFor) {
 
 #ifdef SLUICE_MUTATIONS
 TEST_F(Simulation, AMutantIsCaughtAndItsStoryIsTold) {
-  set_mutant("memory.old_epoch_opens");
+  set_mutant("memory.oversold");
   const auto report = run(1, kSeeds);
   const auto found = std::ranges::find_if(report.failures, [](const Failure& failure) {
-    return failure.violation.find("was opened though epoch") != std::string::npos;
+    return failure.violation.find("its projection is wrong") != std::string::npos;
   });
   std::ostringstream story;
   if (found != report.failures.end()) print_story(story, found->seed);

@@ -212,21 +212,22 @@ Result<void> Store::suspect(LaneId lane, Accuser accuser) {
   return {};
 }
 
-Result<LaneImage> Store::image(LaneId id) const {
+Result<Store::Image> Store::image(LaneId id) const {
   const auto found = lanes_.find(id);
   if (found == lanes_.end()) return Errc::not_found;
   const auto& sale = sales_.at(id.sale);
-  LaneImage image;
-  image.lane = id;
-  image.epoch = found->second.head.fence;
-  image.window = window_of(sale);
-  image.stock = found->second.stock;
-  image.limit_per_order = sale.terms.limit_per_order;
+  Image image;
+  image.lane.lane = id;
+  image.lane.epoch = found->second.head.fence;
+  image.lane.window = window_of(sale);
+  image.lane.stock = found->second.stock;
+  image.lane.limit_per_order = sale.terms.limit_per_order;
   for (const auto& [buyer, order] : live_) {
     const auto& row = rows_.at(order);
     if (row.message.lane != id) continue;
-    image.winners.emplace_back(buyer.second,
-                               OrderView{row.message.id, row.status, row.message.quantity});
+    image.orders.emplace_back(buyer.second,
+                              OrderView{row.message.id, row.status, row.message.quantity});
+    image.lane.sold += row.message.quantity;
   }
   return image;
 }

@@ -63,7 +63,14 @@ class Store {
   Result<void> begin_opening(Fence fence, Term leader);
   Result<void> raise_fence(Fence fence, std::optional<Epoch> seen, std::optional<Term> leader);
   Result<void> suspect(LaneId lane, Accuser accuser);
-  Result<LaneImage> image(LaneId lane) const;
+  /// What a snapshot keeps for its reader.
+  struct Image {
+    LaneImage lane;
+    std::vector<LiveOrder> orders;
+  };
+  Result<Image> image(LaneId lane) const;
+  /// A page of a snapshot: the store has to answer for each.
+  Result<ImagePage> image_page(const ImagePage& page) const { return page; }
   Result<LaneSnapshot> lane_snapshot(LaneId lane, const std::vector<UserId>& users) const;
   Result<std::int64_t> position(const std::string& topic, std::int32_t partition) const;
   Result<LogProgress> progress(const std::string& topic, std::int32_t partitions) const;

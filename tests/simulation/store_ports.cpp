@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <memory>
 #include <type_traits>
 #include <utility>
@@ -28,6 +29,26 @@ class Way {
   Network& network_;
   Caller caller_;
   Store& store_;
+};
+
+/// The pages of a snapshot, so small that a sale has several.
+class Pages final : public ImagePages {
+ public:
+  Pages(Way way, std::vector<LiveOrder> orders) : way_(way), orders_(std::move(orders)) {}
+
+  Task<ImagePage> next(Ticks deadline) override {
+    constexpr std::size_t kPageOrders = 5;
+    const auto count = std::min(kPageOrders, orders_.size() - at_);
+    const auto begin = orders_.begin() + static_cast<std::ptrdiff_t>(at_);
+    at_ += count;
+    ImagePage page{{begin, begin + static_cast<std::ptrdiff_t>(count)}, at_ == orders_.size()};
+    return way_.go(deadline, &Store::image_page, std::move(page));
+  }
+
+ private:
+  Way way_;
+  std::vector<LiveOrder> orders_;
+  std::size_t at_ = 0;
 };
 
 class OrderPort final : public OrderStore {
@@ -73,8 +94,13 @@ class OrderPort final : public OrderStore {
     return way_.go(deadline, &Store::suspect, lane, accuser_);
   }
 
-  Task<LaneImage> image(Ticks deadline, LaneId lane) override {
-    return way_.go(deadline, &Store::image, lane);
+  Task<StoredImage> image(Ticks deadline, LaneId lane) override {
+    auto taken = co_await way_.go(deadline, &Store::image, lane);
+    if (!taken) co_return taken.error();
+    StoredImage image;
+    image.lane = taken->lane;
+    image.pages = std::make_unique<Pages>(way_, std::move(taken->orders));
+    co_return image;
   }
 
   Task<LaneSnapshot> lane_snapshot(Ticks deadline, LaneId lane, In<UserId> users) override {

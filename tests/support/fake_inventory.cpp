@@ -162,17 +162,41 @@ Task<> FakeInventory::close(Call call) {
   co_return boost::system::in_place_value;
 }
 
-Task<> FakeInventory::rebuild(Call call, const LaneImage& image) {
+Task<> FakeInventory::stage(Call call, std::size_t place, In<LiveOrder> orders) {
+  const auto fault = co_await on_stage.enter();
+  if (fault && !fault->done) co_return fault->error;
+  auto& there = staged[call.lane];
+  if (there.epoch > call.epoch) co_return Errc::stale;
+  if (place == 0) there = {call.epoch, {}};
+  if (there.epoch != call.epoch || there.orders.size() != place) co_return Errc::unavailable;
+  for (const auto& [user, order] : orders) there.orders[user] = order;
+  if (there.orders.size() != place + orders.size()) co_return Errc::invalid;
+  if (fault) co_return fault->error;
+  co_return boost::system::in_place_value;
+}
+
+Task<> FakeInventory::unstage(Call call) {
+  const auto fault = co_await on_unstage.enter();
+  if (fault && !fault->done) co_return fault->error;
+  if (staged[call.lane].epoch <= call.epoch) staged.erase(call.lane);
+  if (fault) co_return fault->error;
+  co_return boost::system::in_place_value;
+}
+
+Task<> FakeInventory::rebuild(Call call, const LaneImage& image, std::size_t count) {
   const auto fault = co_await on_rebuild.enter();
   if (fault && !fault->done) co_return fault->error;
   const bool known = lanes_.contains(call.lane);
   Lane& lane = lanes_[call.lane];
   if (known && (lane.ready || lane.closed) && image.epoch <= lane.epoch) co_return Errc::stale;
+  const auto there = staged[call.lane];
+  if (there.epoch != image.epoch || there.orders.size() != count) co_return Errc::unavailable;
+  staged.erase(call.lane);
   lane = Lane();
   lane.epoch = image.epoch;
   lane.stock = image.stock;
   lane.window = image.window;
-  for (const auto& [user, order] : image.winners) lane.records[user] = {order, clock_.now()};
+  for (const auto& [user, order] : there.orders) lane.records[user] = {order, clock_.now()};
   if (fault) co_return fault->error;
   co_return boost::system::in_place_value;
 }

@@ -49,7 +49,9 @@ class FakeInventory final : public Inventory {
   Task<Winners> winners(Call call) override;
   Task<std::vector<OrderMessage>> overdue(Call call, Millis age, std::size_t max) override;
   Task<> close(Call call) override;
-  Task<> rebuild(Call call, const LaneImage& image) override;
+  Task<> stage(Call call, std::size_t place, In<LiveOrder> orders) override;
+  Task<> unstage(Call call) override;
+  Task<> rebuild(Call call, const LaneImage& image, std::size_t staged) override;
   Task<> set_window(Call call, LaneWindow window) override;
 
   FakeStep on_reserve;
@@ -59,8 +61,16 @@ class FakeInventory final : public Inventory {
   FakeStep on_winners;
   FakeStep on_overdue;
   FakeStep on_close;
+  FakeStep on_stage;
+  FakeStep on_unstage;
   FakeStep on_rebuild;
   FakeStep on_set_window;
+
+  struct Staged {
+    Epoch epoch = 0;
+    std::map<UserId, OrderView> orders;
+  };
+  std::map<LaneId, Staged> staged;  ///< What rebuilds have collected.
 
   std::vector<std::vector<Attempt>> reserved;  ///< The attempts of every reserve call.
   std::vector<Settled> settled;                ///< Every settle call that did its work.

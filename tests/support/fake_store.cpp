@@ -174,20 +174,52 @@ Task<> FakeOrderStore::suspect(Ticks /*deadline*/, LaneId lane) {
   co_return boost::system::in_place_value;
 }
 
-Task<LaneImage> FakeOrderStore::image(Ticks /*deadline*/, LaneId lane) {
+namespace {
+
+class FakePages final : public ImagePages {
+ public:
+  FakePages(FakeOrderStore& store, std::vector<LiveOrder> orders)
+      : store_(store), orders_(std::move(orders)) {
+    ++store_.images_open;
+  }
+  ~FakePages() override { --store_.images_open; }
+
+  Task<ImagePage> next(Ticks /*deadline*/) override {
+    const auto fault = co_await store_.on_image_page.enter();
+    if (fault) co_return fault->error;
+    const auto left = orders_.size() - at_;
+    const auto count = std::min(left, store_.image_page_orders);
+    const auto begin = orders_.begin() + static_cast<std::ptrdiff_t>(at_);
+    ImagePage page{{begin, begin + static_cast<std::ptrdiff_t>(count)}, count == left};
+    at_ += count;
+    co_return page;
+  }
+
+ private:
+  FakeOrderStore& store_;
+  std::vector<LiveOrder> orders_;
+  std::size_t at_ = 0;
+};
+
+}  // namespace
+
+Task<StoredImage> FakeOrderStore::image(Ticks /*deadline*/, LaneId lane) {
   const auto fault = co_await on_image.enter();
   if (fault) co_return fault->error;
   const auto it = lanes.find(lane);
   if (it == lanes.end()) co_return Errc::not_found;
-  LaneImage image;
-  image.lane = lane;
-  image.epoch = it->second.fence;
-  image.window = it->second.window;
-  image.stock = it->second.stock;
+  StoredImage image;
+  image.lane.lane = lane;
+  image.lane.epoch = it->second.fence;
+  image.lane.window = it->second.window;
+  image.lane.stock = it->second.stock;
+  std::vector<LiveOrder> live;
   for (const auto& [id, order] : orders) {
     if (order.lane != lane || !is_live(order.status)) continue;
-    image.winners.emplace_back(order.user, OrderView{id, order.status, order.quantity});
+    live.emplace_back(order.user, OrderView{id, order.status, order.quantity});
+    image.lane.sold += order.quantity;
   }
+  image.pages = std::make_unique<FakePages>(*this, std::move(live));
   co_return image;
 }
 

@@ -48,7 +48,7 @@ class FakeOrderStore : public OrderStore {
   Task<> raise_fence(Ticks deadline, Fence fence, std::optional<Epoch> seen,
                      std::optional<Term> leader) override;
   Task<> suspect(Ticks deadline, LaneId lane) override;
-  Task<LaneImage> image(Ticks deadline, LaneId lane) override;
+  Task<StoredImage> image(Ticks deadline, LaneId lane) override;
   Task<LaneSnapshot> lane_snapshot(Ticks deadline, LaneId lane, In<UserId> users) override;
   Task<std::int64_t> position(Ticks deadline, std::string topic, std::int32_t partition) override;
   Task<LogProgress> progress(Ticks deadline, std::string topic, std::int32_t partitions) override;
@@ -68,6 +68,9 @@ class FakeOrderStore : public OrderStore {
   FakeStep on_raise_fence;
   FakeStep on_suspect;
   FakeStep on_image;
+  FakeStep on_image_page;
+  std::size_t image_page_orders = kImagePageMax;  ///< Of each page.
+  std::size_t images_open = 0;                    ///< Snapshots that somebody holds.
   FakeStep on_standing;
   FakeStep on_progress;
   FakeStep on_audit;

@@ -10,6 +10,8 @@
 
 #include "sluice/inventory/inventory.hpp"
 
+#include "support/store_values.hpp"
+
 namespace sluice::test {
 
 /// One inventory, as the contract suite sees it.
@@ -46,10 +48,14 @@ class LaneDriver {
 
   Call call() const;
   Attempt attempt(const std::string& user, std::uint32_t quantity = 1) const;
-  LaneImage image(std::int64_t stock, Epoch epoch = 1) const;
+  WholeImage image(std::int64_t stock, Epoch epoch = 1) const;
 
   void open(std::int64_t stock);
-  Result<void> rebuild(const LaneImage& image);
+  /// Stages the image in pages and opens it; what cannot be opened is unstaged.
+  Result<void> rebuild(const WholeImage& image);
+  Result<void> stage(Epoch epoch, std::size_t place, const std::vector<LiveOrder>& orders);
+  Result<void> unstage(Epoch epoch);
+  Result<void> open_staged(const LaneImage& image, std::size_t staged);
   Result<ReserveReply> try_reserve(const std::vector<Attempt>& attempts);
   ReserveReply reserve(const std::vector<Attempt>& attempts);
   Reservation reserve_one(const Attempt& attempt);

@@ -18,8 +18,8 @@ Attempt LaneDriver::attempt(const std::string& user, std::uint32_t quantity) con
   return Attempt{message_of(lane, id, quantity, epoch).id, id, quantity};
 }
 
-LaneImage LaneDriver::image(std::int64_t stock, Epoch of) const {
-  LaneImage image;
+WholeImage LaneDriver::image(std::int64_t stock, Epoch of) const {
+  WholeImage image;
   image.lane = lane;
   image.epoch = of;
   image.window = open_window();
@@ -30,8 +30,34 @@ LaneImage LaneDriver::image(std::int64_t stock, Epoch of) const {
 
 void LaneDriver::open(std::int64_t stock) { rebuild(image(stock, epoch)).value(); }
 
-Result<void> LaneDriver::rebuild(const LaneImage& image) {
-  return run_on(world.context(), world.inventory().rebuild(call(), image));
+Result<void> LaneDriver::rebuild(const WholeImage& image) {
+  std::size_t place = 0;
+  do {
+    const auto count = std::min<std::size_t>(1000, image.winners.size() - place);
+    const auto begin = image.winners.begin() + static_cast<std::ptrdiff_t>(place);
+    const auto end = begin + static_cast<std::ptrdiff_t>(count);
+    const auto staged = stage(image.epoch, place, {begin, end});
+    if (!staged) return staged;
+    place += count;
+  } while (place < image.winners.size());
+  const auto opened = open_staged(image, place);
+  // As whoever rebuilds a lane does.
+  if (!opened) unstage(image.epoch).value();
+  return opened;
+}
+
+Result<void> LaneDriver::stage(Epoch of, std::size_t place, const std::vector<LiveOrder>& orders) {
+  const Call under{lane, of, soon()};
+  return run_on(world.context(), world.inventory().stage(under, place, orders));
+}
+
+Result<void> LaneDriver::unstage(Epoch of) {
+  const Call under{lane, of, soon()};
+  return run_on(world.context(), world.inventory().unstage(under));
+}
+
+Result<void> LaneDriver::open_staged(const LaneImage& image, std::size_t staged) {
+  return run_on(world.context(), world.inventory().rebuild(call(), image, staged));
 }
 
 Result<ReserveReply> LaneDriver::try_reserve(const std::vector<Attempt>& attempts) {

@@ -260,6 +260,64 @@ TEST_P(InventoryLaneSuite, RefusesAnImageThatCannotBe) {
   EXPECT_FALSE(lane_.view().ready);
 }
 
+/// Confirmed orders of users [begin, end).
+std::vector<LiveOrder> live_orders(LaneId lane, std::uint64_t begin, std::uint64_t end) {
+  std::vector<LiveOrder> orders;
+  for (auto i = begin; i < end; ++i) {
+    const auto user = user_of(i);
+    orders.emplace_back(user, OrderView{message_of(lane, user).id, OrderStatus::confirmed, 1});
+  }
+  return orders;
+}
+
+TEST_P(InventoryLaneSuite, StagesPagesBesideTheLane) {
+  lane_.open(10);
+  const auto image = lane_.image(5, 2);
+  ASSERT_EQ(error_of(lane_.stage(2, 0, live_orders(lane_.lane, 0, 10))), "ok");
+  ASSERT_EQ(error_of(lane_.stage(2, 10, live_orders(lane_.lane, 10, 13))), "ok");
+  EXPECT_EQ(lane_.view().stock, 10) << "the old lane sells on";
+  EXPECT_EQ(lane_.winners().size(), 0U);
+  EXPECT_EQ(lane_.open_staged(image, 14).error(), Errc::unavailable) << "a page is missing";
+  ASSERT_EQ(error_of(lane_.open_staged(image, 13)), "ok");
+  lane_.epoch = 2;
+  EXPECT_EQ(lane_.winners().size(), 13U);
+  EXPECT_EQ(lane_.open_staged(lane_.image(5, 3), 13).error(), Errc::unavailable) << "only once";
+}
+
+TEST_P(InventoryLaneSuite, TakesAPageOnlyBehindThoseBeforeIt) {
+  const auto page = live_orders(lane_.lane, 0, 10);
+  EXPECT_EQ(lane_.stage(1, 10, page).error(), Errc::unavailable) << "the first never came";
+  ASSERT_EQ(error_of(lane_.stage(1, 0, page)), "ok");
+  EXPECT_EQ(lane_.stage(1, 9, page).error(), Errc::unavailable);
+  EXPECT_EQ(lane_.stage(1, 10, page).error(), Errc::invalid) << "each user once";
+  ASSERT_EQ(error_of(lane_.stage(1, 0, live_orders(lane_.lane, 20, 21))), "ok") << "anew";
+  ASSERT_EQ(error_of(lane_.open_staged(lane_.image(5), 1)), "ok");
+  EXPECT_EQ(lane_.winners(), std::vector<std::string>{"u20"});
+}
+
+TEST_P(InventoryLaneSuite, NeverMixesThePagesOfTwoEpochs) {
+  ASSERT_EQ(error_of(lane_.stage(2, 0, live_orders(lane_.lane, 0, 10))), "ok");
+  ASSERT_EQ(error_of(lane_.stage(3, 0, live_orders(lane_.lane, 50, 60))), "ok");
+  EXPECT_EQ(lane_.stage(2, 10, live_orders(lane_.lane, 10, 20)).error(), Errc::stale);
+  EXPECT_EQ(lane_.stage(2, 0, live_orders(lane_.lane, 0, 10)).error(), Errc::stale);
+  EXPECT_EQ(lane_.stage(4, 10, live_orders(lane_.lane, 10, 20)).error(), Errc::unavailable);
+  EXPECT_EQ(lane_.open_staged(lane_.image(5, 2), 10).error(), Errc::unavailable);
+  ASSERT_EQ(error_of(lane_.open_staged(lane_.image(5, 3), 10)), "ok");
+  lane_.epoch = 3;
+  EXPECT_EQ(lane_.winners().front(), "u50");
+}
+
+TEST_P(InventoryLaneSuite, ForgetsWhatWasStagedUpToAnEpoch) {
+  ASSERT_EQ(error_of(lane_.unstage(7)), "ok") << "there is nothing";
+  ASSERT_EQ(error_of(lane_.stage(2, 0, live_orders(lane_.lane, 0, 10))), "ok");
+  ASSERT_EQ(error_of(lane_.unstage(1)), "ok");
+  ASSERT_EQ(error_of(lane_.stage(2, 10, live_orders(lane_.lane, 10, 11))), "ok") << "it is later";
+  ASSERT_EQ(error_of(lane_.unstage(2)), "ok");
+  EXPECT_EQ(lane_.stage(2, 11, live_orders(lane_.lane, 11, 12)).error(), Errc::unavailable);
+  EXPECT_EQ(lane_.open_staged(lane_.image(5, 2), 11).error(), Errc::unavailable);
+  EXPECT_FALSE(lane_.view().ready);
+}
+
 TEST_P(InventoryLaneSuite, TakesTheHighestEpoch) {
   ASSERT_EQ(error_of(lane_.rebuild(lane_.image(1, kEpochMax))), "ok");
   lane_.epoch = kEpochMax;

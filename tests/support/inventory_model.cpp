@@ -56,7 +56,7 @@ struct Model {
     orders.erase(found);
   }
 
-  bool rebuild(const LaneImage& image) {
+  bool rebuild(const WholeImage& image) {
     if (known && image.epoch <= epoch) return false;
     epoch = image.epoch;
     ready = known = true;

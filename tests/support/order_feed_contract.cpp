@@ -50,7 +50,7 @@ Task<> PositionStore::raise_fence(Ticks, Fence, std::optional<Epoch>, std::optio
   co_return Errc::internal;
 }
 Task<> PositionStore::suspect(Ticks, LaneId) { co_return Errc::internal; }
-Task<LaneImage> PositionStore::image(Ticks, LaneId) { co_return Errc::internal; }
+Task<StoredImage> PositionStore::image(Ticks, LaneId) { co_return Errc::internal; }
 Task<LaneSnapshot> PositionStore::lane_snapshot(Ticks, LaneId, In<UserId>) {
   co_return Errc::internal;
 }

@@ -42,7 +42,7 @@ class PositionStore final : public OrderStore {
   Task<> begin_opening(Ticks, Fence, Term) override;
   Task<> raise_fence(Ticks, Fence, std::optional<Epoch>, std::optional<Term>) override;
   Task<> suspect(Ticks, LaneId) override;
-  Task<LaneImage> image(Ticks, LaneId) override;
+  Task<StoredImage> image(Ticks, LaneId) override;
   Task<LaneSnapshot> lane_snapshot(Ticks, LaneId, In<UserId>) override;
   Task<LogProgress> progress(Ticks, std::string, std::int32_t) override;
   Task<std::vector<LaneFigures>> audit(Ticks, SaleId) override;

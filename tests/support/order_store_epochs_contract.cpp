@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <latch>
+#include <set>
 #include <thread>
 
 #include "support/order_store_suite.hpp"
@@ -305,7 +306,7 @@ TEST_P(OrderStoreEpochs, an_unknown_lane_is_not_found) {
         run_awaitable(orders().next_epoch(soon(), lane, Authority::store, std::nullopt)).error(),
         Errc::not_found);
     EXPECT_EQ(run_awaitable(orders().suspect(soon(), lane)).error(), Errc::not_found);
-    EXPECT_EQ(run_awaitable(orders().image(soon(), lane)).error(), Errc::not_found);
+    EXPECT_EQ(run_awaitable(whole_image(orders(), soon(), lane)).error(), Errc::not_found);
     EXPECT_EQ(run_awaitable(orders().lane_snapshot(soon(), lane, {})).error(), Errc::not_found);
   }
 }
@@ -475,6 +476,44 @@ TEST_P(OrderStoreEpochs, the_image_of_a_lane_is_what_was_decided_in_it) {
         {user_of(2), {messages[1].id, OrderStatus::confirmed, 4}}};
     EXPECT_THAT(image.winners, UnorderedElementsAreArray(winners));
   }
+}
+
+TEST_P(OrderStoreEpochs, an_image_of_many_pages_is_of_one_instant) {
+  const auto lane = create_lane(10'000);
+  Messages messages;
+  for (unsigned i = 0; i < 2'500; ++i) messages.push_back(message_of(lane, user_of(i)));
+  apply(messages);
+  auto image = run_awaitable(orders().image(soon(), lane)).value();
+  EXPECT_EQ(image.lane.stock, 7'500);
+  EXPECT_EQ(image.lane.sold, 2'500);
+  std::set<UserId> users;
+  std::size_t pages = 0;
+  for (bool last = false; !last; ++pages) {
+    const auto page = run_awaitable(image.pages->next(soon())).value();
+    EXPECT_LE(page.orders.size(), kImagePageMax);
+    for (const auto& [user, order] : page.orders) EXPECT_TRUE(users.insert(user).second);
+    last = page.last;
+    // What is decided between two pages, others see and the image does not.
+    apply({message_of(lane, user_of(5'000 + pages))});
+    EXPECT_EQ(audit(lane.sale).live_orders, 2'501 + static_cast<std::int64_t>(pages));
+  }
+  EXPECT_GE(pages, 3U);
+  EXPECT_EQ(users.size(), 2'500U);
+  EXPECT_EQ(this->image(lane).winners.size(), 2'500 + pages);
+}
+
+TEST_P(OrderStoreEpochs, an_image_that_nobody_reads_to_its_end_holds_up_nobody) {
+  const auto lane = create_lane(10'000);
+  Messages messages;
+  for (unsigned i = 0; i < 1'500; ++i) messages.push_back(message_of(lane, user_of(i)));
+  apply(messages);
+  for (int i = 0; i < 20; ++i) {
+    auto image = run_awaitable(orders().image(soon(), lane)).value();
+    if (i % 2 == 0) {
+      EXPECT_TRUE(run_awaitable(image.pages->next(soon())));
+    }
+  }
+  EXPECT_EQ(image(lane).winners.size(), 1'500U);
 }
 
 TEST_P(OrderStoreEpochs, nothing_below_a_fence_raised_among_applies_comes_after_its_image) {

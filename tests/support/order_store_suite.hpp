@@ -62,7 +62,9 @@ class OrderStoreSuite : public testing::TestWithParam<StoreContract> {
     return epoch;
   }
 
-  LaneImage image(LaneId lane) { return run_awaitable(orders().image(soon(), lane)).value(); }
+  WholeImage image(LaneId lane) {
+    return run_awaitable(whole_image(orders(), soon(), lane)).value();
+  }
 
   std::int64_t position(const std::string& topic, std::int32_t partition = 0) {
     return run_awaitable(orders().position(soon(), topic, partition)).value();

@@ -91,11 +91,11 @@ TEST_P(SaleStoreContract, the_stock_is_spread_over_the_lanes) {
   const auto sale = create(draft_of(11, 3));
   for (std::uint32_t index = 0; index < 3; ++index) {
     const LaneId lane{sale.id, index};
-    const auto image = run_awaitable(stores_.orders->image(soon(), lane)).value();
+    const auto image = run_awaitable(whole_image(*stores_.orders, soon(), lane)).value();
     EXPECT_EQ(image.stock, lane_stock(11, 3, index)) << index;
   }
   const LaneId beyond{sale.id, 3};
-  EXPECT_EQ(run_awaitable(stores_.orders->image(soon(), beyond)).error(), Errc::not_found);
+  EXPECT_EQ(run_awaitable(whole_image(*stores_.orders, soon(), beyond)).error(), Errc::not_found);
 }
 
 TEST_P(SaleStoreContract, sales_are_listed_newest_first_and_no_more_than_asked_for) {

@@ -76,11 +76,24 @@ SaleFigures figures_of(OrderStore& store, SaleId sale) {
   return sum;
 }
 
-LaneImage renew(OrderStore& store, LaneId lane) {
+Task<WholeImage> whole_image(OrderStore& store, Ticks deadline, LaneId lane) {
+  const auto image = co_await store.image(deadline, lane);
+  if (!image) co_return image.error();
+  WholeImage whole{image->lane, {}};
+  for (bool last = false; !last;) {
+    const auto page = co_await image->pages->next(deadline);
+    if (!page) co_return page.error();
+    whole.winners.insert(whole.winners.end(), page->orders.begin(), page->orders.end());
+    last = page->last;
+  }
+  co_return whole;
+}
+
+WholeImage renew(OrderStore& store, LaneId lane) {
   const auto epoch =
       run_awaitable(store.next_epoch(soon(), lane, Authority::inventory, std::nullopt)).value();
   run_awaitable(store.raise_fence(soon(), Fence{lane, epoch}, std::nullopt, std::nullopt)).value();
-  return run_awaitable(store.image(soon(), lane)).value();
+  return run_awaitable(whole_image(store, soon(), lane)).value();
 }
 
 }  // namespace sluice::test

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <ostream>
 #include <string>
+#include <vector>
 
 #include "sluice/domain/order.hpp"
 #include "sluice/domain/sale.hpp"
@@ -44,9 +45,17 @@ std::ostream& operator<<(std::ostream& out, const SaleFigures& figures);
 /// The store's audit of a sale. Throws when there is none.
 SaleFigures figures_of(OrderStore& store, SaleId sale);
 
+/// An image that was read to its end, or is to be copied: with all of its live orders.
+struct WholeImage : LaneImage {
+  std::vector<LiveOrder> winners;
+};
+
+/// Takes the lane's image and reads every page, each by `deadline`.
+Task<WholeImage> whole_image(OrderStore& store, Ticks deadline, LaneId lane);
+
 /// Allots the lane's next epoch, raises the fence to it at once, and returns the image under it, as
 /// a rebuild does. Throws when a step fails.
-LaneImage renew(OrderStore& store, LaneId lane);
+WholeImage renew(OrderStore& store, LaneId lane);
 
 /// The stores' errors as results, to compare in one line: "ok", or the error's name.
 template <class R>

@@ -2,7 +2,6 @@
 
 #include <cstdint>
 #include <utility>
-#include <vector>
 
 #include "sluice/domain/order.hpp"
 #include "sluice/domain/sale.hpp"
@@ -29,15 +28,18 @@ struct LaneHead {
   bool operator==(const LaneHead&) const = default;
 };
 
-/// A lane as the store knows it at one instant, enough to rebuild its projection. Whatever the
-/// store accepts later has at least this epoch.
+/// A user and the live order that they have.
+using LiveOrder = std::pair<UserId, OrderView>;
+
+/// A lane as the store knows it at one instant: with its live orders, which are read in pages,
+/// enough to rebuild its projection. Whatever the store accepts later has at least this epoch.
 struct LaneImage {
   LaneId lane;
   Epoch epoch = 0;
   LaneWindow window;
   std::int64_t stock = 0;
+  std::int64_t sold = 0;  ///< Units that live orders hold, unless somebody changed rows by hand.
   std::uint32_t limit_per_order = 1;
-  std::vector<std::pair<UserId, OrderView>> winners;  ///< Users with a live order.
 };
 
 }  // namespace sluice

@@ -68,6 +68,12 @@ struct Settlement {
   SettleAction action = SettleAction::keep;
 };
 
+/// Whether an inventory stages these: at most 1,024 live orders, each of at least one unit.
+bool valid(const Call& call, In<LiveOrder> orders) noexcept;
+
+/// Whether it can rebuild the call's lane from this image.
+bool valid(const Call& call, const LaneImage& image) noexcept;
+
 /// How an outcome settles the reservation of its order.
 SettleAction settle_action(const Outcome& outcome) noexcept;
 
@@ -123,9 +129,21 @@ class Inventory {
   /// reservations stay where `overdue` finds them. A newer lane is left alone.
   virtual Task<> close(Call call) = 0;
 
-  /// Replaces the lane by `image` in one step, if `image.epoch` is higher than the stored one or
-  /// nothing valid is stored; else `Errc::stale`.
-  virtual Task<> rebuild(Call call, const LaneImage& image) = 0;
+  /// Collects live orders for a rebuild under `call.epoch`, beside the lane, which stays as it is:
+  /// at most 1,024, after the `place` that are collected already. `place` 0 begins anew and forgets
+  /// what this or an earlier epoch has collected; an image without orders is staged, too.
+  /// `Errc::stale` when a later epoch collects, `Errc::unavailable` when not exactly `place` are
+  /// there or it is not known whether these are now, `Errc::invalid` for an order that is not live
+  /// and for a user who has two.
+  virtual Task<> stage(Call call, std::size_t place, In<LiveOrder> orders) = 0;
+
+  /// Forgets what epochs up to `call.epoch` have collected.
+  virtual Task<> unstage(Call call) = 0;
+
+  /// Replaces the lane by `image` and the `staged` orders collected under its epoch, in one step,
+  /// if that epoch is higher than the stored one or nothing valid is stored; else `Errc::stale`,
+  /// and they are forgotten. `Errc::unavailable` when other than `staged` orders are there.
+  virtual Task<> rebuild(Call call, const LaneImage& image, std::size_t staged) = 0;
 
   /// Changes the window under the same epoch. One of an older revision than the stored one changes
   /// nothing and succeeds: a node that has not heard of a pause cannot undo it.

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -72,6 +73,29 @@ struct LaneSnapshot {
   std::vector<std::optional<OrderView>> orders;  ///< The live order of each user asked about.
 };
 
+/// Some of the live orders of an image.
+struct ImagePage {
+  std::vector<LiveOrder> orders;  ///< At most `kImagePageMax`.
+  bool last = false;              ///< None follow.
+};
+
+/// The live orders of an image, page by page, all as of its instant and each once. It belongs to
+/// the executor of its store. The store keeps that instant for it until the last page, an error or
+/// its destruction, and gives it up when nothing is asked for a minute.
+class ImagePages {
+ public:
+  virtual ~ImagePages() = default;
+
+  /// The next page. After an error no page follows: another image has to be taken.
+  virtual Task<ImagePage> next(Ticks deadline) = 0;
+};
+
+/// An image as it is read from the store.
+struct StoredImage {
+  LaneImage lane;
+  std::unique_ptr<ImagePages> pages;
+};
+
 /// The truth. Nothing blocks: calls are answered by their deadline. An instance belongs to one
 /// executor; several instances on the same database may work at once.
 class OrderStore {
@@ -133,8 +157,8 @@ class OrderStore {
   virtual Task<> suspect(Ticks deadline, LaneId lane) = 0;
 
   /// The lane as of one instant, under the fence's epoch: what is applied later has that epoch or a
-  /// later one. `Errc::not_found` without the lane.
-  virtual Task<LaneImage> image(Ticks deadline, LaneId lane) = 0;
+  /// later one. The whole has no deadline, each page has. `Errc::not_found` without the lane.
+  virtual Task<StoredImage> image(Ticks deadline, LaneId lane) = 0;
 
   /// The lane and the live orders of `users`, at most 1,024, from one snapshot.
   virtual Task<LaneSnapshot> lane_snapshot(Ticks deadline, LaneId lane, In<UserId> users) = 0;
@@ -150,6 +174,9 @@ class OrderStore {
   /// The lanes of a sale, in order, from one snapshot. Empty without the sale.
   virtual Task<std::vector<LaneFigures>> audit(Ticks deadline, SaleId sale) = 0;
 };
+
+/// The most live orders of a page.
+inline constexpr std::size_t kImagePageMax = 1'000;
 
 /// The most messages, fences or keys of one call to an `OrderStore`.
 inline constexpr std::size_t kMessagesMax = 4'096;

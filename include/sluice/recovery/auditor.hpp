@@ -26,6 +26,9 @@ struct LaneAudit {
   /// during the look.
   std::optional<std::int64_t> drift;
 
+  /// How far the node that was asked has copied the lane's image; empty when it copies none.
+  std::optional<CopyProgress> copy;
+
   bool holds() const { return figures.conserved() && drift.value_or(0) == 0; }
 };
 

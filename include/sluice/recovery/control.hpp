@@ -76,6 +76,9 @@ class Control {
   /// The next round comes soon.
   void hurry() { busy_ = true; }
 
+  /// How far this node has copied the lane's image; empty when it copies none.
+  std::optional<CopyProgress> copying(LaneId lane) const { return ports_.lanes.copying(lane); }
+
   ModeReport mode() const { return {ports_.flow.mode(), ports_.flow.state(), leads()}; }
   const ServiceProbes& services() const { return services_; }
 
@@ -102,6 +105,7 @@ class Control {
   /// Acts on how a lane is, where `LaneReconciler::keep` has nothing to do any more.
   Task<> follow(LaneId lane, LaneState state);
   void finish_if_settled(const Sale& sale);
+  std::string progress_of(const Sale& sale) const;
   boost::asio::awaitable<void> audit_one();
   /// A node that was just started waits a moment for all of its services: their clients need it to
   /// be fit for use, and until then a purchase would not go the normal way.

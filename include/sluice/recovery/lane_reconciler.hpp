@@ -1,8 +1,10 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <optional>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "sluice/base/metrics.hpp"
 #include "sluice/base/result.hpp"
@@ -11,6 +13,7 @@
 #include "sluice/inventory/inventory.hpp"
 #include "sluice/orders/order_queue.hpp"
 #include "sluice/orders/order_store.hpp"
+#include "sluice/recovery/lane_copy.hpp"
 #include "sluice/recovery/settings.hpp"
 
 namespace sluice {
@@ -43,9 +46,9 @@ struct LaneState {
 ///
 /// A rebuild has these steps, each of which a round resumes, also the next leader's: an epoch is
 /// allotted; the old projection, if it answers, is closed and what it still holds is decided; a
-/// fence goes through the log; once it is raised the lane's image is taken and opened under the new
-/// epoch. The store gives the right to open an epoch once: an opening that arrives late can never
-/// replace a newer image.
+/// fence goes through the log; once it is raised the lane's image is taken, copied page by page,
+/// some in each round, and opened under the new epoch. The store gives the right to open an epoch
+/// once: an opening that arrives late can never replace a newer image.
 class LaneReconciler {
  public:
   struct Ports {
@@ -82,6 +85,12 @@ class LaneReconciler {
   /// Whether `keep` would change anything of a lane that looks like this.
   bool due(const LaneState& state, LaneWindow window, const Duty& duty) const;
 
+  /// How far this node has copied the lane's image; empty when it copies none.
+  std::optional<CopyProgress> copying(LaneId lane) const;
+
+  /// Gives up copies that no round goes on with: all of them unless this node leads.
+  Task<> drop_copies(const Duty& duty);
+
   /// Decides reservations that nobody decided in time; how many. Call it again while it returns
   /// `overdue_max`. What may be on its way is waited for only while the queue is up: `through` is
   /// the log time through which the log is applied, or was a moment ago; empty when not known.
@@ -97,12 +106,23 @@ class LaneReconciler {
     bool begun = false;             ///< It has the right to open it, and surely did not.
   };
 
+  /// Of a lane whose rebuild failed.
+  struct Pause {
+    Millis length{0};
+    Ticks until{};
+  };
+
   bool right(const LaneState& state, const Duty& duty) const;
   Task<> rebuild(LaneId lane, LaneState state, Duty duty);
   Task<> allot(LaneId lane, const LaneState& state, Duty duty);
   Task<> empty_the_old(LaneId lane);
   Task<> fence(LaneId lane, const LaneHead& head, Term leader);
   Task<> open(LaneId lane, Term leader);
+  Task<> copy(LaneId lane, Term leader);
+  Task<> begin_copy(LaneId lane, Term leader);
+  Task<> drop_copy(LaneId lane);
+  void failed(LaneId lane);
+  void show_copies();
   Task<std::size_t> decide(LaneId lane, Millis age, std::size_t max);
   Millis overdue_age(std::optional<TimePoint> through) const;
   Ticks deadline() const { return ports_.clock.ticks() + settings_.call_timeout; }
@@ -110,7 +130,14 @@ class LaneReconciler {
   RecoverySettings settings_;
   Ports ports_;
   std::unordered_map<LaneId, Opening> openings_;
+  std::unordered_map<LaneId, std::unique_ptr<LaneCopy>> copies_;
+  std::unordered_set<LaneId> at_work_;  ///< Lanes of which a page is on its way.
+  std::unordered_map<LaneId, Pause> pauses_;
   Counter& rebuilds_;
+  Counter& failures_;
+  Gauge& copying_;
+  Gauge& staged_units_;
+  Gauge& units_;
   Counter& recovered_;
 };
 

@@ -20,10 +20,13 @@ struct RecoverySettings {
   std::size_t sales_max = 1000;  ///< Sales that a node looks after, the newest.
   /// Lanes with nothing due that a round looks at all the same, in turn.
   std::size_t lanes_looked_max = 500;
-  Millis fence_again{2000};     ///< A fence that the log did not apply by then is sent again.
-  Millis database_after{2000};  ///< The inventory is away for so long: the store sells.
-  Millis restore_after{5000};   ///< The inventory is back for so long: it sells again.
-  Millis audit_every{10000};    ///< Between two audits of a sale.
+  /// Lanes whose images are copied at the same time, beside those of one page.
+  std::size_t rebuilds_max = 4;
+  Millis rebuild_retry_max{30000};  ///< The longest pause after a rebuild that failed again.
+  Millis fence_again{2000};         ///< A fence that the log did not apply by then is sent again.
+  Millis database_after{2000};      ///< The inventory is away for so long: the store sells.
+  Millis restore_after{5000};       ///< The inventory is back for so long: it sells again.
+  Millis audit_every{10000};        ///< Between two audits of a sale.
 };
 
 }  // namespace sluice

@@ -100,17 +100,21 @@ class StoreInventory final : public Inventory {
   }
 
   Task<Winners> winners(Call call) override {
-    auto image = co_await store_.image(call.deadline, call.lane);
+    const auto image = co_await store_.image(call.deadline, call.lane);
     if (!image) co_return not_done(image.error());
+    Winners winners;
+    for (ImagePage page; !page.last;) {
+      auto next = co_await image->pages->next(call.deadline);
+      if (!next) co_return not_done(next.error());
+      page = *std::move(next);
+      for (auto& [user, order] : page.orders) winners.users.push_back(std::move(user));
+    }
     // Looked at afterwards: if it is the version that said "sold out", nothing came back meanwhile.
     const In<UserId> nobody;
     const auto lane_snapshot = co_await look(call, nobody);
     if (!lane_snapshot) co_return lane_snapshot.error();
-    if (image->epoch != call.epoch) co_return Errc::not_ready;
-    Winners winners;
+    if (image->lane.epoch != call.epoch) co_return Errc::not_ready;
     winners.version = version_of(*lane_snapshot);
-    winners.users.reserve(image->winners.size());
-    for (auto& [user, order] : image->winners) winners.users.push_back(std::move(user));
     co_return winners;
   }
 
@@ -120,7 +124,12 @@ class StoreInventory final : public Inventory {
 
   Task<> close(Call) override { co_return Result<void>{}; }
 
-  Task<> rebuild(Call call, const LaneImage& image) override {
+  // The store's rows are the lane: there is nothing to collect.
+  Task<> stage(Call, std::size_t, In<LiveOrder>) override { co_return Result<void>{}; }
+
+  Task<> unstage(Call) override { co_return Result<void>{}; }
+
+  Task<> rebuild(Call call, const LaneImage& image, std::size_t) override {
     if (image.lane != call.lane) co_return Errc::invalid;
     const auto head = co_await store_.head(call.deadline, call.lane);
     if (!head) co_return not_done(head.error());

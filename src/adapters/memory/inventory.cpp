@@ -39,11 +39,21 @@ class MemoryInventory final : public Inventory {
     co_return Result<void>{};
   }
 
-  Task<> rebuild(Call call, const LaneImage& image) override {
-    // A large image becomes a lane, and the old lane goes, while others use the lane.
-    auto newer = memory::Lane::of(call.lane, image);
-    if (!newer) co_return newer.error();
-    co_return lanes_->get_or_create(call.lane)->replace(*newer);
+  Task<> stage(Call call, std::size_t place, In<LiveOrder> orders) override {
+    const auto earlier = lanes_->get_or_create(call.lane)->stage(call, place, orders);
+    if (!earlier) co_return earlier.error();
+    co_return Result<void>{};
+  }
+
+  Task<> unstage(Call call) override {
+    const auto earlier = lanes_->get_or_create(call.lane)->unstage(call.epoch);
+    co_return Result<void>{};
+  }
+
+  Task<> rebuild(Call call, const LaneImage& image, std::size_t staged) override {
+    const auto old = lanes_->get_or_create(call.lane)->rebuild(call, image, staged);
+    if (!old) co_return old.error();
+    co_return Result<void>{};
   }
 
   Task<> set_window(Call call, LaneWindow window) override {

@@ -12,27 +12,41 @@ constexpr std::int64_t kReservedMax = 1'000'000;
 
 }  // namespace
 
-Result<Lane> Lane::of(LaneId id, const LaneImage& image) {
-  const bool valid =
-      image.lane == id && image.epoch >= 1 && image.epoch <= kEpochMax && image.stock >= 0;
-  if (!valid) return Errc::invalid;
+Result<Records> Lane::stage(const Call& call, std::size_t place, In<LiveOrder> orders) {
+  if (!valid(call, orders)) return Errc::invalid;
+  const bool mixes = mutant("memory.staging_mixed");
+  if (call.epoch < staged.epoch && !mixes) return Errc::stale;
+  Records earlier;
+  if (place == 0) earlier = unstage(call.epoch);
+  const bool ours = call.epoch == staged.epoch || place == 0 || mixes;
+  if (!ours || staged.records.size() != place) return Errc::unavailable;
+  staged.epoch = call.epoch;
+  for (const auto& [user, order] : orders) {
+    if (!staged.records.emplace(user, order).second) return Errc::invalid;
+  }
+  return earlier;
+}
+
+Records Lane::unstage(Epoch up_to) {
+  if (staged.epoch > up_to) return {};
+  return std::exchange(staged, {}).records;
+}
+
+Result<Lane> Lane::rebuild(const Call& call, const LaneImage& image, std::size_t count) {
+  if (!valid(call, image)) return Errc::invalid;
+  if (image.epoch <= epoch && !mutant("memory.old_epoch_opens")) {
+    unstage(image.epoch);
+    return Errc::stale;
+  }
+  if (staged.epoch != image.epoch || staged.records.size() != count) return Errc::unavailable;
   Lane lane;
   lane.epoch = image.epoch;
   lane.version = 1;
   lane.window = image.window;
   lane.stock = image.stock;
-  lane.records.reserve(image.winners.size());
-  for (const auto& [user, order] : image.winners) {
-    const bool live = is_live(order.status) && order.quantity > 0;
-    if (!live || !lane.records.emplace(user, Record{order, {}}).second) return Errc::invalid;
-  }
+  lane.records = std::exchange(staged, {}).records;
+  std::swap(*this, lane);
   return lane;
-}
-
-Result<void> Lane::replace(Lane& newer) {
-  if (newer.epoch <= epoch && !mutant("memory.old_epoch_opens")) return Errc::stale;
-  std::swap(*this, newer);
-  return {};
 }
 
 bool Lane::serves(Epoch of_epoch) const {
@@ -56,8 +70,8 @@ Result<ReserveReply> Lane::reserve(const Call& call, In<Attempt> attempts, TimeP
 }
 
 Reservation Lane::decide(const Attempt& attempt, bool open, TimePoint now) {
-  if (const auto found = records.find(attempt.user); found != records.end()) {
-    const OrderView& order = found->second.order;
+  if (const auto found = records.find(attempt.user.text()); found != records.end()) {
+    const OrderView order = found->order();
     // A repeated attempt finds itself; once decided it is an order like any other.
     const bool itself = order.id == attempt.id && order.status == OrderStatus::queued;
     return {itself ? Verdict::granted : Verdict::already, order};
@@ -69,13 +83,14 @@ Reservation Lane::decide(const Attempt& attempt, bool open, TimePoint now) {
   held += attempt.quantity;
   const OrderView order{attempt.id, OrderStatus::queued, attempt.quantity};
   make_room();
-  records.emplace(attempt.user, Record{order, now});
+  records.emplace(attempt.user, order);
   pending.emplace(PendingKey{now, attempt.id}, attempt.user);
+  reserved_at.emplace(attempt.id, now);
   return {Verdict::granted, order};
 }
 
 void Lane::make_room() {
-  if (records.size() < records.bucket_count()) return;
+  if (records.size() < records.max_load()) return;
   // Growing holds up the lane's buyers: once, then, for every order that the stock may bring.
   const auto to_come = static_cast<std::size_t>(std::clamp<std::int64_t>(stock, 0, kReservedMax));
   records.reserve(std::max(records.size() + to_come, 2 * records.size()));
@@ -87,20 +102,21 @@ void Lane::settle(Epoch of_epoch, In<Settlement> settlements) {
 }
 
 void Lane::settle_one(const Settlement& settlement) {
-  const auto found = records.find(settlement.user);
+  const auto found = records.find(settlement.user.text());
   if (found == records.end()) return;
-  if (found->second.order.id != settlement.id && !mutant("memory.settle_without_name")) return;
-  Record& record = found->second;
-  if (pending.erase(PendingKey{record.reserved_at, record.order.id}) > 0) {
-    held -= record.order.quantity;
+  if (found->id() != settlement.id && !mutant("memory.settle_without_name")) return;
+  if (const auto since = reserved_at.find(found->id()); since != reserved_at.end()) {
+    pending.erase(PendingKey{since->second, found->id()});
+    reserved_at.erase(since);
+    held -= found->quantity();
   }
   if (settlement.action == SettleAction::keep) {
-    if (record.order.status == OrderStatus::queued) record.order.status = OrderStatus::confirmed;
+    if (found->status() == OrderStatus::queued) found->set_status(OrderStatus::confirmed);
     return;
   }
   const bool lost = mutant("memory.returned_nowhere");
   if (settlement.action == SettleAction::give_back && !lost) {
-    stock += record.order.quantity;
+    stock += found->quantity();
     ++version;
   }
   records.erase(found);
@@ -110,8 +126,8 @@ Result<std::vector<std::optional<OrderView>>> Lane::find(Epoch of_epoch, In<User
   if (!serves(of_epoch)) return Errc::not_ready;
   std::vector<std::optional<OrderView>> found(users.size());
   for (std::size_t i = 0; i < users.size(); ++i) {
-    const auto record = records.find(users[i]);
-    if (record != records.end()) found[i] = record->second.order;
+    const auto record = records.find(users[i].text());
+    if (record != records.end()) found[i] = record->order();
   }
   return found;
 }
@@ -125,7 +141,7 @@ Result<Winners> Lane::winners(Epoch of_epoch) const {
   if (!serves(of_epoch)) return Errc::not_ready;
   Winners winners{version, {}};
   winners.users.reserve(records.size());
-  for (const auto& [user, record] : records) winners.users.push_back(user);
+  for (const auto& record : records) winners.users.push_back(*UserId::parse(record.user()));
   return winners;
 }
 
@@ -133,16 +149,19 @@ void Lane::close(Epoch up_to) {
   if (up_to < epoch) return;
   epoch = up_to;
   closed = true;
-  if (mutant("memory.close_forgets")) pending.clear();
+  if (mutant("memory.close_forgets")) {
+    pending.clear();
+    reserved_at.clear();
+  }
 }
 
 std::vector<OrderMessage> Lane::overdue(LaneId id, TimePoint not_after, std::size_t max) const {
   std::vector<OrderMessage> out;
   for (const auto& [key, user] : pending) {
-    const auto& [reserved_at, order] = key;
-    if (reserved_at > not_after || out.size() >= max) break;
-    const auto quantity = records.at(user).order.quantity;
-    out.push_back(OrderMessage{order, id, order.epoch(), user, quantity, reserved_at});
+    const auto& [since, order] = key;
+    if (since > not_after || out.size() >= max) break;
+    const auto quantity = records.find(user.text())->quantity();
+    out.push_back(OrderMessage{order, id, order.epoch(), user, quantity, since});
   }
   return out;
 }

@@ -14,23 +14,27 @@
 #include "sluice/domain/lane.hpp"
 #include "sluice/inventory/inventory.hpp"
 
+#include "adapters/memory/records.hpp"
+
 namespace sluice::memory {
 
 /// One lane: what a Redis keeps in the lane's keys, and what its scripts do with them. A plain
 /// value, and not thread-safe. Functions that take an epoch fail with `not_ready` under any other.
 struct Lane {
-  struct Record {
-    OrderView order;
-    TimePoint reserved_at{};  ///< Only while queued: with the id, its place among the pending.
-  };
   using PendingKey = std::pair<TimePoint, OrderId>;
 
-  /// The lane as `image` describes it, or `Errc::invalid` for an image of another lane than `id` or
-  /// a senseless one.
-  static Result<Lane> of(LaneId id, const LaneImage& image);
+  /// Live orders that a rebuild has collected.
+  struct Staged {
+    Epoch epoch = 0;
+    Records records;
+  };
 
-  /// Trades places with `newer`, unless that is not of a higher epoch: `Errc::stale`.
-  Result<void> replace(Lane& newer);
+  /// See `Inventory` for these three. What a rebuild, or a stage that begins anew, replaces is
+  /// returned: millions of records go after the lane was unlocked.
+  Result<Records> stage(const Call& call, std::size_t place, In<LiveOrder> orders);
+  Records unstage(Epoch up_to);
+  Result<Lane> rebuild(const Call& call, const LaneImage& image, std::size_t count);
+
   Result<ReserveReply> reserve(const Call& call, In<Attempt> attempts, TimePoint now);
   void settle(Epoch of_epoch, In<Settlement> settlements);
   Result<std::vector<std::optional<OrderView>>> find(Epoch of_epoch, In<UserId> users) const;
@@ -46,8 +50,10 @@ struct Lane {
   LaneWindow window;
   std::int64_t stock = 0;
   std::int64_t held = 0;  ///< Units of what is pending.
-  std::unordered_map<UserId, Record> records;
+  Records records;
   std::map<PendingKey, UserId> pending;
+  std::unordered_map<OrderId, TimePoint> reserved_at;  ///< Of what is pending.
+  Staged staged;
 
  private:
   bool serves(Epoch of_epoch) const;

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "sluice/orders/order_store.hpp"
+
 #include "adapters/postgres/link.hpp"
 
 // What the order store and the moves ask the server. The columns stand in the order of
@@ -72,14 +74,23 @@ inline constexpr Statement kSuspect{"suspect",
 
 inline constexpr Statement kLane{
     "lane",
-    "SELECT k.fence_epoch, k.stock, s.limit_per_order, s.state, s.starts_at, s.ends_at, s.revision"
+    "SELECT k.fence_epoch, k.stock, k.initial - k.stock, s.limit_per_order, s.state, s.starts_at, "
+    "s.ends_at, s.revision"
     "  FROM product_stock k JOIN sales s USING (sale_id) WHERE " SLUICE_THE_LANE,
     "image", Step::Weight::bulk};
 
-inline constexpr Statement kWinners{
-    "winners",
-    "SELECT user_id, order_id, status, quantity FROM orders"
+// All of it will be read, so the plan that ends soonest is the one to take.
+inline constexpr Statement kWholeRead{"whole_read", "SET LOCAL cursor_tuple_fraction = 1"};
+
+inline constexpr Statement kLiveOrders{
+    "live_orders",
+    "DECLARE live_orders NO SCROLL CURSOR FOR"
+    " SELECT user_id, order_id, status, quantity FROM orders"
     " WHERE sale_id = $1::bigint AND lane = $2::integer AND status IN ('confirmed', 'paid')"};
+
+inline constexpr Statement kLiveOrdersPage{"live_orders_page", "FETCH 1000 FROM live_orders",
+                                           "image_page", Step::Weight::bulk};
+static_assert(kImagePageMax == 1000);
 
 // One statement, hence one snapshot. A row for each user, or one row without a user. The limit
 // keeps the planner from reading the whole sale at once, as it would while it has no statistics.

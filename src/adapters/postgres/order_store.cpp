@@ -40,6 +40,39 @@ Params apply_params(In<OrderMessage> messages, const OffsetRange& range) {
   return params;
 }
 
+/// The pages of an image: the first came with it.
+class Pages final : public ImagePages {
+ public:
+  Pages(std::shared_ptr<Client> client, std::unique_ptr<Pool::Snapshot> snapshot, ImagePage first)
+      : client_(std::move(client)), snapshot_(std::move(snapshot)), first_(std::move(first)) {
+    if (first_->last) snapshot_.reset();
+  }
+
+  static Result<ImagePage> page_of(const Rows& rows) {
+    auto orders = rows.values<LiveOrder>();
+    if (!orders) return orders.error();
+    const bool last = orders->size() < kImagePageMax;
+    return ImagePage{std::move(*orders), last};
+  }
+
+  Task<ImagePage> next(Ticks deadline) override {
+    if (first_) co_return *std::exchange(first_, std::nullopt);
+    if (!snapshot_) co_return Errc::unavailable;
+    const Params none;
+    std::vector<Query> queries(1);
+    queries[0] = Query{&kLiveOrdersPage, &none};
+    auto read = co_await client_->run(deadline, *snapshot_, std::move(queries));
+    auto page = read ? page_of(read->at(0)) : Result<ImagePage>(read.error());
+    if (!page || page->last) snapshot_.reset();
+    co_return page;
+  }
+
+ private:
+  std::shared_ptr<Client> client_;
+  std::unique_ptr<Pool::Snapshot> snapshot_;
+  std::optional<ImagePage> first_;
+};
+
 class PostgresOrderStore final : public OrderStore {
  public:
   explicit PostgresOrderStore(std::shared_ptr<Client> client) : client_(std::move(client)) {}
@@ -111,21 +144,26 @@ class PostgresOrderStore final : public OrderStore {
     return client_->change(deadline, kSuspect, Params(lane), Errc::not_found);
   }
 
-  Task<LaneImage> image(Ticks deadline, LaneId lane) override {
+  Task<StoredImage> image(Ticks deadline, LaneId lane) override {
     const Params params(lane);
-    std::vector<Query> queries(2);
+    const Params none;
+    std::vector<Query> queries(4);
     queries[0] = Query{&kLane, &params};
-    queries[1] = Query{&kWinners, &params};
-    const auto read = co_await client_->snapshot(deadline, std::move(queries));
+    queries[1] = Query{&kWholeRead, &none};
+    queries[2] = Query{&kLiveOrders, &params};
+    queries[3] = Query{&kLiveOrdersPage, &none};
+    auto snapshot = client_->snapshot();
+    const auto read = co_await client_->run(deadline, *snapshot, std::move(queries));
     if (!read) co_return read.error();
-    auto images = read->at(0).values<LaneImage>();
-    auto winners = read->at(1).values<std::pair<UserId, OrderView>>();
-    if (!images || !winners) co_return Errc::invalid;
-    if (images->empty()) co_return Errc::not_found;
-    auto& image = images->front();
-    image.lane = lane;
-    image.winners = std::move(*winners);
-    co_return std::move(image);
+    const auto lanes = read->at(0).values<LaneImage>();
+    auto first = Pages::page_of(read->at(1));
+    if (!lanes || !first) co_return Errc::invalid;
+    if (lanes->empty()) co_return Errc::not_found;
+    StoredImage image;
+    image.lane = lanes->front();
+    image.lane.lane = lane;
+    image.pages = std::make_unique<Pages>(client_, std::move(snapshot), *std::move(first));
+    co_return image;
   }
 
   Task<LaneSnapshot> lane_snapshot(Ticks deadline, LaneId lane, In<UserId> users) override {

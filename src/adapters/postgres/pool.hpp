@@ -27,8 +27,24 @@ class Pool {
   /// One statement, in a transaction of its own; again when that collided with another one.
   Task<Rows> run(Ticks deadline, const Statement& statement, const Params& params);
 
-  /// Statements that only read and see the same instant, in one round trip.
-  Task<std::vector<Rows>> snapshot(Ticks deadline, std::vector<Query> queries);
+  /// A connection on which everything is read as of one instant, while this lives. Not longer than
+  /// its pool, which takes the connection back.
+  class Snapshot {
+   public:
+    explicit Snapshot(Pool& pool);
+    ~Snapshot();
+    Snapshot(const Snapshot&) = delete;
+    Snapshot& operator=(const Snapshot&) = delete;
+
+    /// Statements that only read, in one round trip; the rows of each that gives any. The first
+    /// call fixes the instant. After an error every other one fails.
+    Task<std::vector<Rows>> run(Ticks deadline, std::vector<Query> queries);
+
+   private:
+    Pool& pool_;
+    std::shared_ptr<Link> link_;
+    bool begun_ = false;
+  };
 
   /// Any number of statements in one simple query; outside a transaction block all or nothing.
   /// Blocks the connection for other calls.
@@ -39,8 +55,11 @@ class Pool {
 
  private:
   std::shared_ptr<Exchange> exchange(Ticks deadline) const;
-  Task<std::vector<Rows>> ask(std::shared_ptr<Exchange> exchange);
+  Task<std::vector<Rows>> ask(std::shared_ptr<Link> link, std::shared_ptr<Exchange> exchange);
   std::shared_ptr<Link> pick();
+  std::shared_ptr<Link> take_idle();
+  std::shared_ptr<Link> connect();
+  void give_back(std::shared_ptr<Link> link);
 
   boost::asio::any_io_executor executor_;
   PostgresSettings settings_;

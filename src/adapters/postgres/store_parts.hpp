@@ -71,10 +71,14 @@ class Client {
     co_return orders;
   }
 
-  /// Queries of one instant: one call, named after the first.
-  Task<std::vector<Rows>> snapshot(Ticks deadline, std::vector<Query> queries) {
+  /// A connection for queries of one instant.
+  std::unique_ptr<Pool::Snapshot> snapshot() { return std::make_unique<Pool::Snapshot>(pool_); }
+
+  /// Queries of that instant: one call, named after the first.
+  Task<std::vector<Rows>> run(Ticks deadline, Pool::Snapshot& snapshot,
+                              std::vector<Query> queries) {
     const Dependency::Operation<std::vector<Rows>> ask = [&] {
-      return pool_.snapshot(deadline, queries);
+      return snapshot.run(deadline, queries);
     };
     const auto step = step_of(*queries.front().statement);
     co_return co_await dependency_.call(step, deadline, ask);

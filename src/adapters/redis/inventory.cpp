@@ -1,11 +1,9 @@
 #include <algorithm>
 #include <array>
 #include <iterator>
-#include <unordered_set>
 #include <utility>
 
 #include "sluice/adapters/redis/redis.hpp"
-#include "sluice/base/hash.hpp"
 #include "sluice/base/log.hpp"
 #include "sluice/domain/sale.hpp"
 
@@ -20,7 +18,6 @@ namespace {
 constexpr std::size_t kBatchMax = 1024;     // users in one script call
 constexpr std::size_t kOverdueStep = 2000;  // reservations in one reply
 constexpr std::size_t kScanStep = 4000;     // winners looked at in one script call
-constexpr std::size_t kStageStep = 1000;    // winners staged in one script call
 
 constexpr std::array<std::string_view, 3> kActions = {"keep", "give_back", "drop"};
 
@@ -34,6 +31,7 @@ struct Scripts {
   Script overdue{"overdue", Step::Weight::bulk};
   Script close{"close"};
   Script stage{"stage", Step::Weight::bulk};
+  Script unstage{"unstage"};
   Script rebuild{"rebuild", Step::Weight::bulk};
   Script set_window{"set_window"};
 };
@@ -139,18 +137,8 @@ void add_pending(LaneId lane, std::string_view member, std::string_view score,
   }
 }
 
-/// A valid image of the lane, in which no user wins twice.
-bool valid(const Call& call, const LaneImage& image) {
-  if (image.lane != call.lane || image.epoch < 1 || image.epoch > kEpochMax || image.stock < 0) {
-    return false;
-  }
-  std::unordered_set<std::string_view> users;
-  users.reserve(image.winners.size());
-  return std::ranges::all_of(image.winners, [&](const auto& winner) {
-    return is_live(winner.second.status) && winner.second.quantity > 0 &&
-           users.insert(winner.first.text()).second;
-  });
-}
+/// Beside the lane, one for all epochs: what a rebuild leaves behind goes when the next one begins.
+std::string staging_key(LaneId lane) { return lane_key("staging", lane); }
 
 /// The port over scripts. The coroutines hold `this`: see connect_redis.
 class RedisInventory final : public Inventory {
@@ -165,14 +153,14 @@ class RedisInventory final : public Inventory {
   Task<Winners> winners(Call call) override;
   Task<std::vector<OrderMessage>> overdue(Call call, Millis age, std::size_t max) override;
   Task<> close(Call call) override;
-  Task<> rebuild(Call call, const LaneImage& image) override;
+  Task<> stage(Call call, std::size_t place, In<LiveOrder> orders) override;
+  Task<> unstage(Call call) override;
+  Task<> rebuild(Call call, const LaneImage& image, std::size_t staged) override;
   Task<> set_window(Call call, LaneWindow window) override;
 
  private:
   /// Runs a script through the dependency.
   Task<Reply> run(const Script& script, Ticks deadline, const Command& words);
-  /// Collects the winners of an image beside the lane.
-  Task<> stage(const Call& call, const std::string& key, const LaneImage& image);
 
   RedisConnection connection_;
   Dependency& dependency_;
@@ -308,32 +296,36 @@ Task<> RedisInventory::close(Call call) {
   co_return Result<void>{};
 }
 
-Task<> RedisInventory::stage(const Call& call, const std::string& key, const LaneImage& image) {
-  auto winner = image.winners.begin();
-  do {
-    Command words = words_for(call, key);
-    const auto left = static_cast<std::size_t>(image.winners.end() - winner);
-    for (std::size_t i = 0; i < std::min(left, kStageStep); ++i, ++winner) {
-      words.add(winner->first.text()).add(make_record(winner->second));
-    }
-    const auto reply = co_await run(scripts().stage, call.deadline, words);
-    if (!reply) co_return reply.error();
-  } while (winner != image.winners.end());
+Task<> RedisInventory::stage(Call call, std::size_t place, In<LiveOrder> orders) {
+  if (!valid(call, orders)) co_return Errc::invalid;
+  Command words = words_for(call, staging_key(call.lane));
+  words.reserve(256 + orders.size() * 96);
+  words.add(place);
+  for (const auto& [user, order] : orders) words.add(user.text()).add(make_record(order));
+  const auto reply = co_await run(scripts().stage, call.deadline, words);
+  // The lane is as it was, and what is staged now is counted by whoever goes on with it.
+  if (!reply && reply.error() == Errc::unknown) co_return Errc::unavailable;
+  if (!reply) co_return reply.error();
+  constexpr std::array kRefusals = {Errc::stale, Errc::unavailable, Errc::invalid};
+  const auto answer = (*reply)->integer;
+  if (answer == 1) co_return Result<void>{};
+  if (answer < 2 || answer > 4) co_return garbled("stage");
+  co_return kRefusals.at(static_cast<std::size_t>(answer - 2));
+}
+
+Task<> RedisInventory::unstage(Call call) {
+  const Command words = words_for(call, staging_key(call.lane));
+  const auto reply = co_await run(scripts().unstage, call.deadline, words);
+  if (!reply) co_return reply.error();
   co_return Result<void>{};
 }
 
-Task<> RedisInventory::rebuild(Call call, const LaneImage& image) {
+Task<> RedisInventory::rebuild(Call call, const LaneImage& image, std::size_t staged) {
   if (!valid(call, image)) co_return Errc::invalid;
   call.epoch = image.epoch;
-  // Two leaders that rebuild the same lane never write to the same key.
-  const auto staging = lane_key("staging", call.lane) + ":" + random_hex(8);
-  const auto staged = co_await stage(call, staging, image);
-  // Staging does not touch the lane: even an unknown outcome left it as it was.
-  if (!staged && staged.error() == Errc::unknown) co_return Errc::unavailable;
-  if (!staged) co_return staged.error();
-  Command words = words_for(call, staging);
+  Command words = words_for(call, staging_key(call.lane));
   add_window(words, image.window);
-  words.add(image.stock).add(image.winners.size() + 1);
+  words.add(image.stock).add(staged);
   const auto reply = co_await run(scripts().rebuild, call.deadline, words);
   if (!reply) co_return reply.error();
   const auto opened = (*reply)->integer;

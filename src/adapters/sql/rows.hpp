@@ -33,7 +33,7 @@ inline auto columns(LaneId& v) { return std::tie(v.sale, v.index); }
 inline auto columns(LaneHead& v) { return std::tie(v.fence, v.newest, v.by_store, v.suspect); }
 inline auto columns(LaneWindow& v) { return std::tie(v.state, v.starts_at, v.ends_at, v.revision); }
 inline auto columns(LaneImage& v) {
-  return std::tie(v.epoch, v.stock, v.limit_per_order, v.window);
+  return std::tie(v.epoch, v.stock, v.sold, v.limit_per_order, v.window);
 }
 inline auto columns(LaneSnapshot& v) {
   return std::tie(v.head, v.stock, v.window, v.open, v.returned);

@@ -4,6 +4,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <functional>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <type_traits>
 #include <utility>
@@ -41,14 +42,24 @@ class Client {
                    bind<Part, T>(work, owned(arguments)...));
   }
 
-  /// Decides orders together with those of other callers.
-  Task<std::vector<Outcome>> apply(Ticks deadline, In<OrderMessage> messages);
-
- private:
   /// What a call does on the database's thread. It owns its arguments: the caller may be gone.
   template <class T>
   using Work = std::function<Result<T>(Connection&)>;
 
+  /// The same for work that is no function of statements.
+  template <class T>
+  Task<T> read(std::string_view name, Ticks deadline, Work<T> work) {
+    return call<T>({name, Step::Weight::bulk}, deadline, database_->reader, Errc::unavailable,
+                   std::move(work));
+  }
+
+  const std::string& path() const { return database_->path; }
+  std::shared_ptr<Clock> clock() const { return database_->clock; }
+
+  /// Decides orders together with those of other callers.
+  Task<std::vector<Outcome>> apply(Ticks deadline, In<OrderMessage> messages);
+
+ private:
   template <class Part, class T, class Function, class... Arguments>
   static Work<T> bind(Function work, Arguments... arguments) {
     return [work, ... kept = std::move(arguments)](Connection& connection) {

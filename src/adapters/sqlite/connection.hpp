@@ -134,6 +134,20 @@ class Statement {
     return row;
   }
 
+  /// Begins an execution that `next` goes on with; the values must outlive it.
+  template <class... Values>
+  void start(const Values&... values) {
+    running_ = begin(values...);
+  }
+
+  /// At most `max` more rows, as values; fewer when these are the last ones: then it is over.
+  template <class T>
+  std::vector<T> next(std::size_t max) {
+    std::vector<T> rows;
+    while (rows.size() < max && step()) sql::read(*this, rows.emplace_back());
+    return rows;
+  }
+
   // The columns of the present row, one after the other: for `sql::read`.
   bool null() const noexcept;
   void skip() noexcept { ++column_; }
@@ -177,6 +191,7 @@ class Statement {
 
   Connection& connection_;
   Owned<sqlite3_stmt, sqlite3_finalize> handle_;
+  Owned<sqlite3_stmt, sqlite3_reset> running_;
   int column_ = 0;
 };
 

@@ -6,6 +6,7 @@
 
 #include "adapters/sqlite/apply.hpp"
 #include "adapters/sqlite/client.hpp"
+#include "adapters/sqlite/image.hpp"
 
 namespace sluice::sqlite {
 namespace {
@@ -41,14 +42,6 @@ struct Orders {
                            "UPDATE product_stock SET unopened_epoch = 0 WHERE sale_id = ?1"
                            " AND lane = ?2 AND fence_epoch = ?3 AND newest_epoch = ?3"
                            " AND unopened_epoch = ?3 AND ?3 > 0"};
-  Statement image_{c,
-                   "SELECT fence_epoch, product_stock.stock, limit_per_order, state, starts_at_ms,"
-                   " ends_at_ms, revision FROM product_stock JOIN sales USING (sale_id)"
-                   " WHERE sale_id = ?1 AND lane = ?2"};
-  Statement winners_{c,
-                     "SELECT user_id, order_id, status, quantity FROM orders"
-                     " WHERE sale_id = ?1 AND lane = ?2"
-                     " AND status IN ('queued', 'confirmed', 'paid') ORDER BY user_id"};
   Statement snapshot_{c, kHead +
                              ", product_stock.stock, state, starts_at_ms, ends_at_ms, revision,"
                              " state = 'open' AND ?3 >= starts_at_ms AND ?3 < ends_at_ms, returned"
@@ -128,15 +121,6 @@ struct Orders {
     return {};
   }
 
-  Result<LaneImage> image(LaneId lane) {
-    const Transaction transaction(c, Transaction::Kind::read);
-    auto image = image_.first<LaneImage>(lane);
-    if (!image) return Errc::not_found;
-    image->lane = lane;
-    image->winners = winners_.all<std::pair<UserId, OrderView>>(lane);
-    return *std::move(image);
-  }
-
   Result<LaneSnapshot> lane_snapshot(LaneId lane, In<UserId> users) {
     if (users.size() > kUsersMax) return Errc::overloaded;
     const Transaction transaction(c, Transaction::Kind::read);
@@ -199,8 +183,8 @@ class SqliteOrderStore final : public OrderStore {
     return client_->write("suspect", deadline, &Apply::suspect, lane);
   }
 
-  Task<LaneImage> image(Ticks deadline, LaneId lane) override {
-    return client_->read("image", deadline, &Orders::image, lane);
+  Task<StoredImage> image(Ticks deadline, LaneId lane) override {
+    return read_image(client_, deadline, lane);
   }
 
   Task<LaneSnapshot> lane_snapshot(Ticks deadline, LaneId lane, In<UserId> users) override {

@@ -130,7 +130,7 @@ TEST_F(StoreInventoryTest, AMissingLaneIsNotReady) {
   EXPECT_EQ(error_of(loop_.finish(inventory_->winners(call_))), text(Errc::not_ready));
   LaneImage image;
   image.lane = call_.lane;
-  EXPECT_EQ(error_of(loop_.finish(inventory_->rebuild(call_, image))), text(Errc::not_ready));
+  EXPECT_EQ(error_of(loop_.finish(inventory_->rebuild(call_, image, 0))), text(Errc::not_ready));
 }
 
 TEST_F(StoreInventoryTest, GrantsWhatFitsIntoTheStockInOrder) {
@@ -281,15 +281,15 @@ TEST_F(StoreInventoryTest, HasNothingToSettleCloseOrLookAfter) {
 }
 
 TEST_F(StoreInventoryTest, ARebuildSucceedsForTheEpochThatTheStoreSellsUnder) {
-  auto image = loop_.finish(store_.image(test::soon(), kLane)).value();
-  EXPECT_TRUE(loop_.finish(inventory_->rebuild(call_, image)));
+  auto image = loop_.finish(whole_image(store_, test::soon(), kLane)).value();
+  EXPECT_TRUE(loop_.finish(inventory_->rebuild(call_, image, 0)));
   ++image.epoch;
-  EXPECT_EQ(error_of(loop_.finish(inventory_->rebuild(call_, image))), text(Errc::stale));
+  EXPECT_EQ(error_of(loop_.finish(inventory_->rebuild(call_, image, 0))), text(Errc::stale));
   sells_from_now_on(Authority::inventory);
   ASSERT_EQ(image.epoch, call_.epoch);
-  EXPECT_EQ(error_of(loop_.finish(inventory_->rebuild(call_, image))), text(Errc::stale));
+  EXPECT_EQ(error_of(loop_.finish(inventory_->rebuild(call_, image, 0))), text(Errc::stale));
   image.lane = LaneId{kLane.sale, 1};
-  EXPECT_EQ(error_of(loop_.finish(inventory_->rebuild(call_, image))), text(Errc::invalid));
+  EXPECT_EQ(error_of(loop_.finish(inventory_->rebuild(call_, image, 0))), text(Errc::invalid));
 }
 
 TEST_F(StoreInventoryTest, AStoreThatDoesNotAnswerLeavesNoDoubt) {

@@ -196,17 +196,17 @@ TEST_F(PostgresFailures, an_image_whose_connection_is_lost_is_unavailable_and_th
   const auto lane = message_.lane;
   ASSERT_EQ(error_of(apply(soon())), "ok");
   ASSERT_EQ(error_of(other_.script("BEGIN; LOCK TABLE orders")), "ok");
-  const auto image = start_on(thread_context(), stores_.orders->image(soon(), lane));
+  const auto image = start_on(thread_context(), whole_image(*stores_.orders, soon(), lane));
   EXPECT_TRUE(strike("pg_terminate_backend"));
   EXPECT_EQ(image().error(), Errc::unavailable);
   unlock();
-  EXPECT_EQ(run_awaitable(stores_.orders->image(soon(), lane)).value().winners.size(), 1u);
+  EXPECT_EQ(run_awaitable(whole_image(*stores_.orders, soon(), lane)).value().winners.size(), 1u);
 }
 
 TEST_F(PostgresFailures, an_image_is_of_one_instant_whatever_is_applied_while_it_is_read) {
   const auto lane = message_.lane;
   ASSERT_EQ(error_of(other_.script("BEGIN; LOCK TABLE orders")), "ok");
-  const auto image = start_on(thread_context(), stores_.orders->image(soon(), lane));
+  const auto image = start_on(thread_context(), whole_image(*stores_.orders, soon(), lane));
   // The lane is read, its winners are not.
   EXPECT_TRUE(strike("pg_blocking_pids"));
   const std::string sell =
@@ -219,7 +219,7 @@ TEST_F(PostgresFailures, an_image_is_of_one_instant_whatever_is_applied_while_it
   const auto earlier = image().value();
   EXPECT_EQ(earlier.stock, 10);
   EXPECT_TRUE(earlier.winners.empty());
-  const auto later = run_awaitable(stores_.orders->image(soon(), lane)).value();
+  const auto later = run_awaitable(whole_image(*stores_.orders, soon(), lane)).value();
   EXPECT_EQ(later.stock, 7);
   EXPECT_EQ(later.winners.size(), 1u);
 }
@@ -367,10 +367,14 @@ TEST_F(PostgresPipeline, a_snapshot_that_fails_leaves_no_transaction_behind) {
   const Statement good{"good", "SELECT 1::bigint"};
   const Statement bad{"bad", "SELECT 1/0"};
   std::vector<postgres::Query> queries{{&good, &none}, {&bad, &none}, {&good, &none}};
-  EXPECT_EQ(run_awaitable(pool_.snapshot(soon(), queries)).error(), Errc::invalid);
+  const auto read = [&] {
+    postgres::Pool::Snapshot snapshot(pool_);
+    return run_awaitable(snapshot.run(soon(), queries));
+  };
+  EXPECT_EQ(read().error(), Errc::invalid);
   EXPECT_EQ(error_of(ask("CREATE TEMPORARY TABLE scratch (i integer)")()), "ok");
   queries.erase(queries.begin() + 1);
-  EXPECT_EQ(run_awaitable(pool_.snapshot(soon(), queries)).value().size(), 2u);
+  EXPECT_EQ(read().value().size(), 2u);
 }
 
 }  // namespace

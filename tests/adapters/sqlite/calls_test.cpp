@@ -125,11 +125,11 @@ TEST_F(SqliteCalls, at_its_deadline_a_call_that_began_is_unknown_and_one_that_di
 TEST_F(SqliteCalls, what_is_large_is_read_beside_the_writes) {
   const auto first = some(1);
   const auto begun = block(first);
-  EXPECT_EQ(run_awaitable(stores_->orders->image(soon(), lane_)).value().stock, 1'000);
+  EXPECT_EQ(run_awaitable(whole_image(*stores_->orders, soon(), lane_)).value().stock, 1'000);
   EXPECT_EQ(figures_of(*stores_->orders, lane_.sale).stock, 1'000);
   disk_.go_on();
   EXPECT_TRUE(begun().has_value());
-  EXPECT_EQ(run_awaitable(stores_->orders->image(soon(), lane_)).value().winners.size(), 1u);
+  EXPECT_EQ(run_awaitable(whole_image(*stores_->orders, soon(), lane_)).value().winners.size(), 1u);
 }
 
 TEST_F(SqliteCalls, stores_may_go_while_the_disk_hangs_and_what_did_not_begin_is_never_done) {
@@ -184,7 +184,7 @@ TEST_F(SqliteCalls, threads_use_stores_of_their_own_at_once) {
       for (const auto& messages : sent[t]) {
         const auto outcomes = run_awaitable(stores.orders->apply(soon(), messages, std::nullopt));
         EXPECT_EQ(outcomes.value().at(4), confirmed(messages[4]));
-        EXPECT_TRUE(run_awaitable(stores.orders->image(soon(), lane_)).has_value());
+        EXPECT_TRUE(run_awaitable(whole_image(*stores.orders, soon(), lane_)).has_value());
       }
     });
   }

@@ -292,8 +292,9 @@ TEST(SqliteDurability, a_deadline_interrupts_work_that_takes_too_long) {
   const auto lane = create_lane(stores, 100'000);
   for (int i = 0; i < 10; ++i) decide(stores, some(lane, 4'000)).value();
   const auto tight = std::chrono::steady_clock::now() + Millis{3};
-  EXPECT_EQ(run_awaitable(stores.orders->image(tight, lane)).error(), Errc::unavailable);
-  EXPECT_EQ(run_awaitable(stores.orders->image(soon(), lane)).value().winners.size(), 40'000u);
+  EXPECT_EQ(run_awaitable(whole_image(*stores.orders, tight, lane)).error(), Errc::unavailable);
+  EXPECT_EQ(run_awaitable(whole_image(*stores.orders, soon(), lane)).value().winners.size(),
+            40'000u);
 }
 
 TEST(SqliteDurability, an_epoch_whose_commit_failed_is_never_used_twice) {
