@@ -5,6 +5,7 @@ const REST_MAX_MS = 15000;
 const WAIT_MS = 10000;
 const TICK_MS = 50;
 const REFRESH_MS = 10000;
+const PAGES_MAX = 20;
 const DAY_MS = 86400000;
 
 const at = (id) => document.getElementById(id);
@@ -39,7 +40,7 @@ async function ask(url, options = {}) {
     throw new NoAnswer("The server does not answer.");
   }
   if (!response.ok) throw new Refusal(body);
-  return { status: response.status, body };
+  return { status: response.status, headers: response.headers, body };
 }
 
 function post(url, body, headers = {}) {
@@ -82,12 +83,32 @@ function setClock(serverMs, askedMs, answeredMs) {
   if (reading.errorMs <= clock.errorMs || apart > reading.errorMs + clock.errorMs) clock = reading;
 }
 
+// Sales, and what time it is where they come from.
+async function askSales(url) {
+  const asked = Date.now();
+  const { headers, body } = await ask(url);
+  setClock(Number(headers.get("Server-Time-Ms")), asked, Date.now());
+  return body;
+}
+
+// The newest sale that is open; if none is, the newest one.
+async function offered() {
+  let newest;
+  let cursor = "";
+  for (let page = 0; page < PAGES_MAX; page += 1) {
+    const body = await askSales(`/v1/sales${cursor && `?cursor=${encodeURIComponent(cursor)}`}`);
+    newest ??= body.sales[0];
+    const open = body.sales.find((one) => one.phase === "open");
+    if (open) return open;
+    cursor = body.next_cursor;
+    if (!cursor) break;
+  }
+  return newest;
+}
+
 async function load() {
   const wanted = new URLSearchParams(location.search).get("sale") ?? sale?.sale_id;
-  const asked = Date.now();
-  const { body } = await ask(wanted ? `/v1/sales/${encodeURIComponent(wanted)}` : "/v1/sales");
-  setClock(body.server_time_ms, asked, Date.now());
-  const next = wanted ? body : body.sales.find((one) => one.phase === "open") ?? body.sales[0];
+  const next = wanted ? await askSales(`/v1/sales/${encodeURIComponent(wanted)}`) : await offered();
   if (!next) throw new Error("There is no sale at the moment.");
   sale = next;
   document.title = sale.title;

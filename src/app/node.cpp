@@ -9,6 +9,7 @@
 #include "sluice/base/hash.hpp"
 #include "sluice/base/log.hpp"
 #include "sluice/base/random.hpp"
+#include "sluice/catalog/sale_look_up.hpp"
 #include "sluice/fulfilment/fulfilment.hpp"
 #include "sluice/gate/front_gate.hpp"
 #include "sluice/operations/operations.hpp"
@@ -28,11 +29,19 @@ namespace {
 namespace asio = boost::asio;
 
 constexpr Millis kSweepEvery{50};
+constexpr Millis kRetryWait{500};
 
 std::string node_name() {
   char host[256] = "";
   ::gethostname(host, sizeof(host) - 1);
   return std::string(host) + "/" + std::to_string(::getpid()) + "/" + random_hex(4);
+}
+
+SaleLookUpSettings look_up_settings(const Settings& settings) {
+  SaleLookUpSettings look_up;
+  look_up.timeout = settings.lookup.timeout;
+  look_up.batch_max = std::min(settings.lookup.batch_max, kSalesPageMax);
+  return look_up;
 }
 
 asio::awaitable<void> sweep(OrderWatch& watch, Clock& clock) {
@@ -64,6 +73,8 @@ struct Node::Http final : PublicApi {
         look_up_router(node.guards_.flow,
                        adapters(ports.look_ups ? *ports.look_ups : *ports.inventory)),
         watch(node.settings_.long_polls_max / node.settings_.http_threads + 1),
+        sales(worker.executor(), look_up_settings(node.settings_), *ports.sales, *node.clock_),
+        old_sales{create_address_rate_stage(node.old_sale_buckets_, random)},
         orders(worker.executor(), node.settings_.lookup,
                {look_up_router, *ports.orders, *ports.moves, *node.clock_, node.seal_, watch}),
         purchases(worker.executor(), node.settings_.purchase,
@@ -94,6 +105,14 @@ struct Node::Http final : PublicApi {
     Admission admission{clock.now(), clock.ticks(), ip};
     return front.identify(token, std::move(admission));
   }
+  asio::awaitable<FoundSale> look_up(SaleId sale, std::string ip) override {
+    if (auto kept = sales.kept(sale)) co_return std::move(*kept);
+    Admission admission{clock.now(), clock.ticks(), ip};
+    if (const auto refusal = sluice::admit(old_sales, admission)) co_return *refusal;
+    auto found = co_await sales.find(sale);
+    if (!found) co_return Refusal{Code::busy, jittered(kRetryWait, random)};
+    co_return std::move(*found);
+  }
   asio::awaitable<PurchaseAnswer> buy(const Sale& sale, UserId user,
                                       std::uint32_t quantity) override {
     return purchases.buy(sale, std::move(user), quantity);
@@ -119,6 +138,8 @@ struct Node::Http final : PublicApi {
   LaneRouter router;
   LaneRouter look_up_router;
   OrderWatch watch;
+  SaleLookUp sales;
+  AdmissionChain old_sales;  ///< Of every request for a sale that is neither known nor remembered.
   OrderService orders;
   PurchaseService purchases;
   std::unique_ptr<HttpServer> server;
@@ -216,6 +237,7 @@ Node::Node(Settings settings, const Secrets& secrets,
       failure_buckets_(settings_.gate.failures),
       user_buckets_(settings_.gate.users),
       sale_buckets_(settings_.gate.sales),
+      old_sale_buckets_(settings_.gate.old_sales),
       concurrency_(settings_.gate.concurrency_max),
       connections_(create_connection_limits(settings_.connections)) {
   settings_.http_threads = http_thread_count(settings_);

@@ -68,6 +68,7 @@ class Node {
   TokenBuckets failure_buckets_;
   TokenBuckets user_buckets_;
   TokenBuckets sale_buckets_;
+  TokenBuckets old_sale_buckets_;
   ConcurrencyLimit concurrency_;
   std::shared_ptr<ConnectionLimits> connections_;
   std::unique_ptr<ControlThread> control_;

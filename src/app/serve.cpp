@@ -55,7 +55,7 @@ SaleDraft demo_draft(TimePoint now) {
 
 /// The sale that `serve --demo` opens, if no sale is open yet.
 asio::awaitable<Operated<Sale>> ensure_demo_sale(Operations& operations, TimePoint now) {
-  const auto sales = co_await operations.list();
+  const auto sales = co_await operations.list(SaleFilter::unfinished, kSalesBegin, kSalesPageMax);
   if (!sales) co_return sales.error();
   for (const auto& sale : *sales) {
     if (phase(sale, now) == WindowPhase::open) co_return sale;

@@ -37,6 +37,8 @@ struct Cli {
   std::string user{};
   std::string mode{};
   bool force = false;
+  std::size_t limit = 50;  ///< Sales to list.
+  bool all = false;
 
   // sale create
   SaleDraft draft{};

@@ -120,11 +120,27 @@ int create_command(const Cli& cli) {
 }
 
 int list_command(const Cli& cli) {
-  const auto reply = json_of(admin_client(cli).ask("GET", kSalesPath));
-  const auto sales = reply.value("sales", Json::array());
-  return print(
-      cli, reply,
-      sales.empty() ? "There are no sales yet; see sluice sale create --help\n" : table(sales));
+  constexpr std::size_t kPageMax = 200;
+  const auto client = admin_client(cli);
+  Json list = {{"sales", Json::array()}};
+  auto& sales = list["sales"];
+  std::string cursor;
+  do {
+    const auto left = cli.all ? kPageMax : std::min(kPageMax, cli.limit - sales.size());
+    auto path = fmt::format("{}?limit={}", kSalesPath, left);
+    if (!cursor.empty()) path += "&cursor=" + cursor;
+    const auto page = json_of(client.ask("GET", path));
+    const auto more = page.value("sales", Json::array());
+    sales.insert(sales.end(), more.begin(), more.end());
+    cursor = more.empty() ? "" : field(page, "next_cursor");
+  } while (!cursor.empty() && (cli.all || sales.size() < cli.limit));
+  if (sales.empty()) {
+    return print(cli, list, "There are no sales yet; see sluice sale create --help\n");
+  }
+  const auto text = table(sales);
+  if (cursor.empty()) return print(cli, list, text);
+  list["next_cursor"] = cursor;
+  return print(cli, list, text + "There are more: sluice sale list --all\n");
 }
 
 int show_command(const Cli& cli) {
@@ -198,7 +214,11 @@ void add_sale_commands(CLI::App& app, Cli& cli) {
         fmt::format("Example: sluice sale {}{}\nRead on: sluice sale --help", command, which),
         action);
   };
-  add("list", "List the sales, newest first.", list_command, "");
+  auto* list = add("list", "List the sales, newest first.", list_command, " --limit 10");
+  list->add_option("--limit", cli.limit, "How many at most")
+      ->check(CLI::Range(1, 100'000))
+      ->capture_default_str();
+  list->add_flag("--all", cli.all, "All of them");
   take_sale(add("show", "Show one sale.", show_command, " 1"), cli);
   take_sale(add("open", "Open a sale, also after a pause.", move_command, " 1"), cli);
   take_sale(add("pause", "Pause a sale; who bought keeps the order.", move_command, " 1"), cli);

@@ -11,6 +11,7 @@
 #include "http/json_body.hpp"
 #include "http/listening_server.hpp"
 #include "http/operator_json.hpp"
+#include "http/page_query.hpp"
 #include "http/sale_json.hpp"
 
 namespace sluice::http {
@@ -65,8 +66,14 @@ class AdminRoutes final : public Routes {
     return answer_with(ports_.desk.hold(mode), shown<flow_json>);
   }
 
-  Reply list(const Request&, const Target&) {
-    return answer_with(ports_.desk.list(), shown<operator_sales>);
+  Reply list(const Request& request, const Target&) {
+    const auto query = read_page_query(request.query);
+    if (!query) return query.error();
+    const auto limit = query->limit;
+    const auto show = [limit](const auto& sales) {
+      return json_answer(200, operator_sales(sales, limit));
+    };
+    return answer_with(ports_.desk.list(SaleFilter::all, query->before, limit + 1), show);
   }
 
   Reply create(const Request& request, const Target&) {
@@ -143,7 +150,7 @@ Reply AdminRoutes::route(const Request& request, std::string_view) {
       {Method::get, "/metrics", RouteClass::metrics, &Self::metrics, true},
       {Method::get, "/admin/mode", RouteClass::admin, &Self::flow},
       {Method::post, "/admin/mode", RouteClass::admin, &Self::hold},
-      {Method::get, kSales, RouteClass::admin, &Self::list},
+      {Method::get, kSales, RouteClass::admin, &Self::list, true},
       {Method::post, kSales, RouteClass::admin, &Self::create},
       {Method::get, "/admin/sales/{sale}", RouteClass::admin, &Self::show},
       {Method::get, "/admin/sales/{sale}/audit", RouteClass::admin, &Self::audit},

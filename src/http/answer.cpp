@@ -91,7 +91,8 @@ void AnswerWriter::write(std::string& out, const Answer& answer, TimePoint now,
   }
   if (answer.refusal) return write_refusal(out, answer, persistence, head);
 
-  const auto body = answer.static_body.empty() ? std::string_view(answer.body) : answer.static_body;
+  std::string_view body = answer.static_body.empty() ? answer.body : answer.static_body;
+  if (answer.shared_body) body = *answer.shared_body;
   out += "HTTP/1.1 ";
   append_number(out, answer.status);
   out += ' ';

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -21,6 +22,7 @@ struct Answer {
   std::string headers;           ///< More header lines, each with its CRLF.
   std::string body;              ///< With a refusal: `detail`, a sentence; may be empty.
   std::string_view static_body;  ///< Instead of `body`, bytes that live as long as the program.
+  std::shared_ptr<const std::string> shared_body;  ///< Instead of both, bytes of many answers.
 };
 
 Answer refused(Refusal refusal);

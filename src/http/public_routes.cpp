@@ -1,13 +1,15 @@
 #include <algorithm>
 #include <fmt/format.h>
 #include <optional>
+#include <span>
 #include <utility>
 
 #include "sluice/base/text.hpp"
 
 #include "http/json_body.hpp"
 #include "http/listening_server.hpp"
-#include "http/sale_json.hpp"
+#include "http/page_query.hpp"
+#include "http/sale_pages.hpp"
 #include "http/static_files.hpp"
 #include "http/time_text.hpp"
 
@@ -17,17 +19,10 @@ namespace {
 constexpr std::string_view kSales = "/v1/sales";
 
 /// A node that has not read the sales yet must not deny one: somebody may hold an order in it.
-Answer no_sale(const SaleSnapshot& snapshot) {
+Answer no_sale(bool loaded) {
   constexpr Millis kRetryAfter{1000};
-  if (snapshot.loaded) return refused(Code::unknown_sale);
+  if (loaded) return refused(Code::unknown_sale);
   return refused(Refusal{Code::not_ready, kRetryAfter});
-}
-
-/// What anybody may keep for a moment.
-Answer shared_answer(std::string body) {
-  auto answer = json_answer(200, std::move(body));
-  answer.headers = "Cache-Control: public, max-age=1\r\n";
-  return answer;
 }
 
 /// The quantity that a body asks for; without a body or the member it is 1.
@@ -71,11 +66,10 @@ class PublicRoutes final : public Routes {
  private:
   using Awaited = boost::asio::awaitable<Answer>;
 
-  /// Who asks, and about which sale; `sales` keeps it alive.
+  /// Who asks, and about which sale.
   struct Asked {
     UserId user;
-    std::shared_ptr<const SaleSnapshot> sales;
-    const Sale* sale = nullptr;
+    std::shared_ptr<const Sale> sale;
   };
 
   Reply health(const Request&, const Target&) { return http::health(); }
@@ -84,19 +78,23 @@ class PublicRoutes final : public Routes {
     return http::readiness(*ports_.readiness.get(), false);
   }
 
-  Reply all_sales(const Request&, const Target&) {
+  Reply all_sales(const Request& request, const Target&) {
+    const auto query = read_page_query(request.query);
+    if (!query) return query.error();
     const auto snapshot = sales_.hold();
-    if (!snapshot->loaded) return no_sale(*snapshot);
-    std::vector<const Sale*> sales;
-    for (const auto& [id, sale] : snapshot->sales) sales.push_back(&sale);
-    return shared_answer(public_sales(std::move(sales), ports_.clock.now()));
+    if (!snapshot->loaded) return no_sale(false);
+    const auto now = ports_.clock.now();
+    return answer_with(pages_.list(snapshot, *query, now), request, now);
   }
 
-  Reply one_sale(const Request&, const Target& target) {
+  Reply one_sale(const Request& request, const Target& target) {
+    if (!target.known) return no_sale(loaded_);
     const auto snapshot = sales_.hold();
-    const auto* sale = target.sale ? snapshot->find(*target.sale) : nullptr;
-    if (sale == nullptr) return no_sale(*snapshot);
-    return shared_answer(public_sale(*sale, ports_.clock.now()));
+    const auto now = ports_.clock.now();
+    const bool listed = snapshot->find(target.known->id) == target.known.get();
+    auto page = listed ? pages_.one(snapshot, *target.known, now)
+                       : std::make_shared<const SalePage>(render_sale(*target.known, now));
+    return answer_with(std::move(page), request, now);
   }
 
   Reply demo_token(const Request& request, const Target&) {
@@ -110,9 +108,8 @@ class PublicRoutes final : public Routes {
   Reply identified(const Request& request, const Target& target) {
     auto user = ports_.api.identify(bearer_token(request.authorization), ip_);
     if (!user) return refused(user.error());
-    Asked asked{std::move(*user), sales_.hold()};
-    asked.sale = target.sale ? asked.sales->find(*target.sale) : nullptr;
-    if (asked.sale == nullptr) return no_sale(*asked.sales);
+    if (!target.known) return no_sale(loaded_);
+    Asked asked{std::move(*user), target.known};
     return (this->*handle)(request, target, std::move(asked));
   }
 
@@ -148,16 +145,21 @@ class PublicRoutes final : public Routes {
                 "The order may have been cancelled; ask again.");
   }
 
+  static std::span<const Route<PublicRoutes>> table();
+  /// Answers a request about a sale that the snapshot does not have.
+  Awaited look_up(KeptRequest request, SaleId sale, std::string ip);
   Awaited buy(Asked asked, std::uint32_t quantity);
   Awaited show(Asked asked, boost::asio::awaitable<LookUp> work, std::string if_unknown = {});
 
   PublicSettings settings_;
   PublicPorts ports_;
   std::string_view ip_;  ///< Who sent the request that is routed now.
+  bool loaded_ = false;  ///< Whether the sales were known when it came.
   SaleBook::Reader sales_{ports_.sales};
+  SalePages pages_;
 };
 
-Reply PublicRoutes::route(const Request& request, std::string_view ip) {
+std::span<const Route<PublicRoutes>> PublicRoutes::table() {
   using Self = PublicRoutes;
   // What the crowd asks for stands first.
   static constexpr Route<Self> kRoutes[] = {
@@ -170,20 +172,48 @@ Reply PublicRoutes::route(const Request& request, std::string_view ip) {
       {Method::post, "/v1/sales/{sale}/orders/{order}/cancel", RouteClass::order,
        &Self::identified<&Self::cancel>},
       {Method::get, "/v1/sales/{sale}", RouteClass::sales, &Self::one_sale},
-      {Method::get, kSales, RouteClass::sales, &Self::all_sales},
+      {Method::get, kSales, RouteClass::sales, &Self::all_sales, true},
       {Method::post, "/demo/token", RouteClass::demo, &Self::demo_token},
       {Method::get, "/healthz", RouteClass::probe, &Self::health, true},
       {Method::get, "/readyz", RouteClass::probe, &Self::readiness, true},
   };
+  return kRoutes;
+}
+
+Reply PublicRoutes::route(const Request& request, std::string_view ip) {
   ip_ = ip;
-  const Match<Self> match(kRoutes, request);
+  Match<PublicRoutes> match(table(), request);
   // Whoever watches this server must not be kept out by the crowd.
   if (!match || match.counted_as() != RouteClass::probe) {
     if (const auto refusal = ports_.api.admit(ip)) return refused(*refusal);
   }
   const bool is_off = match && match.counted_as() == RouteClass::demo && !ports_.demo_token;
   if (!match || is_off) return counted_as(RouteClass::file, static_file(request));
+  auto& target = match.target();
+  const auto snapshot = sales_.hold();
+  loaded_ = snapshot->loaded;
+  if (target.sale) {
+    if (const auto* sale = snapshot->find(*target.sale)) {
+      target.known = {snapshot, sale};
+    } else if (loaded_) {
+      KeptRequest kept(request);
+      return counted_as(match.counted_as(),
+                        look_up(std::move(kept), *target.sale, std::string(ip)));
+    }
+  }
   return match.answer(*this);
+}
+
+PublicRoutes::Awaited PublicRoutes::look_up(KeptRequest request, SaleId sale, std::string ip) {
+  const auto found = co_await ports_.api.look_up(sale, ip);
+  if (!found) co_return refused(found.error());
+  ip_ = ip;
+  loaded_ = true;
+  Match<PublicRoutes> match(table(), request.get());
+  match.target().known = *found;
+  auto reply = match.answer(*this);
+  if (reply.later.valid()) co_return co_await std::move(reply.later);
+  co_return std::move(reply.answer);
 }
 
 PublicRoutes::Awaited PublicRoutes::buy(Asked asked, std::uint32_t quantity) {

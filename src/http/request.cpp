@@ -55,6 +55,22 @@ bool valid_host(std::string_view text) {
 
 }  // namespace
 
+KeptRequest::KeptRequest(const Request& request) : request_(request) {
+  request_.host = {};
+  request_.fields = {};
+  std::string_view* const kept[] = {&request_.path,          &request_.query,
+                                    &request_.authorization, &request_.content_type,
+                                    &request_.if_none_match, &request_.body};
+  std::size_t size = 0;
+  for (const auto* view : kept) size += view->size();
+  bytes_.reserve(size);
+  for (auto* view : kept) {
+    const auto begin = bytes_.size();
+    bytes_.insert(bytes_.end(), view->begin(), view->end());
+    *view = {bytes_.data() + begin, view->size()};
+  }
+}
+
 std::string_view name(Method method) noexcept { return kMethods[static_cast<std::size_t>(method)]; }
 
 /// Fills a reader's request with views of one header, and refuses what Beast alone would accept.

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
+#include <vector>
 
 #include "sluice/base/problem.hpp"
 #include "sluice/base/text.hpp"
@@ -34,6 +35,19 @@ struct Request {
   std::string_view if_none_match;
   std::string_view fields;  ///< All field lines, each with its CRLF.
   std::string_view body;
+};
+
+/// A request that outlives the bytes from which it was read, without its `host` and `fields`.
+class KeptRequest {
+ public:
+  explicit KeptRequest(const Request& request);
+  KeptRequest(KeptRequest&&) = default;
+
+  const Request& get() const { return request_; }
+
+ private:
+  std::vector<char> bytes_;  ///< Where the views point; they stay there when it is moved.
+  Request request_;
 };
 
 /// Calls `visit(value)` for each field of that name (lower case), in order.

@@ -4,6 +4,7 @@
 #include <boost/asio/awaitable.hpp>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -52,6 +53,7 @@ Reply counted_as(RouteClass route, Reply reply);
 /// What the parameters of a pattern stand for in a path; empty also when it is no id.
 struct Target {
   std::optional<SaleId> sale;
+  std::shared_ptr<const Sale> known;  ///< That sale, once the routes know it.
   std::optional<OrderId> order;
 };
 
@@ -94,6 +96,7 @@ class Match {
   RouteClass counted_as() const { return resource_.front().counted_as; }
   bool names_sale() const { return resource_.front().pattern.find("{sale}") != std::string::npos; }
   const Target& target() const { return target_; }
+  Target& target() { return target_; }
 
   /// What the resource answers, or why not: the method or a parameter.
   Reply answer(Owner& owner) const {

@@ -5,8 +5,10 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <span>
 #include <utility>
 
+#include "http/page_query.hpp"
 #include "http/time_text.hpp"
 
 namespace sluice::http {
@@ -40,13 +42,8 @@ Json public_json(const Sale& sale, TimePoint now) {
           {"phase", name(phase(sale, now))}};
 }
 
-void add_server_time(Json& json, TimePoint now) {
-  json["server_time"] = rfc3339(now);
-  json["server_time_ms"] = now.time_since_epoch().count();
-}
-
 Json operator_json(const Sale& sale) {
-  Json json = {{"sale_id", sale.id}, {"state", name(sale.state)}};
+  Json json = {{"sale_id", sale.id}, {"state", name(sale.state)}, {"finished", sale.finished}};
   json.update(terms_json(sale.terms));
   return json;
 }
@@ -103,28 +100,23 @@ Json terms_json(const SaleDraft& terms) {
           {"ends_at", rfc3339(terms.ends_at)}};
 }
 
-std::string public_sale(const Sale& sale, TimePoint now) {
-  auto json = public_json(sale, now);
-  add_server_time(json, now);
-  return text(json);
-}
+std::string public_sale(const Sale& sale, TimePoint now) { return text(public_json(sale, now)); }
 
-std::string public_sales(std::vector<const Sale*> sales, TimePoint now) {
-  const auto newer = [](const Sale* a, const Sale* b) { return a->id > b->id; };
-  std::sort(sales.begin(), sales.end(), newer);
-  Json list = Json::array();
-  for (const auto* sale : sales) list.push_back(public_json(*sale, now));
-  Json json = {{"sales", std::move(list)}};
-  add_server_time(json, now);
+std::string public_sales(const std::vector<const Sale*>& sales, bool more, TimePoint now) {
+  Json json = {{"sales", Json::array()}};
+  for (const auto* sale : sales) json["sales"].push_back(public_json(*sale, now));
+  if (more) json["next_cursor"] = cursor_behind(sales.back()->id);
   return text(json);
 }
 
 std::string operator_sale(const Sale& sale) { return text(operator_json(sale)); }
 
-std::string operator_sales(const std::vector<Sale>& sales) {
-  Json list = Json::array();
-  for (const auto& sale : sales) list.push_back(operator_json(sale));
-  const Json json = {{"sales", std::move(list)}};
+std::string operator_sales(const std::vector<Sale>& sales, std::size_t limit) {
+  Json json = {{"sales", Json::array()}};
+  for (const auto& sale : std::span(sales).first(std::min(limit, sales.size()))) {
+    json["sales"].push_back(operator_json(sale));
+  }
+  if (sales.size() > limit) json["next_cursor"] = cursor_behind(sales[limit - 1].id);
   return text(json);
 }
 

@@ -34,8 +34,9 @@ class NodeOperations final : public Operations {
     co_return std::move(*sale);
   }
 
-  asio::awaitable<Operated<std::vector<Sale>>> list() override {
-    auto sales = co_await ports_.sales.list(deadline(), settings_.sales_max);
+  asio::awaitable<Operated<std::vector<Sale>>> list(SaleFilter which, SaleId before,
+                                                    std::size_t max) override {
+    auto sales = co_await ports_.sales.list(deadline(), which, before, max);
     if (!sales) co_return refusal_of(sales.error());
     co_return std::move(*sales);
   }

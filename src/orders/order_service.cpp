@@ -78,7 +78,8 @@ asio::awaitable<LookUp> OrderService::mine(const Sale& sale, UserId user) {
   if (!found) co_return busy();
   if (*found) co_return state_of(**found);
   // The store knows the decided ones; while it does not sell itself there may be others.
-  const bool all = no_other || row->authority() == Authority::store || mutant("mine.decided_only");
+  const bool all = no_other || sale.finished || row->authority() == Authority::store ||
+                   mutant("mine.decided_only");
   co_return all ? unknown_order() : busy();
 }
 

@@ -80,6 +80,7 @@ asio::awaitable<PurchaseAnswer> PurchaseService::buy(const Sale& sale, UserId us
   const LaneId lane{sale.id, lane_of(user, sale.terms.lanes)};
   Admission admission{ports_.clock.now(), ports_.clock.ticks(), {}, &user, &sale, lane, quantity};
   if (const auto refusal = admit(admission_, admission)) co_return refused(*refusal);
+  if (sale.finished) co_return co_await answer_finished(sale, std::move(user));
 
   const auto reserved = co_await reserver_.reserve(lane, user, quantity);
   if (!reserved) {
@@ -99,6 +100,13 @@ asio::awaitable<PurchaseAnswer> PurchaseService::buy(const Sale& sale, UserId us
   }
   const auto receipt = co_await publisher_.publish(reserved->services, reserved->message);
   co_return answer_published(sale, *reserved, receipt);
+}
+
+asio::awaitable<PurchaseAnswer> PurchaseService::answer_finished(const Sale& sale, UserId user) {
+  const auto known = co_await ports_.orders.mine(sale, std::move(user));
+  if (known && still_counts(known->order)) co_return PurchaseAnswer{Kind::existing, known->order};
+  if (!known && known.error().code != Code::unknown_order) co_return refused(known.error());
+  co_return refused({Code::sale_closed, {}});
 }
 
 asio::awaitable<PurchaseAnswer> PurchaseService::answer_existing(const Sale& sale,

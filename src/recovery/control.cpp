@@ -24,6 +24,8 @@ Control::Control(RecoverySettings settings, std::vector<ServiceProbe> probes, Po
     : settings_(settings),
       services_(std::move(probes), settings_.ping_timeout, ports.clock),
       ports_(ports),
+      sales_({settings_.sales_max, settings_.finished_sales_max, settings_.call_timeout},
+             ports.sales, ports.book, ports.clock, ports.metrics),
       watch_(settings.lanes_looked_max),
       audits_(settings.audit_every),
       authority_(settings.database_after, settings.restore_after),
@@ -79,6 +81,11 @@ asio::awaitable<ReadyCheck> Control::look_after_sales() {
   auto loaded = co_await refresh_sales();
   if (loaded) loaded = co_await read_requests();
   if (!loaded) sales.problem = "the sales cannot be loaded: " + loaded.error().message();
+  if (sales_.full()) {
+    sales.problem = "more than " + std::to_string(settings_.sales_max) +
+                    " sales are unfinished, and the others are looked after by nobody: "
+                    "raise recovery.sales_max, or close some";
+  }
   // The lease has a task of its own; only the first round waits for it.
   if (!ports_.leadership.known()) co_await ports_.leadership.renew();
 
@@ -103,6 +110,7 @@ asio::awaitable<ReadyCheck> Control::look_after_sales() {
     sales.problem = "sale " + std::to_string(sale.id) +
                     " is not sellable: " + problem->second.message() + progress_of(sale);
   }
+  if (leads()) co_await finish_sales();
   co_return sales;
 }
 
@@ -142,8 +150,8 @@ Task<std::vector<LaneWatch::Row>> Control::rows_of(const std::vector<Sale>& kept
 
 std::vector<Sale> Control::kept_sales() const {
   std::vector<Sale> kept;
-  for (const auto& [id, sale] : sales_) {
-    if (sale.state != SaleState::draft && !finished_.contains(id)) kept.push_back(sale);
+  for (const auto& [id, sale] : sales_.sales()) {
+    if (!sale.finished && !finished_.contains(id)) kept.push_back(sale);
   }
   // After a loss of the inventory those with buyers are rebuilt first.
   const auto now = ports_.clock.now();
@@ -151,6 +159,19 @@ std::vector<Sale> Control::kept_sales() const {
     return std::pair(phase(sale, now) == WindowPhase::open, sale.id);
   });
   return kept;
+}
+
+asio::awaitable<void> Control::finish_sales() {
+  std::vector<SaleId> settled;
+  for (const auto id : finished_) {
+    const auto sale = sales_.sales().find(id);
+    const bool due = sale != sales_.sales().end() && !sale->second.finished;
+    if (due && settled.size() < kSalesPageMax) settled.push_back(id);
+  }
+  if (settled.empty()) co_return;
+  const auto finished = co_await ports_.sales.finish(deadline(), std::move(settled));
+  if (finished) co_return;
+  log().warn("sales are finished in a later round: {}", finished.error().message());
 }
 
 asio::awaitable<void> Control::look_after_returns() {
@@ -171,7 +192,7 @@ asio::awaitable<void> Control::look_after_returns() {
     co_return;
   }
   for (const auto lane : *waiting) {
-    if (!sales_.contains(lane.sale)) continue;
+    if (!sales_.sales().contains(lane.sale)) continue;
     // The inventory of its lanes may have to be rebuilt before it can take the units.
     finished_.erase(lane.sale);
     busy_ = true;
@@ -179,22 +200,14 @@ asio::awaitable<void> Control::look_after_returns() {
 }
 
 Task<> Control::refresh_sales() {
-  const auto sales = co_await ports_.sales.list(deadline(), settings_.sales_max);
-  if (!sales) co_return sales.error();
-  sales_.clear();
-  auto snapshot = std::make_shared<SaleSnapshot>();
-  snapshot->loaded = true;
-  for (const auto& sale : *sales) {
-    sales_.emplace(sale.id, sale);
-    if (sale.state != SaleState::draft) snapshot->sales.emplace(sale.id, sale);
-  }
-  ports_.book.publish(std::move(snapshot));
+  const auto refreshed = co_await sales_.refresh();
+  if (!refreshed) co_return refreshed.error();
   forget_unlisted();
   co_return boost::system::in_place_value;
 }
 
 void Control::forget_unlisted() {
-  const auto unlisted = [this](SaleId sale) { return !sales_.contains(sale); };
+  const auto unlisted = [this](SaleId sale) { return !sales_.sales().contains(sale); };
   std::erase_if(fences_, [&](const auto& lane) { return unlisted(lane.first.sale); });
   std::erase_if(store_lanes_, [&](LaneId lane) { return unlisted(lane.sale); });
   watch_.forget_if([&](LaneId lane) { return unlisted(lane.sale); });
@@ -294,11 +307,12 @@ asio::awaitable<void> Control::look_at(Look& look) {
 Task<> Control::keep_lane(Look& look) {
   const auto lane = look.row.lane;
   watch_.looked(look.row, false);
-  const auto sale = sales_.find(lane.sale);
-  if (sale == sales_.end()) co_return Errc::not_found;
+  const auto sale = sales_.sales().find(lane.sale);
+  if (sale == sales_.sales().end()) co_return Errc::not_found;
   const auto window = window_of(sale->second);
   const bool closed = sale->second.state == SaleState::closed;
-  if (look.state && ports_.lanes.due(*look.state, window, duty())) {
+  const bool changes = look.state && ports_.lanes.due(*look.state, window, duty());
+  if (changes) {
     // What it changes is decided by how the lane is now.
     look.state = co_await ports_.lanes.keep(lane, window, duty());
     if (!look.state) co_await services_.ask_again(Role::inventory);
@@ -307,7 +321,9 @@ Task<> Control::keep_lane(Look& look) {
   const auto& state = *look.state;
   const auto kept = co_await follow(lane, state);
   if (!kept) co_return kept;
-  const bool decided = state.view.pending == 0 || !(leads() || closed);
+  // Of a closed lane only what was seen after it was closed tells that nothing comes any more.
+  const bool late = closed && changes && !mutant("sales.finished_early");
+  const bool decided = !late && (state.view.pending == 0 || !(leads() || closed));
   const bool calm = decided && state.head.authority() == Authority::inventory &&
                     state.stage() == LaneStage::ready && services_.up(Role::inventory);
   look.row.head = state.head;
@@ -345,8 +361,8 @@ LaneReconciler::Duty Control::duty() const {
 
 asio::awaitable<void> Control::audit_one() {
   const auto began = ports_.clock.ticks();
-  for (const auto& [id, sale] : sales_) {
-    if (sale.state == SaleState::draft || finished_.contains(id)) {
+  for (const auto& [id, sale] : sales_.sales()) {
+    if (sale.finished || finished_.contains(id)) {
       audits_.forget(id);
     } else {
       audits_.add(id, began);
@@ -354,7 +370,7 @@ asio::awaitable<void> Control::audit_one() {
   }
   const auto due = audits_.next(began);
   if (!due) co_return;
-  const auto lanes = sales_.at(*due).terms.lanes;
+  const auto lanes = sales_.sales().at(*due).terms.lanes;
   const auto checked = co_await ports_.auditor.check(*due, lanes, services_.up(Role::inventory));
   if (!checked) log().warn("sale {}: no audit: {}", *due, checked.error().message());
   // One that failed waited for a service, and cost nobody anything.

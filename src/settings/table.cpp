@@ -141,6 +141,7 @@ Rows deciding_rows(Settings& s) {
       {"recovery.overdue_age_max_ms", whole(s.recovery.overdue_age_max, 100, kHour)},
       {"recovery.overdue_max", whole(s.recovery.overdue_max, 1, 4'096)},
       {"recovery.sales_max", whole(s.recovery.sales_max, 1, 100'000)},
+      {"recovery.finished_sales_max", whole(s.recovery.finished_sales_max, 0, 100'000)},
       {"recovery.lanes_looked_max", whole(s.recovery.lanes_looked_max, 1, 1'000'000)},
       {"recovery.rebuilds_max", whole(s.recovery.rebuilds_max, 1, 64)},
       {"recovery.rebuild_retry_max_ms", whole(s.recovery.rebuild_retry_max, 100, kHour)},
@@ -206,8 +207,8 @@ std::vector<Setting> settings_table(Settings& s) {
   for (const auto& part :
        {front_rows(s), bucket_rows(s.gate.ips, "gate.ip"),
         bucket_rows(s.gate.failures, "gate.failure"), bucket_rows(s.gate.users, "gate.user"),
-        bucket_rows(s.gate.sales, "gate.sale"), selling_rows(s), deciding_rows(s),
-        breaker_rows(s.degrade.inventory, "degrade.inventory"),
+        bucket_rows(s.gate.sales, "gate.sale"), bucket_rows(s.gate.old_sales, "gate.old_sale"),
+        selling_rows(s), deciding_rows(s), breaker_rows(s.degrade.inventory, "degrade.inventory"),
         breaker_rows(s.degrade.queue, "degrade.queue"), degrade_and_process_rows(s)}) {
     rows.insert(rows.end(), part.begin(), part.end());
   }

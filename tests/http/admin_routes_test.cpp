@@ -28,10 +28,13 @@ class FakeDesk final : public Operations {
     sale.terms = std::move(draft);
     co_return sale;
   }
-  boost::asio::awaitable<Operated<std::vector<Sale>>> list() override {
-    std::vector<Sale> sales(2);
-    sales[0].id = 2;
-    sales[1].id = 1;
+  boost::asio::awaitable<Operated<std::vector<Sale>>> list(SaleFilter which, SaleId before,
+                                                           std::size_t max) override {
+    EXPECT_EQ(which, SaleFilter::all);
+    std::vector<Sale> sales;
+    for (SaleId id = 2; id > 0 && sales.size() < max; --id) {
+      if (id < before) sales.emplace_back().id = id;
+    }
     co_return sales;
   }
   boost::asio::awaitable<Operated<Sale>> show(SaleId sale) override {
@@ -213,6 +216,13 @@ TEST_F(AdminRoutesTest, SaleIsCreatedOnTheDesksThread) {
 
 TEST_F(AdminRoutesTest, SalesAreListedShownAndMoved) {
   EXPECT_EQ(nlohmann::json::parse(ask("GET /admin/sales").body)["sales"].size(), 2U);
+  const auto first = nlohmann::json::parse(ask("GET /admin/sales?limit=1").body);
+  EXPECT_EQ(first["sales"].size(), 1U);
+  const std::string cursor = first["next_cursor"];
+  const auto last = nlohmann::json::parse(ask("GET /admin/sales?cursor=" + cursor).body);
+  EXPECT_EQ(last["sales"][0]["sale_id"], 1);
+  EXPECT_FALSE(last.contains("next_cursor"));
+  EXPECT_EQ(code("GET /admin/sales?cursor=1"), "invalid_parameter");
   EXPECT_EQ(nlohmann::json::parse(ask("GET /admin/sales/12").body)["sale_id"], 12);
   EXPECT_EQ(nlohmann::json::parse(ask("POST /admin/sales/12/open").body)["state"], "open");
   EXPECT_EQ(nlohmann::json::parse(ask("POST /admin/sales/12/pause").body)["state"], "paused");

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -19,6 +20,7 @@ class FakeApi : public PublicApi {
   }
   Identified identify(std::string_view token, std::string_view ip) override {
     ++identified;
+    if (on_identify) on_identify();
     identified_from = ip;
     if (token.empty()) return Refusal{Code::missing_token, Millis{0}};
     if (token == "expired") return Refusal{Code::expired_token, Millis{0}};
@@ -26,6 +28,14 @@ class FakeApi : public PublicApi {
     if (!user) return Refusal{Code::invalid_token, Millis{0}};
     if (user_refusal) return *user_refusal;
     return *user;
+  }
+
+  boost::asio::awaitable<FoundSale> look_up(SaleId sale, std::string ip) override {
+    looked_up.push_back(ip + " " + std::to_string(sale));
+    if (hold) co_await hold();
+    if (look_up_refusal) co_return *look_up_refusal;
+    const auto found = old_sales.find(sale);
+    co_return found == old_sales.end() ? nullptr : std::make_shared<const Sale>(found->second);
   }
 
   boost::asio::awaitable<PurchaseAnswer> buy(const Sale& sale, UserId user,
@@ -66,21 +76,29 @@ class FakeApi : public PublicApi {
   }
 
   void sell(SaleState state) {
+    auto snapshot = std::make_shared<SaleSnapshot>();
+    snapshot->loaded = true;
+    snapshot->sales[7] = sale_of(7, state);
+    book.publish(std::move(snapshot));
+  }
+
+  static Sale sale_of(SaleId id, SaleState state) {
     Sale sale;
-    sale.id = 7;
+    sale.id = id;
     sale.state = state;
     sale.terms.title = "Seven";
     sale.terms.unit_price_minor = 1999;
     sale.terms.limit_per_order = 3;
     sale.terms.stock = 10;
     sale.terms.ends_at = TimePoint(Millis(253402300799000));
-    auto snapshot = std::make_shared<SaleSnapshot>();
-    snapshot->loaded = true;
-    snapshot->sales[7] = sale;
-    book.publish(std::move(snapshot));
+    return sale;
   }
 
   std::vector<std::string> ips;
+  std::function<void()> on_identify;   ///< Called meanwhile, when set.
+  std::vector<std::string> looked_up;  ///< "ADDRESS SALE"
+  std::map<SaleId, Sale> old_sales;    ///< That the snapshot does not have.
+  std::optional<Refusal> look_up_refusal;
   std::vector<std::string> bought;
   std::vector<std::string> cancelled;
   int identified = 0;

@@ -3,6 +3,7 @@
 
 #include "fake_api.hpp"
 #include "http/listening_server.hpp"
+#include "http/sale_pages.hpp"
 #include "http/time_text.hpp"
 #include "sluice_web.hpp"
 #include "support/run_awaitable.hpp"
@@ -40,6 +41,11 @@ class PublicRoutesTest : public testing::Test {
     const auto answer = ask(line, fields, body);
     return answer.refusal ? std::string(problem(answer.refusal->code).name)
                           : std::to_string(answer.status);
+  }
+
+  static std::string etag_of(const Answer& answer) {
+    const auto from = answer.headers.find("ETag: ") + 6;
+    return answer.headers.substr(from, answer.headers.find('\r', from) - from);
   }
 
   std::string buy(const std::string& body, const std::string& type = "application/json") {
@@ -343,11 +349,117 @@ TEST_F(PublicRoutesTest, SalesAreShownToEverybody) {
   const auto list = ask("GET /v1/sales");
   EXPECT_EQ(list.status, 200U);
   EXPECT_NE(list.headers.find("max-age=1"), std::string::npos);
-  const auto json = nlohmann::json::parse(list.body);
+  EXPECT_NE(list.headers.find("Server-Time-Ms: "), std::string::npos);
+  const auto json = nlohmann::json::parse(*list.shared_body);
   EXPECT_EQ(json["sales"].size(), 1U);
   EXPECT_EQ(json["sales"][0]["phase"], "open");
-  EXPECT_TRUE(json["server_time_ms"].is_number());
-  EXPECT_EQ(nlohmann::json::parse(ask("GET /v1/sales/7").body)["title"], "Seven");
+  EXPECT_FALSE(json.contains("next_cursor"));
+  EXPECT_EQ(nlohmann::json::parse(*ask("GET /v1/sales/7").shared_body)["title"], "Seven");
+}
+
+TEST_F(PublicRoutesTest, TheClientWhoHasTheSalesIsTold304) {
+  for (const std::string line : {"GET /v1/sales", "GET /v1/sales/7"}) {
+    const auto etag = etag_of(ask(line));
+    const auto again = ask(line, "If-None-Match: " + etag + "\r\n");
+    EXPECT_EQ(again.status, 304U) << line;
+    EXPECT_FALSE(again.shared_body) << line;
+    EXPECT_EQ(etag_of(again), etag) << line;
+    api_.sell(SaleState::paused);
+    EXPECT_EQ(ask(line, "If-None-Match: " + etag + "\r\n").status, 200U) << line;
+    api_.sell(SaleState::open);
+  }
+}
+
+TEST_F(PublicRoutesTest, PagesHaveEachSaleOnceAlsoWhenOneIsAdded) {
+  auto snapshot = std::make_shared<SaleSnapshot>();
+  snapshot->loaded = true;
+  for (SaleId id = 1; id <= 120; ++id) {
+    snapshot->sales[id] = FakeApi::sale_of(id, SaleState::open);
+  }
+  api_.book.publish(snapshot);
+  std::vector<SaleId> seen;
+  std::string cursor;
+  for (int pages = 1;; ++pages) {
+    ASSERT_LE(pages, 3);
+    const auto page = ask("GET /v1/sales" + (cursor.empty() ? cursor : "?cursor=" + cursor));
+    const auto json = nlohmann::json::parse(*page.shared_body);
+    for (const auto& sale : json["sales"]) seen.push_back(sale["sale_id"]);
+    if (!json.contains("next_cursor")) break;
+    cursor = json["next_cursor"];
+    auto more = std::make_shared<SaleSnapshot>(*api_.book.get());
+    more->sales[120 + pages] = FakeApi::sale_of(120 + pages, SaleState::open);
+    api_.book.publish(more);
+  }
+  ASSERT_EQ(seen.size(), 120U);
+  for (std::size_t i = 0; i < seen.size(); ++i) {
+    EXPECT_EQ(seen[i], static_cast<SaleId>(120 - i));
+  }
+}
+
+TEST_F(PublicRoutesTest, WhatIsNoPageIsRefused) {
+  EXPECT_EQ(code("GET /v1/sales?limit=1"), "200");
+  EXPECT_EQ(code("GET /v1/sales?limit=200&cursor=n00000000000000ff"), "200");
+  EXPECT_EQ(code("GET /v1/sales?cursor=n7fffffffffffffff&limit=2"), "200");
+  for (const std::string query :
+       {"limit=0", "limit=201", "limit=", "limit=-1", "limit=1.0", "limit=99999999999999999999",
+        "limit=1&limit=1", "cursor=", "cursor=7", "cursor=x0000000000000007",
+        "cursor=n000000000000007", "cursor=n00000000000000FF", "cursor=n-00000000000001",
+        "cursor=nffffffffffffffff", "cursor=n0000000000000007&cursor=n0000000000000007", "&",
+        "x"}) {
+    EXPECT_EQ(code("GET /v1/sales?" + query), "invalid_parameter") << query;
+  }
+}
+
+TEST_F(PublicRoutesTest, ASaleThatTheNodeDoesNotHoldIsLookedUp) {
+  api_.old_sales[5] = FakeApi::sale_of(5, SaleState::closed);
+  api_.purchase.kind = PurchaseAnswer::Kind::existing;
+  EXPECT_EQ(nlohmann::json::parse(*ask("GET /v1/sales/5").shared_body)["phase"], "closed");
+  EXPECT_EQ(code(std::string("GET /v1/sales/5/orders/") + kId, kOwner), "200");
+  EXPECT_EQ(code("GET /v1/sales/5/orders/mine", kOwner), "200");
+  EXPECT_EQ(code("POST /v1/sales/5/orders", kOwner + "Content-Type: application/json\r\n",
+                 R"({"quantity":2})"),
+            "200");
+  EXPECT_EQ(api_.looked_up, std::vector<std::string>(4, "1.2.3.4 5"));
+  EXPECT_EQ(api_.bought, std::vector<std::string>{"owner 2 of 5"}) << "its body was kept";
+  EXPECT_EQ(code("GET /v1/sales/5/orders/mine"), "missing_token");
+  EXPECT_EQ(code("GET /v1/sales/6"), "unknown_sale");
+  EXPECT_EQ(code("GET /v1/sales/6/orders/mine", kOwner), "unknown_sale");
+  api_.look_up_refusal = Refusal{Code::busy, Millis{500}};
+  EXPECT_EQ(code("GET /v1/sales/6"), "busy") << "it may exist";
+  api_.looked_up.clear();
+  EXPECT_EQ(code("GET /v1/sales/7"), "200");
+  EXPECT_EQ(code("GET /v1/sales/x"), "unknown_sale");
+  EXPECT_TRUE(api_.looked_up.empty());
+}
+
+TEST_F(PublicRoutesTest, SalesThatBecomeKnownWhileOneAsksDenyNone) {
+  api_.book.publish(std::make_shared<SaleSnapshot>());
+  api_.on_identify = [this] { api_.sell(SaleState::open); };
+  EXPECT_EQ(code("GET /v1/sales/7/orders/mine", kOwner), "not_ready");
+  EXPECT_EQ(code("GET /v1/sales/7/orders/mine", kOwner), "200");
+  EXPECT_TRUE(api_.looked_up.empty());
+}
+
+TEST(SalePagesTest, APageIsWrittenOnceUntilTheSalesOrAPhaseChange) {
+  SalePages pages;
+  auto snapshot = std::make_shared<SaleSnapshot>();
+  snapshot->loaded = true;
+  for (SaleId id = 1; id <= 1000; ++id) {
+    auto& sale = snapshot->sales[id] = FakeApi::sale_of(id, SaleState::open);
+    sale.terms.ends_at = TimePoint(Millis(id == 1000 ? 5000 : 9000));
+  }
+  const auto first = pages.list(snapshot, {}, TimePoint(Millis(1000)));
+  for (int i = 0; i < 100; ++i) {
+    EXPECT_EQ(pages.list(snapshot, {}, TimePoint(Millis(1000 + i))), first);
+  }
+  EXPECT_EQ(pages.rendered(), 1U);
+  const auto ended = pages.list(snapshot, {}, TimePoint(Millis(5000)));
+  EXPECT_NE(ended->etag, first->etag) << "one has ended";
+  EXPECT_EQ(pages.rendered(), 2U);
+  EXPECT_EQ(pages.list(snapshot, {}, TimePoint(Millis(1000)))->etag, first->etag)
+      << "the clock was set back";
+  pages.list(std::make_shared<SaleSnapshot>(*snapshot), {}, TimePoint(Millis(1000)));
+  EXPECT_EQ(pages.rendered(), 4U);
 }
 
 TEST_F(PublicRoutesTest, ProbesAnswerEvenWhenTheGateIsShut) {
@@ -389,8 +501,7 @@ TEST_F(PublicRoutesTest, FilesHaveATypeATagAndSecurityHeaders) {
        {"Content-Security-Policy: default-src 'self'", "X-Frame-Options: DENY"}) {
     EXPECT_NE(index.headers.find(header), std::string::npos) << header;
   }
-  const auto from = index.headers.find("ETag: ") + 6;
-  const auto etag = index.headers.substr(from, index.headers.find('\r', from) - from);
+  const auto etag = etag_of(index);
   const auto again = ask("GET /index.html?v=2", "If-None-Match: " + etag + "\r\n");
   EXPECT_EQ(again.status, 304U);
   EXPECT_TRUE(again.static_body.empty() && again.type.empty());

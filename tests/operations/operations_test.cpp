@@ -42,13 +42,13 @@ TEST_F(OperationsTest, CreatesCheckedDraftsAlone) {
 
 TEST_F(OperationsTest, ListsAndShowsDraftsAsWell) {
   const auto sale = add_sale(SaleState::draft);
-  const auto listed = loop_.finish(operations_->list());
+  const auto listed = loop_.finish(operations_->list(SaleFilter::all, kSalesBegin, 10));
   ASSERT_EQ(said(listed), "ok");
   EXPECT_EQ(listed->size(), 1U);
   EXPECT_EQ(said(loop_.finish(operations_->show(sale.id))), "ok");
   EXPECT_EQ(said(loop_.finish(operations_->show(99))), "unknown_sale");
   sales_.on_list.fail(Errc::unavailable);
-  EXPECT_EQ(said(loop_.finish(operations_->list())), "busy");
+  EXPECT_EQ(said(loop_.finish(operations_->list(SaleFilter::all, kSalesBegin, 10))), "busy");
 }
 
 TEST_F(OperationsTest, OpeningASaleReturnsWhenItsLanesEnforceIt) {

@@ -136,6 +136,20 @@ TEST_F(BuyTest, WhoseOrderIsOverBuysAgainOnceItIsBack) {
   EXPECT_NE(second.order.id, first.order.id);
 }
 
+TEST_F(BuyTest, AFinishedSaleIsAnsweredFromItsRows) {
+  const auto first = buy(1, 2);
+  store_.decide(sent());
+  sale_.state = SaleState::closed;
+  sale_.finished = true;
+  inventory_.lane(kLane).ready = false;
+  const auto again = buy(1);
+  EXPECT_EQ(said(again), "existing confirmed 2");
+  EXPECT_EQ(again.order.id, first.order.id);
+  EXPECT_EQ(said(buy(2)), "sale_closed") << "all of its orders are decided";
+  store_.on_find_live.fail(Errc::unavailable);
+  EXPECT_EQ(said(buy(1)), "busy");
+}
+
 TEST_F(BuyTest, WhoCancelsBuysAgainAtOnce) {
   sale_.terms.pay_within = Millis{60'000};
   const auto first = buy(1);

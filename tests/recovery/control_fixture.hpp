@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <gtest/gtest.h>
@@ -49,6 +50,7 @@ class ControlFixture : public testing::Test {
     probes.push_back({ServiceProbe::Role::queue, pinging(on_queue_ping_), "start Kafka"});
     Control::Ports ports{sales_,    orders_, lease_, *leadership_, *keeper_, *auditor_,
                          *returns_, *flow_,  book_,  readiness_,   clock_,   metrics_};
+    sales_.is_over = [this](SaleId sale) { return is_over(sale); };
     control_.emplace(settings_, std::move(probes), ports);
   }
 
@@ -101,6 +103,17 @@ class ControlFixture : public testing::Test {
   /// The inventory grants units of the sale's first lane.
   bool sells(const Sale& sale) {
     return inventory_.has({sale.id, 0}) && inventory_.lane({sale.id, 0}).ready;
+  }
+
+  /// As the real stores look before a sale is finished.
+  bool is_over(SaleId sale) const {
+    const auto returns = [sale](const auto& row) { return row.lane.sale == sale; };
+    const auto unpaid = [sale](const auto& entry) {
+      const auto& order = entry.second;
+      return order.lane.sale == sale && order.status == OrderStatus::confirmed && order.pay_by;
+    };
+    return std::ranges::none_of(moves_.rows, returns) &&
+           std::ranges::none_of(orders_.orders, unpaid);
   }
 
   OrderStatus status_of(OrderId order) { return orders_.orders.at(order).status; }

@@ -169,6 +169,53 @@ TEST_F(ControlTest, ClosedAndSettledSalesAreLeftAlone) {
   EXPECT_TRUE(readiness_.get()->ready());
 }
 
+TEST_F(ControlTest, WhatIsReservedWhileALaneClosesIsDecidedBeforeTheSaleIsFinished) {
+  const auto sale = add_sale(SaleState::open);
+  round();
+  sales_.sales[sale.id].state = SaleState::closed;
+  ++sales_.sales[sale.id].revision;
+  std::optional<OrderMessage> pending;
+  inventory_.on_set_window.before([&] { pending = reserve({sale.id, 0}, 1); });
+  round();
+  round();
+  ASSERT_TRUE(pending);
+  EXPECT_FALSE(sales_.sales[sale.id].finished);
+  clock_.advance(settings_.overdue_age);
+  round();
+  EXPECT_TRUE(orders_.orders.contains(pending->id));
+  round();
+  EXPECT_TRUE(sales_.sales[sale.id].finished);
+}
+
+TEST_F(ControlTest, OnlyTheLeaderFinishesSalesAndAFailureIsTriedAgain) {
+  const auto sale = add_sale(SaleState::open);
+  round();
+  sales_.sales[sale.id].state = SaleState::closed;
+  ++sales_.sales[sale.id].revision;
+  lease_.holder = "node-b";
+  for (int i = 0; i < 3; ++i) round();
+  EXPECT_EQ(sales_.on_finish.calls(), 0U);
+  lease_.holder = "node-a";
+  sales_.on_finish.fail(Errc::unavailable);
+  for (int i = 0; i < 3; ++i) round();
+  EXPECT_TRUE(sales_.sales[sale.id].finished);
+  const auto calls = sales_.on_finish.calls();
+  round();
+  EXPECT_EQ(sales_.on_finish.calls(), calls);
+}
+
+TEST_F(ControlTest, MoreUnfinishedSalesThanItHoldsAreAProblemOfReadinessThatIsTolerated) {
+  settings_.sales_max = 1;
+  make();
+  add_sale(SaleState::open);
+  round();
+  EXPECT_EQ(problem_of("sales"), "");
+  add_sale(SaleState::open);
+  round();
+  EXPECT_NE(problem_of("sales").find("recovery.sales_max"), std::string::npos);
+  EXPECT_TRUE(readiness_.get()->ready());
+}
+
 TEST_F(ControlTest, DrainingIsSaidAtOnceAndForGood) {
   round();
   EXPECT_TRUE(readiness_.get()->ready());
@@ -317,6 +364,7 @@ TEST_F(ControlTest, AClosedSaleIsRebuiltWhenAReturnedUnitWaitsForItsInventory) {
   sales_.sales[sale.id].state = SaleState::closed;
   ++sales_.sales[sale.id].revision;
   round();
+  round();
   inventory_.lane({sale.id, 0}).ready = false;
   clock_.advance(Millis{10'000});
   round();
@@ -324,6 +372,7 @@ TEST_F(ControlTest, AClosedSaleIsRebuiltWhenAReturnedUnitWaitsForItsInventory) {
   round();
   EXPECT_TRUE(moves_.rows.empty());
   EXPECT_EQ(inventory_.lane({sale.id, 0}).stock, 100);
+  round();
   const auto views = inventory_.on_view.calls();
   round();
   EXPECT_EQ(inventory_.on_view.calls(), views) << "left alone again";

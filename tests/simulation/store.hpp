@@ -83,9 +83,13 @@ class Store {
   Result<void> relayed(Fence taken, const std::vector<OrderId>& orders);
 
   Result<Sale> create(const SaleDraft& draft);
-  Result<std::vector<Sale>> list(std::size_t max) const;
+  Result<std::vector<Sale>> list(SaleFilter which, SaleId before, std::size_t max) const;
+  Result<std::uint64_t> last_change() const;
+  Result<std::vector<Sale>> changed(std::uint64_t after, std::size_t max) const;
+  Result<std::vector<Sale>> find_sales(const std::vector<SaleId>& sales) const;
   Result<std::optional<Sale>> get(SaleId sale) const;
   Result<Sale> set_state(SaleId sale, SaleState state);
+  Result<void> finish(const std::vector<SaleId>& sales);
 
   Result<Lease> acquire(const std::string& name, const std::string& holder, Millis ttl);
   Result<void> release(const std::string& name, const std::string& holder);
@@ -121,7 +125,10 @@ class Store {
   std::optional<OrderView> live_view(SaleId sale, const UserId& user) const;
 
   const Clock& clock_;
+  bool is_over(const Sale& sale) const;
+
   std::map<SaleId, Sale> sales_;
+  std::uint64_t last_change_ = 0;
   std::map<LaneId, Lane> lanes_;
   std::unordered_map<OrderId, Row> rows_;
   std::map<Buyer, OrderId> live_;

@@ -161,8 +161,25 @@ class SalePort final : public SaleStore {
     return way_.go(deadline, &Store::create, std::move(draft));
   }
 
-  Task<std::vector<Sale>> list(Ticks deadline, std::size_t max) override {
-    return way_.go(deadline, &Store::list, max);
+  Task<std::vector<Sale>> list(Ticks deadline, SaleFilter which, SaleId before,
+                               std::size_t max) override {
+    return way_.go(deadline, &Store::list, which, before, max);
+  }
+
+  Task<std::uint64_t> last_change(Ticks deadline) override {
+    return way_.go(deadline, &Store::last_change);
+  }
+
+  Task<std::vector<Sale>> changed(Ticks deadline, std::uint64_t after, std::size_t max) override {
+    return way_.go(deadline, &Store::changed, after, max);
+  }
+
+  Task<std::vector<Sale>> find(Ticks deadline, std::vector<SaleId> sales) override {
+    return way_.go(deadline, &Store::find_sales, std::move(sales));
+  }
+
+  Task<> finish(Ticks deadline, std::vector<SaleId> sales) override {
+    return way_.go(deadline, &Store::finish, std::move(sales));
   }
 
   Task<std::optional<Sale>> get(Ticks deadline, SaleId sale) override {

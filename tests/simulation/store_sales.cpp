@@ -18,16 +18,65 @@ Result<Sale> Store::create(const SaleDraft& draft) {
     const auto stock = lane_stock(draft.stock, draft.lanes, index);
     lanes_[{sale.id, index}] = {stock, stock, 0, {}, 0};
   }
+  sale.change = ++last_change_;
   sales_[sale.id] = sale;
   return sale;
 }
 
-Result<std::vector<Sale>> Store::list(std::size_t max) const {
+Result<std::vector<Sale>> Store::list(SaleFilter which, SaleId before, std::size_t max) const {
   std::vector<Sale> sales;
   for (auto it = sales_.rbegin(); it != sales_.rend() && sales.size() < max; ++it) {
-    sales.push_back(it->second);
+    const auto& sale = it->second;
+    const bool unfinished = sale.state != SaleState::draft && !sale.finished;
+    const bool listed =
+        which == SaleFilter::all || (which == SaleFilter::finished ? sale.finished : unfinished);
+    if (listed && sale.id < before) sales.push_back(sale);
   }
   return sales;
+}
+
+Result<std::uint64_t> Store::last_change() const { return last_change_; }
+
+Result<std::vector<Sale>> Store::changed(std::uint64_t after, std::size_t max) const {
+  std::vector<Sale> sales;
+  for (const auto& [id, sale] : sales_) {
+    if (sale.change > after && sale.state != SaleState::draft) sales.push_back(sale);
+  }
+  std::ranges::sort(sales, {}, &Sale::change);
+  if (sales.size() > max) sales.resize(max);
+  return sales;
+}
+
+Result<std::vector<Sale>> Store::find_sales(const std::vector<SaleId>& ids) const {
+  if (ids.size() > kSalesPageMax) return Errc::overloaded;
+  std::vector<Sale> sales;
+  for (const auto id : ids) {
+    if (sales_.contains(id)) sales.push_back(sales_.at(id));
+  }
+  return sales;
+}
+
+Result<void> Store::finish(const std::vector<SaleId>& ids) {
+  if (ids.size() > kSalesPageMax) return Errc::overloaded;
+  for (const auto id : ids) {
+    const auto found = sales_.find(id);
+    if (found == sales_.end()) continue;
+    auto& sale = found->second;
+    if (sale.state != SaleState::closed || sale.finished || !is_over(sale)) continue;
+    sale.finished = true;
+    sale.change = ++last_change_;
+  }
+  return {};
+}
+
+bool Store::is_over(const Sale& sale) const {
+  const auto of_sale = [&sale](LaneId lane) { return lane.sale == sale.id; };
+  const auto returns = [&](const auto& entry) { return of_sale(entry.first); };
+  const auto unpaid = [&](const auto& entry) {
+    const auto& row = entry.second;
+    return of_sale(row.message.lane) && row.status == OrderStatus::confirmed && row.pay_by;
+  };
+  return std::ranges::none_of(outbox_, returns) && std::ranges::none_of(rows_, unpaid);
 }
 
 Result<std::optional<Sale>> Store::get(SaleId sale) const {
@@ -43,6 +92,7 @@ Result<Sale> Store::set_state(SaleId id, SaleState state) {
   if (!may_become(sale.state, state)) return Errc::stale;
   sale.state = state;
   ++sale.revision;
+  sale.change = ++last_change_;
   return sale;
 }
 

@@ -1,6 +1,7 @@
 #include "support/fake_store.hpp"
 
 #include <algorithm>
+#include <ranges>
 
 namespace sluice::test {
 
@@ -299,14 +300,77 @@ Task<Sale> FakeSaleStore::create(Ticks /*deadline*/, SaleDraft draft) {
   co_return sale;
 }
 
-Task<std::vector<Sale>> FakeSaleStore::list(Ticks /*deadline*/, std::size_t max) {
+Task<std::vector<Sale>> FakeSaleStore::list(Ticks /*deadline*/, SaleFilter which, SaleId before,
+                                            std::size_t max) {
   const auto fault = co_await on_list.enter();
   if (fault) co_return fault->error;
+  count_changes();
   std::vector<Sale> newest;
-  for (auto it = sales.rbegin(); it != sales.rend() && newest.size() < max; ++it) {
-    newest.push_back(it->second);
+  for (const auto& [id, sale] : sales | std::views::reverse) {
+    const bool draft = sale.state == SaleState::draft;
+    const bool listed = which == SaleFilter::all ||
+                        (which == SaleFilter::finished ? sale.finished : !draft && !sale.finished);
+    if (listed && id < before && newest.size() < std::min(max, kSalesPageMax))
+      newest.push_back(sale);
   }
   co_return newest;
+}
+
+Task<std::uint64_t> FakeSaleStore::last_change(Ticks /*deadline*/) {
+  const auto fault = co_await on_list.enter();
+  if (fault) co_return fault->error;
+  count_changes();
+  co_return newest_;
+}
+
+Task<std::vector<Sale>> FakeSaleStore::changed(Ticks /*deadline*/, std::uint64_t after,
+                                               std::size_t max) {
+  const auto fault = co_await on_changed.enter();
+  if (fault) co_return fault->error;
+  count_changes();
+  std::vector<Sale> found;
+  for (const auto& [id, sale] : sales) {
+    if (sale.change > after && sale.state != SaleState::draft) found.push_back(sale);
+  }
+  std::ranges::sort(found, {}, &Sale::change);
+  if (found.size() > max) found.resize(max);
+  co_return found;
+}
+
+Task<std::vector<Sale>> FakeSaleStore::find(Ticks /*deadline*/, std::vector<SaleId> ids) {
+  const auto fault = co_await on_find.enter();
+  if (fault) co_return fault->error;
+  std::vector<Sale> found;
+  for (const auto id : ids) {
+    if (sales.contains(id)) found.push_back(sales.at(id));
+  }
+  co_return found;
+}
+
+Task<> FakeSaleStore::finish(Ticks /*deadline*/, std::vector<SaleId> ids) {
+  const auto fault = co_await on_finish.enter();
+  if (fault) co_return fault->error;
+  for (const auto id : ids) {
+    auto& sale = sales.at(id);
+    sale.finished |= sale.state == SaleState::closed && is_over(id);
+  }
+  co_return boost::system::in_place_value;
+}
+
+void FakeSaleStore::count_changes() {
+  const bool fewer = std::ranges::any_of(
+      counted_, [this](const auto& entry) { return !sales.contains(entry.first); });
+  // As another database, whose count is lower.
+  if (fewer) newest_ = 0;
+  for (auto& [id, sale] : sales) {
+    const auto known = counted_.find(id);
+    const bool same = known != counted_.end() && known->second.state == sale.state &&
+                      known->second.revision == sale.revision &&
+                      known->second.finished == sale.finished &&
+                      known->second.terms.ends_at == sale.terms.ends_at;
+    if (!same) sale.change = ++newest_;
+  }
+  counted_ = sales;
 }
 
 Task<std::optional<Sale>> FakeSaleStore::get(Ticks /*deadline*/, SaleId sale) {

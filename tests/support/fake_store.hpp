@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <utility>
@@ -94,16 +95,34 @@ class FakeOrderStore : public OrderStore {
 class FakeSaleStore final : public SaleStore {
  public:
   Task<Sale> create(Ticks deadline, SaleDraft draft) override;
-  Task<std::vector<Sale>> list(Ticks deadline, std::size_t max) override;
+  Task<std::vector<Sale>> list(Ticks deadline, SaleFilter which, SaleId before,
+                               std::size_t max) override;
+  Task<std::uint64_t> last_change(Ticks deadline) override;
+  Task<std::vector<Sale>> changed(Ticks deadline, std::uint64_t after, std::size_t max) override;
+  Task<std::vector<Sale>> find(Ticks deadline, std::vector<SaleId> sales) override;
   Task<std::optional<Sale>> get(Ticks deadline, SaleId sale) override;
   Task<Sale> set_state(Ticks deadline, SaleId sale, SaleState state) override;
+  Task<> finish(Ticks deadline, std::vector<SaleId> sales) override;
 
   FakeStep on_create;
-  FakeStep on_list;
+  FakeStep on_list;  ///< Also of `last_change`.
+  FakeStep on_changed;
   FakeStep on_get;
+  FakeStep on_find;
   FakeStep on_set_state;
+  FakeStep on_finish;
+  /// Whether nothing of a closed sale may move any more.
+  std::function<bool(SaleId)> is_over = [](SaleId) { return true; };
 
+  /// A test may change them at will.
   std::map<SaleId, Sale> sales;
+
+ private:
+  /// Numbers what a test changed.
+  void count_changes();
+
+  std::map<SaleId, Sale> counted_;
+  std::uint64_t newest_ = 0;
 };
 
 /// One lease, whose time the test ends by clearing `holder`.

@@ -51,6 +51,9 @@ struct Sale {
   SaleDraft terms;
   SaleState state = SaleState::draft;
   std::uint32_t revision = 0;  ///< Grows by one with each change of state.
+  /// Closed, with no order that may still move and no unit that has yet to return; for good.
+  bool finished = false;
+  std::uint64_t change = 0;  ///< Where its last change stands among those of all sales.
 };
 
 /// When the window of a sale lets a purchase through.

@@ -2,6 +2,7 @@
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
+#include <boost/system/result.hpp>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -18,6 +19,9 @@
 
 namespace sluice {
 
+/// Null: there is no such sale.
+using FoundSale = boost::system::result<std::shared_ptr<const Sale>, Refusal>;
+
 /// The use cases behind the public routes, as one thread sees them. Tests put a fake in its place.
 class PublicApi {
  public:
@@ -26,6 +30,9 @@ class PublicApi {
   virtual std::optional<Refusal> admit(std::string_view ip) = 0;
   /// Whose token it is, if that user is admitted. `ip`: who sends it, as limits count.
   virtual Identified identify(std::string_view token, std::string_view ip) = 0;
+
+  /// Looks up a sale that the snapshot does not have, for that address.
+  virtual boost::asio::awaitable<FoundSale> look_up(SaleId sale, std::string ip) = 0;
 
   virtual boost::asio::awaitable<PurchaseAnswer> buy(const Sale& sale, UserId user,
                                                      std::uint32_t quantity) = 0;

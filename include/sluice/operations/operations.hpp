@@ -35,7 +35,10 @@ class Operations {
   virtual ~Operations() = default;
 
   virtual boost::asio::awaitable<Operated<Sale>> create(SaleDraft draft) = 0;
-  virtual boost::asio::awaitable<Operated<std::vector<Sale>>> list() = 0;
+
+  /// Those below `before`, by id, newest first; at most `max` and `kSalesPageMax`.
+  virtual boost::asio::awaitable<Operated<std::vector<Sale>>> list(SaleFilter which, SaleId before,
+                                                                   std::size_t max) = 0;
   virtual boost::asio::awaitable<Operated<Sale>> show(SaleId sale) = 0;
 
   /// Opens, pauses or closes a sale. When it returns without a refusal, the lanes enforce the new

@@ -62,6 +62,8 @@ class PurchaseService {
   boost::asio::awaitable<void> upkeep() { return sold_out_.upkeep(); }
 
  private:
+  /// Nobody keeps the lanes of a finished sale: the store knows all of its orders.
+  boost::asio::awaitable<PurchaseAnswer> answer_finished(const Sale& sale, UserId user);
   boost::asio::awaitable<PurchaseAnswer> answer_existing(const Sale& sale, const UserId& user,
                                                          const Reserved& reserved);
   PurchaseAnswer answer_published(const Sale& sale, const Reserved& reserved,

@@ -13,6 +13,7 @@
 #include "sluice/base/result.hpp"
 #include "sluice/base/time.hpp"
 #include "sluice/catalog/sale_book.hpp"
+#include "sluice/catalog/sale_loader.hpp"
 #include "sluice/catalog/sale_store.hpp"
 #include "sluice/recovery/audit_schedule.hpp"
 #include "sluice/recovery/auditor.hpp"
@@ -64,7 +65,7 @@ class Control {
   /// From now on the node says that it is not ready.
   void drain();
 
-  /// Loads the sales and makes them this node's snapshot.
+  /// Makes the sales as the store has them this node's snapshot.
   Task<> refresh_sales();
 
   /// Looks after a sale now. Without an error every lane of it has the sale's window.
@@ -87,6 +88,7 @@ class Control {
   boost::asio::awaitable<ReadyCheck> look_after_sales();
   boost::asio::awaitable<void> look_after_returns();
   std::vector<Sale> kept_sales() const;
+  boost::asio::awaitable<void> finish_sales();
   void forget_unlisted();
   Task<> read_requests();
   /// A lane that a round looks at.
@@ -120,7 +122,7 @@ class Control {
   RecoverySettings settings_;
   ServiceProbes services_;
   Ports ports_;
-  std::unordered_map<SaleId, Sale> sales_;
+  SaleLoader sales_;
   /// Closed, with nothing undecided, and with no returned unit that waits for the inventory. Unpaid
   /// orders of theirs still expire.
   std::unordered_set<SaleId> finished_;

@@ -17,7 +17,8 @@ struct RecoverySettings {
   /// Reservations decided, and orders expired or relayed, in one step; 1 … 4,096. Of orders at most
   /// `kMovesMax`.
   std::size_t overdue_max = 1000;
-  std::size_t sales_max = 1000;  ///< Sales that a node looks after, the newest.
+  std::size_t sales_max = 10'000;         ///< Unfinished sales that a node looks after.
+  std::size_t finished_sales_max = 1000;  ///< Finished sales that it lists, the newest.
   /// Lanes with nothing due that a round looks at all the same, in turn.
   std::size_t lanes_looked_max = 500;
   /// Lanes whose images are copied at the same time, beside those of one page.

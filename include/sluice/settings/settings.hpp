@@ -60,6 +60,8 @@ struct Settings {
     BucketSettings failures{10, 100, 1 << 16};
     BucketSettings users{20, 40, 1 << 17};
     BucketSettings sales{0, 100'000, 1024};
+    /// Of an address that asks for sales which the node does not know.
+    BucketSettings old_sales{10, 100, 1 << 16};
     std::int64_t concurrency_max = 20'000;
   } gate;
 

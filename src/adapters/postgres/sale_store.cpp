@@ -7,11 +7,10 @@
 namespace sluice::postgres {
 namespace {
 
-constexpr std::size_t kListMax = 10'000;
-
-#define SLUICE_SALE_COLUMNS                                                      \
-  "s.sale_id, s.title, s.description, s.unit_price_minor, s.currency, s.stock, " \
-  "s.limit_per_order, s.lanes, s.starts_at, s.ends_at, s.state, s.revision, s.pay_within_ms"
+#define SLUICE_SALE_COLUMNS                                                                    \
+  "s.sale_id, s.title, s.description, s.unit_price_minor, s.currency, s.stock, "               \
+  "s.limit_per_order, s.lanes, s.starts_at, s.ends_at, s.state, s.revision, s.pay_within_ms, " \
+  "s.finished, s.change"
 
 /// The lanes' parts are those of `lane_stock`.
 constexpr Statement kCreate{
@@ -30,11 +29,40 @@ constexpr Statement kCreate{
     "        FROM generate_series(0, s.lanes - 1) AS lane) l)"
     " SELECT " SLUICE_SALE_COLUMNS " FROM s"};
 
-constexpr Statement kList{
-    "list", "SELECT " SLUICE_SALE_COLUMNS " FROM sales s ORDER BY s.sale_id DESC LIMIT $1::bigint"};
+#define SLUICE_SALES_BEFORE " s.sale_id < $1::bigint ORDER BY s.sale_id DESC LIMIT $2::bigint"
+
+constexpr Statement kList{"list",
+                          "SELECT " SLUICE_SALE_COLUMNS " FROM sales s WHERE" SLUICE_SALES_BEFORE};
+
+/// Each has an index of its own.
+constexpr Statement kListUnfinished{"list_unfinished",
+                                    "SELECT " SLUICE_SALE_COLUMNS
+                                    " FROM sales s WHERE s.state <> 'draft' AND NOT s.finished"
+                                    " AND" SLUICE_SALES_BEFORE};
+constexpr Statement kListFinished{"list_finished",
+                                  "SELECT " SLUICE_SALE_COLUMNS
+                                  " FROM sales s WHERE s.finished AND" SLUICE_SALES_BEFORE};
+
+constexpr Statement kLastChange{"last_change", "SELECT newest FROM sale_changes"};
+
+constexpr Statement kChanged{"changed", "SELECT " SLUICE_SALE_COLUMNS
+                                        " FROM sales s"
+                                        " WHERE s.change > $1::bigint AND s.state <> 'draft'"
+                                        " ORDER BY s.change LIMIT $2::bigint"};
 
 constexpr Statement kGet{
     "get", "SELECT " SLUICE_SALE_COLUMNS " FROM sales s WHERE s.sale_id = $1::bigint"};
+
+constexpr Statement kFind{"find_sales", "SELECT " SLUICE_SALE_COLUMNS
+                                        " FROM sales s WHERE s.sale_id = ANY ($1::bigint[])"};
+
+constexpr Statement kFinish{
+    "finish",
+    "UPDATE sales s SET finished = true"
+    " WHERE s.sale_id = ANY ($1::bigint[]) AND s.state = 'closed' AND NOT s.finished"
+    " AND NOT EXISTS (SELECT FROM outbox b WHERE b.sale_id = s.sale_id)"
+    " AND NOT EXISTS (SELECT FROM orders o WHERE o.sale_id = s.sale_id"
+    "                    AND o.status = 'confirmed' AND o.pay_by IS NOT NULL)"};
 
 constexpr Statement kSetState{"set_state",
                               "UPDATE sales s SET state = $2::text::sale_state,"
@@ -54,12 +82,36 @@ class PostgresSaleStore final : public SaleStore {
     co_return co_await client_->get<Sale>(deadline, kCreate, std::move(params));
   }
 
-  Task<std::vector<Sale>> list(Ticks deadline, std::size_t max) override {
-    return client_->list<Sale>(deadline, kList, Params(sql::at_most(max, kListMax)));
+  Task<std::vector<Sale>> list(Ticks deadline, SaleFilter which, SaleId before,
+                               std::size_t max) override {
+    const auto& statement = which == SaleFilter::all          ? kList
+                            : which == SaleFilter::unfinished ? kListUnfinished
+                                                              : kListFinished;
+    return client_->list<Sale>(deadline, statement,
+                               Params(before, sql::at_most(max, kSalesPageMax)));
+  }
+
+  Task<std::uint64_t> last_change(Ticks deadline) override {
+    return client_->get<std::uint64_t>(deadline, kLastChange, Params());
+  }
+
+  Task<std::vector<Sale>> changed(Ticks deadline, std::uint64_t after, std::size_t max) override {
+    Params params(static_cast<std::int64_t>(after), sql::at_most(max, kSalesPageMax));
+    return client_->list<Sale>(deadline, kChanged, std::move(params));
   }
 
   Task<std::optional<Sale>> get(Ticks deadline, SaleId sale) override {
     return client_->find<Sale>(deadline, kGet, Params(sale));
+  }
+
+  Task<std::vector<Sale>> find(Ticks deadline, std::vector<SaleId> sales) override {
+    if (sales.size() > kSalesPageMax) co_return Errc::overloaded;
+    co_return co_await client_->list<Sale>(deadline, kFind, ids_of(sales));
+  }
+
+  Task<> finish(Ticks deadline, std::vector<SaleId> sales) override {
+    if (sales.size() > kSalesPageMax) co_return Errc::overloaded;
+    co_return co_await client_->change(deadline, kFinish, ids_of(sales));
   }
 
   Task<Sale> set_state(Ticks deadline, SaleId sale, SaleState state) override {
@@ -78,6 +130,12 @@ class PostgresSaleStore final : public SaleStore {
   }
 
  private:
+  static Params ids_of(const std::vector<SaleId>& sales) {
+    Params params;
+    params.array(sales, [](SaleId sale) { return sale; });
+    return params;
+  }
+
   std::shared_ptr<Client> client_;
 };
 

@@ -55,7 +55,7 @@ inline auto columns(Sale& v) {
   auto& t = v.terms;
   return std::tie(v.id, t.title, t.description, t.unit_price_minor, t.currency, t.stock,
                   t.limit_per_order, t.lanes, t.starts_at, t.ends_at, v.state, v.revision,
-                  t.pay_within);
+                  t.pay_within, v.finished, v.change);
 }
 template <class First, class Second>
 auto columns(std::pair<First, Second>& v) {

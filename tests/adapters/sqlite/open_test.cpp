@@ -151,7 +151,8 @@ TEST(SqliteOpen, the_file_stays_open_until_the_last_store_goes) {
   stores.control.reset();
   stores.ping = nullptr;
   EXPECT_THAT(refusal(folder.path("sluice.db")), HasSubstr("another sluice process uses"));
-  EXPECT_TRUE(run_awaitable(stores.sales->list(soon(), 1)).has_value());
+  EXPECT_TRUE(
+      run_awaitable(stores.sales->list(soon(), SaleFilter::all, kSalesBegin, 1)).has_value());
   stores.sales.reset();
   open(folder.path("sluice.db"));
 }
