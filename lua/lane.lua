@@ -1,8 +1,12 @@
--- Put in front of every other script. KEYS[1..4]: sale, stock, success, pending of one lane.
+-- Put in front of every other script. KEYS[1..5]: sale, stock, success, pending, winners of a lane.
 -- Scripts answer 0 for a lane that is not ready under the epoch asked for.
 
 -- No user id contains '#', so the sentinel never meets a user's field or member.
 local SENTINEL = '#epoch'
+
+-- KEYS[5] is a string: the epoch in as many digits, then a hash of so many bytes for each grant. It
+-- only grows, so that nodes read on from where they were: who is listed may have no order any more.
+local HASH_BYTES = 8
 
 -- Stands for the replication id of a lane that was closed: no Redis has it.
 local CLOSED = 'closed'
@@ -23,6 +27,11 @@ local function integer(text)
   return type(text) == 'string' and string.match(text, '^%-?%d+$') and tonumber(text)
 end
 
+-- The epoch that the list of winners names, nil without one.
+local function listed_epoch()
+  return integer(redis.pcall('GETRANGE', KEYS[5], 0, HASH_BYTES - 1))
+end
+
 -- The lane under that epoch (nil: under any), or nil when it is not ready: a key is missing, of
 -- another type or epoch, or this Redis is not the one in which the lane was opened.
 local function load_lane(epoch)
@@ -34,6 +43,7 @@ local function load_lane(epoch)
   if stock[1] ~= sale[1] then return nil end
   if redis.pcall('HGET', KEYS[3], SENTINEL) ~= sale[1] then return nil end
   if redis.pcall('ZSCORE', KEYS[4], SENTINEL) ~= sale[1] then return nil end
+  if listed_epoch() ~= integer(sale[1]) then return nil end
   local lane = {
     epoch = integer(sale[1]),
     version = integer(sale[4]),
@@ -62,7 +72,7 @@ local function newest_epoch()
     redis.pcall('ZSCORE', KEYS[4], SENTINEL),
   }
   for i = 1, 4 do newest = math.max(newest, integer(sentinels[i]) or 0) end
-  return newest
+  return math.max(newest, listed_epoch() or 0)
 end
 
 local function pending_count()

@@ -1,12 +1,12 @@
--- ARGV: epoch, then id, user, quantity of each attempt.
+-- ARGV: epoch, the hashes of all users, then id, user, quantity of each attempt.
 -- Answers {version, pending, one per attempt}: the user's record, or 1 granted, 2 sold out,
 -- 3 insufficient, 4 not open.
 local lane = load_lane(ARGV[1])
 if not lane then return 0 end
 
-local count = (#ARGV - 1) / 3
+local count = (#ARGV - 2) / 3
 local lookup = {KEYS[3]}
-for i = 1, count do lookup[i + 1] = ARGV[3 * i] end
+for i = 1, count do lookup[i + 1] = ARGV[3 * i + 1] end
 local records = count > 0 and redis.call('HMGET', unpack(lookup)) or {}
 
 local now = now_ms()
@@ -15,11 +15,11 @@ local units, granted = lane.units, 0
 -- A number would be formatted again for every member.
 local score = string.format('%.0f', now)
 local fresh = {}
-local success, pending = {KEYS[3]}, {KEYS[4]}
+local success, pending, winners = {KEYS[3]}, {KEYS[4]}, {}
 local reply = {lane.version, 0}
 
 for i = 1, count do
-  local user = ARGV[3 * i]
+  local user = ARGV[3 * i + 1]
   local record = records[i] or fresh[user]
   local answer
   if record then
@@ -29,19 +29,20 @@ for i = 1, count do
   elseif units <= 0 then
     answer = 2
   else
-    local quantity = ARGV[3 * i + 1]
+    local quantity = ARGV[3 * i + 2]
     local left = units - tonumber(quantity)
     if left < 0 then
       answer = 3
     else
       units = left
-      record = 'q' .. ARGV[3 * i - 1] .. quantity
+      record = 'q' .. ARGV[3 * i] .. quantity
       fresh[user] = record
       granted = granted + 1
       success[2 * granted] = user
       success[2 * granted + 1] = record
       pending[2 * granted] = score
       pending[2 * granted + 1] = pending_member(record, user)
+      winners[granted] = string.sub(ARGV[2], HASH_BYTES * (i - 1) + 1, HASH_BYTES * i)
       answer = 1
     end
   end
@@ -49,6 +50,7 @@ for i = 1, count do
 end
 
 if granted > 0 then
+  redis.call('APPEND', KEYS[5], table.concat(winners))
   redis.call('HSET', unpack(success))
   redis.call('ZADD', unpack(pending))
   redis.call('HINCRBY', KEYS[2], 'units', units - lane.units)

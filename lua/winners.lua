@@ -1,12 +1,9 @@
--- ARGV: epoch, cursor, count. Answers {version, next cursor, users...}: one step of a scan, so
--- that a large lane does not stop Redis. While the version stands and no unit is left nobody can
--- join.
+-- ARGV: epoch, how many winners to pass over, at most how many to list. Answers {version, units,
+-- pending, winners in the list, the hashes that follow}, or 1 when the list is shorter than that.
 local lane = load_lane(ARGV[1])
 if not lane then return 0 end
-local step = redis.call('HSCAN', KEYS[3], ARGV[2], 'COUNT', ARGV[3])
-local reply = {lane.version, step[1]}
-for i = 1, #step[2], 2 do
-  local user = step[2][i]
-  if user ~= SENTINEL then reply[#reply + 1] = user end
-end
-return reply
+local listed = redis.call('STRLEN', KEYS[5]) / HASH_BYTES - 1
+if tonumber(ARGV[2]) > listed then return 1 end
+local from = HASH_BYTES * (1 + ARGV[2])
+return {lane.version, lane.units, pending_count(), listed,
+  redis.call('GETRANGE', KEYS[5], from, from + HASH_BYTES * ARGV[3] - 1)}

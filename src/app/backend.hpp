@@ -53,6 +53,7 @@ struct Backend {
 
   MakePorts http_ports;
   MakePorts control_ports;
+  MakePorts view_ports;         ///< What reads the winners of lanes that are sold out.
   MakePorts fulfilment_ports;   ///< Of a thread that turns the log into orders.
   MakePorts shop_ports;         ///< Of the thread on which shops pay: the stores alone.
   std::optional<OrderLog> log;  ///< Empty where the queue decides at once.

@@ -53,10 +53,16 @@ Backend create_embedded_backend(const Settings& settings, std::shared_ptr<Clock>
     };
     return ports;
   };
+  const auto make_view_ports = [lanes](const asio::any_io_executor&) {
+    Ports ports;
+    ports.inventory = create_memory_inventory(lanes);
+    return ports;
+  };
   Backend backend;
   backend.http_ports = std::bind_front(make_ports, "http.store");
   backend.control_ports = std::bind_front(make_ports, "control.store");
   backend.shop_ports = std::bind_front(make_ports, "shop.store");
+  backend.view_ports = make_view_ports;
   return backend;
 }
 

@@ -16,6 +16,7 @@ struct Guards {
       : inventory(settings.degrade.inventory),
         look_ups(settings.degrade.inventory),
         queue(settings.degrade.queue),
+        winners(settings.degrade.inventory),
         settling(patient(settings.degrade.inventory)),
         news(settings.degrade.inventory) {}
 
@@ -29,6 +30,7 @@ struct Guards {
   Breaker inventory;  ///< As purchases see it.
   Breaker look_ups;   ///< As look-ups see it.
   Breaker queue;
+  Breaker winners;   ///< The inventory as the sold-out views see it, apart from purchases.
   Breaker settling;  ///< The inventory as fulfilment sees it.
   Breaker news;
   CallMeter direct;

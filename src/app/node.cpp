@@ -19,6 +19,7 @@
 #include "sluice/orders/order_service.hpp"
 #include "sluice/orders/order_watch.hpp"
 #include "sluice/orders/purchase_service.hpp"
+#include "sluice/orders/sold_out_views.hpp"
 #include "sluice/recovery/control.hpp"
 #include "sluice/recovery/lane_reconciler.hpp"
 #include "sluice/recovery/return_reconciler.hpp"
@@ -56,7 +57,7 @@ asio::awaitable<void> sweep(OrderWatch& watch, Clock& clock) {
 /// One HTTP thread: its ports, its services and its listener. Declared in the order of use;
 /// destroyed in the reverse, after the loop has ended.
 struct Node::Http final : PublicApi {
-  Http(Node& node, unsigned index, std::uint16_t port,
+  Http(Node& node, SoldOutViews& views, unsigned index, std::uint16_t port,
        const std::function<std::string(const UserId&)>& demo_token)
       : clock(*node.clock_),
         worker("http-" + std::to_string(index)),
@@ -78,15 +79,14 @@ struct Node::Http final : PublicApi {
         orders(worker.executor(), node.settings_.lookup,
                {look_up_router, *ports.orders, *ports.moves, *node.clock_, node.seal_, watch}),
         purchases(worker.executor(), node.settings_.purchase,
-                  {router, orders, node.sale_buckets_, node.guards_.rate_limiter, node.concurrency_,
-                   *node.clock_, random, node.seal_, node.metrics_}) {
+                  {router, orders, views, node.sale_buckets_, node.guards_.rate_limiter,
+                   node.concurrency_, *node.clock_, random, node.seal_, node.metrics_}) {
     auto settings = node.settings_.http;
     settings.http.port = port;
     server = create_public_server(
         worker.executor(), settings,
         {*this, node.book_, clock, node.readiness_, node.metrics_, node.connections_, demo_token});
     ports.results->listen([this](const std::vector<Outcome>& news) { watch.news(news); });
-    worker.spawn(purchases.upkeep());
     worker.spawn(sweep(watch, *node.clock_));
   }
 
@@ -180,9 +180,19 @@ struct Node::ControlThread {
                  flow, node.book_, node.readiness_, *node.clock_, node.metrics_}),
         operations(create_operations(
             node.settings_.recovery,
-            {*ports.sales, *ports.orders, *ports.control, auditor, control, *node.clock_})) {}
+            {*ports.sales, *ports.orders, *ports.control, auditor, control, *node.clock_})),
+        view_ports(node.backend_.view_ports(worker.executor())),
+        view_router(node.guards_.flow, view_adapters()),
+        views({.fresh = node.settings_.purchase.sold_out_fresh},
+              {view_router, node.book_, *node.clock_, node.metrics_}) {}
 
   ~ControlThread() { worker.stop(); }
+
+  /// The views only read: they have no use for a queue.
+  LaneRouter::Adapters view_adapters() {
+    auto& store = view_ports.store_inventory ? view_ports.store_inventory : view_ports.inventory;
+    return {*view_ports.inventory, *ports.queue, *store, *ports.queue};
+  }
 
   Worker worker;
   Ports ports;
@@ -193,6 +203,9 @@ struct Node::ControlThread {
   ModeReconciler flow;
   Control control;
   std::unique_ptr<Operations> operations;
+  Ports view_ports;
+  LaneRouter view_router;
+  SoldOutViews views;
   std::future<void> running;
 };
 
@@ -250,7 +263,7 @@ Node::Node(Settings settings, const Secrets& secrets,
   refuse_taken_address(settings_.http.http);
   auto port = settings_.http.http.port;
   for (unsigned i = 0; i < settings_.http_threads; ++i) {
-    http_.push_back(std::make_unique<Http>(*this, i, port, demo_token));
+    http_.push_back(std::make_unique<Http>(*this, control_->views, i, port, demo_token));
     // With port 0 the first thread chooses and the others share its choice.
     port = http_.front()->server->port();
   }
@@ -269,6 +282,7 @@ Node::~Node() {
 void Node::start() {
   control_->worker.start();
   control_->running = control_->worker.run(control_->control.run());
+  control_->worker.spawn(control_->views.upkeep());
   for (auto& thread : fulfilment_) {
     thread->worker.start();
     thread->running = thread->worker.run(thread->fulfilment.run());

@@ -62,6 +62,20 @@ class ServicesAdapters {
     return ports;
   }
 
+  /// Whatever reading winners costs or however it fails, no purchase is behind it.
+  Ports view_ports(asio::any_io_executor executor) {
+    auto redis = settings_.redis;
+    redis.client_name += ".winners";
+    Ports ports;
+    auto& inventory = add(ports, "redis", "views.inventory", &guards_.winners);
+    ports.inventory = create_redis_inventory(connect_redis(executor, std::move(redis)), inventory);
+    auto& store = add(ports, "postgres", "views.store", nullptr);
+    auto stores = create_postgres_stores(std::move(executor), settings_.postgres, store);
+    ports.orders = std::move(stores.orders);
+    ports.store_inventory = create_store_inventory(*ports.orders);
+    return ports;
+  }
+
   Ports fulfilment_ports(asio::any_io_executor executor) {
     auto redis = connect_redis(executor, settings_.redis);
     // Orders are made without Redis at their full rate: what is not settled waits for recovery.
@@ -143,6 +157,7 @@ Backend create_services_backend(const Settings& settings, std::shared_ptr<Clock>
   Backend backend;
   backend.http_ports = std::bind_front(&Adapters::http_ports, all);
   backend.control_ports = std::bind_front(&Adapters::control_ports, all);
+  backend.view_ports = std::bind_front(&Adapters::view_ports, all);
   backend.fulfilment_ports = std::bind_front(&Adapters::fulfilment_ports, all);
   backend.shop_ports = std::bind_front(&Adapters::shop_ports, all);
   backend.log = OrderLog{settings.kafka.topic, settings.kafka.partitions};

@@ -6,53 +6,77 @@
 
 namespace sluice {
 
-void SoldOutView::said_sold_out(Epoch epoch, std::uint64_t version, bool may_return, Ticks now) {
-  if (state_ != State::open && epoch == epoch_ && version == version_) {
-    may_return_ = may_return;
-    return;
-  }
-  state_ = State::incomplete;
-  epoch_ = epoch;
-  version_ = version;
-  may_return_ = may_return;
-  winners_.clear();
-  checked_at_ = now;
-  asked_at_ = now - fresh_for_;
+SoldOut::Answer SoldOut::ask(const UserId& user, std::uint64_t newest, Ticks now) const noexcept {
+  if (now >= until_.load()) return Answer::ask_the_lane;
+  if (newest > moment_ && !mutant("sold_out.news_ignored")) return Answer::ask_the_lane;
+  if (winners_.contains(winner_hash(user))) return Answer::ask_the_lane;
+  return may_return_.load() ? Answer::sold_out_for_now : Answer::sold_out;
 }
 
-void SoldOutView::winners(Epoch epoch, Winners winners, Ticks now) {
-  if (state_ != State::incomplete || epoch < epoch_) return;
-  if ((epoch != epoch_ || winners.version != version_) && !mutant("sold_out.other_winners")) {
+void SoldOut::renew(Ticks until, bool may_return) noexcept {
+  may_return_.store(may_return);
+  until_.store(until);
+}
+
+void SoldOutView::said_sold_out(Epoch epoch) {
+  if (epoch < epoch_) return;
+  if (epoch > epoch_) {
+    const auto before = std::exchange(cursor_, {});
+    forget();
+    if (mutant("sold_out.other_winners")) cursor_ = before;
+    epoch_ = epoch;
+  }
+  if (state_ != State::open) return;
+  state_ = State::reading;
+  next_at_ = {};
+}
+
+std::optional<SoldOutView::Page> SoldOutView::next(bool asked, Ticks now) {
+  if (state_ == State::open || now < next_at_) return std::nullopt;
+  if (state_ == State::complete && !asked) return std::nullopt;
+  next_at_ = now + fresh_for_ / 4;
+  return Page{epoch_, cursor_};
+}
+
+void SoldOutView::read(Epoch epoch, Result<WinnersPage> page, Ticks asked_at) {
+  if (epoch != epoch_ || state_ == State::open) return;
+  if (!page) {
+    const bool over = page.error() == Errc::not_ready || page.error() == Errc::invalid;
+    if (over) forget();
+    return;
+  }
+  const auto moment = lane_moment(epoch, page->version);
+  const bool grown = !page->hashes.empty();
+  const bool same = known_ && known_->moment() == moment && !grown && page->last;
+  if (!same) close();
+  winners_.add(std::move(page->hashes));
+  cursor_ = std::move(page->next);
+  if (!page->last && !mutant("sold_out.first_page")) {
+    state_ = State::reading;
+    next_at_ = {};
+    return;
+  }
+  if (page->stock > 0 && !mutant("sold_out.units_left")) {
+    close();
     state_ = State::open;
     return;
   }
-  winners_.clear();
-  for (auto& user : winners.users) winners_.insert(std::move(user));
   state_ = State::complete;
-  checked_at_ = now;
+  if (!same) known_ = std::make_shared<SoldOut>(moment, winners_);
+  // Counted from the question: what happened on the way to the answer is not known.
+  known_->renew(asked_at + fresh_for_, page->may_return && !mutant("sold_out.view_final"));
 }
 
-void SoldOutView::seen(const LaneView& lane, Ticks now) {
-  if (state_ == State::open) return;
-  if (!lane.ready || lane.epoch != epoch_ || lane.version != version_ || lane.stock > 0) {
-    state_ = State::open;
-    winners_.clear();
-    return;
-  }
-  may_return_ = lane.pending > 0 && !mutant("sold_out.view_final");
-  checked_at_ = now;
+void SoldOutView::close() {
+  if (known_) known_->close();
 }
 
-SoldOutView::Step SoldOutView::next(Ticks now) {
-  if (state_ == State::open || now - asked_at_ < fresh_for_ / 4) return Step::none;
-  asked_at_ = now;
-  return state_ == State::incomplete ? Step::fetch_winners : Step::check_version;
-}
-
-SoldOutView::Answer SoldOutView::ask(const UserId& user, Ticks now) const {
-  if (state_ != State::complete || now - checked_at_ >= fresh_for_) return Answer::ask_the_lane;
-  if (winners_.contains(user)) return Answer::ask_the_lane;
-  return may_return_ ? Answer::sold_out_for_now : Answer::sold_out;
+void SoldOutView::forget() {
+  close();
+  known_.reset();
+  winners_ = {};
+  cursor_.clear();
+  state_ = State::open;
 }
 
 }  // namespace sluice

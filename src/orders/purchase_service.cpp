@@ -17,7 +17,7 @@ constexpr Millis kStockWait{2000};
 PurchaseAnswer refused(Refusal refusal) { return {.refusal = refusal}; }
 
 /// Who refuses a purchase, the cheapest first.
-AdmissionChain admission_of(const PurchaseService::Ports& ports, const SoldOutViews& views) {
+AdmissionChain admission_of(const PurchaseService::Ports& ports, SoldOutViews::Reader& views) {
   return {create_sale_window_stage(), views.stage(ports.random),
           create_sale_rate_stage(ports.sales, ports.random),
           create_node_rate_stage(ports.rate_limiter, ports.random),
@@ -66,7 +66,7 @@ bool is_in_doubt(const Reserved& reserved) {
 PurchaseService::PurchaseService(asio::any_io_executor executor, PurchaseSettings settings,
                                  Ports ports)
     : ports_(ports),
-      sold_out_(settings, ports.router, ports.clock),
+      sold_out_(ports.sold_out),
       admission_(admission_of(ports, sold_out_)),
       reserver_(executor, settings,
                 {ports.router, sold_out_, ports.clock, ports.random, ports.seal, ports.metrics}),

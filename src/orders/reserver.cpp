@@ -52,7 +52,7 @@ asio::awaitable<void> Reserver::reserve_batch(LaneId lane, Requests::Batch& batc
   const auto count = [&reply](Verdict verdict) {
     return std::ranges::count(reply->reservations, verdict, &Reservation::verdict);
   };
-  if (count(Verdict::sold_out) > 0) ports_.sold_out.said_sold_out(lane, epochs_[lane], *reply);
+  ports_.sold_out.heard(lane, attempts.front().id.epoch(), *reply);
   const auto asked = static_cast<double>(batch.items.size());
   const auto granted = static_cast<double>(count(Verdict::granted));
   batch_size_.Observe(asked);

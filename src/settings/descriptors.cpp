@@ -21,8 +21,8 @@ std::size_t reserved_descriptors(const Settings& settings) {
   const std::size_t fulfilment = settings.fulfilment_workers;
   // A pool opens another connection in the place of one that was given up.
   const auto of_pool = 2 * std::size_t{settings.postgres.pool_size};
-  // The control thread has both, the shop's only the pool.
-  reserve += fulfilment * kOfThread + (http + fulfilment + 1) * (kOfRedis + of_pool) + of_pool +
+  // The control thread has both, and so have the sold-out views; the shop has only the pool.
+  reserve += fulfilment * kOfThread + (http + fulfilment + 2) * (kOfRedis + of_pool) + of_pool +
              (fulfilment + 1) * kOfKafkaClient;
   return reserve;
 }

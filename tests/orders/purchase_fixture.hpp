@@ -31,16 +31,23 @@ class PurchaseFixture : public testing::Test {
     sale_.terms.ends_at = FakeClock::kStart + std::chrono::hours(1);
     sale_.state = SaleState::open;
     store_.lanes[kLane].stock = 100;
+    auto book = std::make_shared<SaleSnapshot>();
+    book->sales[sale_.id] = sale_;
+    book->loaded = true;
+    book_.publish(std::move(book));
     make();
   }
 
   void make() {
     purchases_.reset();
+    views_.reset();
     orders_.reset();
     OrderService::Ports order_ports{router_, store_, moves_, clock_, seal_, watch_};
     orders_.emplace(loop_.executor(), LookupSettings{}, order_ports);
-    PurchaseService::Ports ports{router_, *orders_, buckets_, limiter_, concurrency_,
-                                 clock_,  random_,  seal_,    metrics_};
+    SoldOutViews::Ports view_ports{view_router_, book_, clock_, metrics_};
+    views_.emplace(view_settings_, view_ports);
+    PurchaseService::Ports ports{router_,      *orders_, *views_, buckets_, limiter_,
+                                 concurrency_, clock_,   random_, seal_,    metrics_};
     purchases_.emplace(loop_.executor(), settings_, ports);
   }
 
@@ -64,6 +71,9 @@ class PurchaseFixture : public testing::Test {
   FakeRouter router_{inventory_, queue_, other_, direct_};
   FakeOrderStore store_;
   FakeOrderTransitions moves_{store_, clock_};
+  LaneRouter view_router_{router_.snapshot, {inventory_, queue_, other_, direct_}};
+  SaleBook book_{std::make_shared<SaleSnapshot>()};
+  SoldOutSettings view_settings_;
   Metrics metrics_;
   Random random_ = std::mt19937_64(5);
   OrderIdSeal seal_{"a secret for tests"};
@@ -73,6 +83,7 @@ class PurchaseFixture : public testing::Test {
   PurchaseSettings settings_;
   Sale sale_;
   std::optional<OrderService> orders_;
+  std::optional<SoldOutViews> views_;
   std::optional<PurchaseService> purchases_;
 };
 

@@ -36,7 +36,7 @@ class PurchaseTest : public test::PurchaseFixture {
 
   /// One round of upkeep, for views of "sold out".
   void look_after() {
-    if (!upkeep_) upkeep_ = loop_.start(purchases_->upkeep());
+    if (!upkeep_) upkeep_ = loop_.start(views_->upkeep());
     clock_.advance(Millis{50});
     loop_.turn();
   }
@@ -462,15 +462,16 @@ TEST_F(SoldOutPurchaseTest, AWinnerStillReachesTheOrder) {
 }
 
 TEST_F(SoldOutPurchaseTest, UpkeepKeepsTheViewFresh) {
-  for (int i = 0; i < 100; ++i) look_after();
-  EXPECT_EQ(said(buy(3)), "sold_out");
+  for (std::uint64_t i = 0; i < 100; ++i) {
+    EXPECT_EQ(said(buy(3 + i)), "sold_out");
+    look_after();
+  }
   EXPECT_EQ(inventory_.on_reserve.calls(), calls_);
-  EXPECT_GT(inventory_.on_view.calls(), 10U);
-  EXPECT_EQ(inventory_.on_winners.calls(), 1U) << "fetched once";
+  EXPECT_GT(inventory_.on_winners.calls(), 10U);
 }
 
 TEST_F(SoldOutPurchaseTest, WithoutNewsTheLaneIsAskedAgain) {
-  inventory_.on_view.fail_always(Errc::unavailable);
+  inventory_.on_winners.fail_always(Errc::unavailable);
   for (int i = 0; i < 30; ++i) look_after();
   EXPECT_EQ(said(buy(3)), "sold_out");
   EXPECT_EQ(inventory_.on_reserve.calls(), calls_ + 1);
@@ -481,6 +482,7 @@ TEST_F(SoldOutPurchaseTest, AReturnedUnitIsSoldAgain) {
   lane.records.clear();
   lane.stock = 1;
   ++lane.version;
+  EXPECT_EQ(said(buy(3)), "sold_out") << "not looked at since";
   for (int i = 0; i < 10; ++i) look_after();
   EXPECT_EQ(said(buy(3)), "confirmed");
 }

@@ -19,6 +19,10 @@ namespace asio = boost::asio;
 
 // The upkeep of real threads comes every 50 ms; here it comes late, to save steps.
 constexpr Millis kUpkeepSloth{1500};
+// The same for the views, which are of use for a second.
+constexpr Millis kViewSloth{200};
+// So that a list of winners has several pages.
+constexpr std::size_t kWinnersPage = 2;
 // The same for the naps of the control thread.
 constexpr Millis kNapSloth{250};
 constexpr Millis kSweepEvery{500};
@@ -67,6 +71,7 @@ struct Node::Shared {
   TokenBuckets sale_buckets{BucketSettings{0, 1, 4}};
   ConcurrencyLimit concurrency{1000};
   Breaker inventory_breaker{eager({})};
+  Breaker winners_breaker{eager({})};
   Breaker queue_breaker{eager({})};
   CallMeter direct;
   RateLimiter rate_limiter;
@@ -74,7 +79,7 @@ struct Node::Shared {
 };
 
 struct Node::Http {
-  Http(const Services& services, Who number, Shared& shared)
+  Http(const Services& services, Who number, Shared& shared, SoldOutViews& views)
       : thread(services.scheduler),
         clock(thread, shared.skew, Millis{20}),
         lazy_clock(thread, shared.skew, kUpkeepSloth),
@@ -93,10 +98,9 @@ struct Node::Http {
         watch(1000),
         orders(thread.executor(), {}, {router, *store, *moves, clock, services.seal, watch}),
         purchases(thread.executor(), {},
-                  {router, orders, shared.sale_buckets, shared.rate_limiter, shared.concurrency,
-                   lazy_clock, shared.random, services.seal, services.metrics}) {
+                  {router, orders, views, shared.sale_buckets, shared.rate_limiter,
+                   shared.concurrency, clock, shared.random, services.seal, services.metrics}) {
     results->listen([this](const std::vector<Outcome>& news) { watch.news(news); });
-    spawn(thread, services.story, purchases.upkeep());
     spawn(thread, services.story, sweep(watch, lazy_clock));
   }
 
@@ -173,8 +177,15 @@ struct Node::Control {
         operations(
             create_operations(shared.settings, {*sales, *orders, *lease, auditor, control, clock})),
         shop(create_shop(thread.executor(), shared.settings.call_timeout,
-                         {shared.book, *sales, *moves, [this] { control.hurry(); }, clock})) {
+                         {shared.book, *sales, *moves, [this] { control.hurry(); }, clock})),
+        view_clock(thread, shared.skew, kViewSloth),
+        redis({"redis", "views.inventory"}, &shared.winners_breaker, view_clock, services.metrics),
+        winners(create_inventory(services.network, {thread, number, &redis}, services.redis)),
+        store_winners(create_store_inventory(*orders)),
+        view_router(shared.flow, {*winners, *queue, *store_winners, *queue}),
+        views({.page = kWinnersPage}, {view_router, shared.book, view_clock, services.metrics}) {
     spawn(thread, services.story, control.run());
+    spawn(thread, services.story, views.upkeep());
   }
 
   static OrderLog order_log(const Services& services) {
@@ -222,6 +233,12 @@ struct Node::Control {
   sluice::Control control;
   std::unique_ptr<Operations> operations;
   std::unique_ptr<Shop> shop;
+  NodeClock view_clock;
+  Dependency redis;
+  std::unique_ptr<Inventory> winners;
+  std::unique_ptr<Inventory> store_winners;
+  LaneRouter view_router;
+  SoldOutViews views;
 };
 
 namespace {
@@ -305,9 +322,9 @@ asio::awaitable<void> command_hold(Operations& desk, std::optional<OperatingMode
 Node::Node(Services services, Who number, unsigned life) : services_(services), number_(number) {
   shared_ = std::make_unique<Shared>(services_.scheduler.rng().next(), recovery_settings());
   shared_->fulfilment.poll = Millis{1000};
-  http_ = std::make_unique<Http>(services_, number, *shared_);
   fulfilment_ = std::make_unique<Fulfilment>(services_, number, *shared_);
   control_ = std::make_unique<Control>(services_, number, life, *shared_);
+  http_ = std::make_unique<Http>(services_, number, *shared_, control_->views);
 }
 
 Node::~Node() = default;

@@ -1,4 +1,5 @@
 #include <memory>
+#include <string>
 #include <utility>
 
 #include "simulation/redis.hpp"
@@ -34,9 +35,10 @@ class InventoryPort final : public Inventory {
     return go<LaneView>(call, [call](Redis& redis) { return redis.at(call.lane).view(); });
   }
 
-  Task<Winners> winners(Call call) override {
-    return go<Winners>(call,
-                       [call](Redis& redis) { return redis.at(call.lane).winners(call.epoch); });
+  Task<WinnersPage> winners(Call call, std::string cursor, std::size_t max) override {
+    return go<WinnersPage>(call, [call, cursor = std::move(cursor), max](Redis& redis) {
+      return redis.at(call.lane).winners(call.epoch, cursor, max);
+    });
   }
 
   Task<std::vector<OrderMessage>> overdue(Call call, Millis age, std::size_t max) override {

@@ -232,6 +232,18 @@ Result<Store::Image> Store::image(LaneId id) const {
   return image;
 }
 
+Result<std::vector<UserId>> Store::winners(LaneId id, const std::string& after,
+                                           std::size_t max) const {
+  std::vector<UserId> users;
+  for (const auto& [buyer, order] : live_) {
+    const bool wins = buyer.second.text() > after && rows_.at(order).message.lane == id;
+    if (wins) users.push_back(buyer.second);
+  }
+  std::ranges::sort(users);
+  if (users.size() > max) users.resize(max);
+  return users;
+}
+
 Result<LaneSnapshot> Store::lane_snapshot(LaneId id, const std::vector<UserId>& users) const {
   if (users.size() > kUsersMax) return Errc::overloaded;
   const auto found = lanes_.find(id);

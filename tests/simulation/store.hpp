@@ -71,6 +71,7 @@ class Store {
   Result<Image> image(LaneId lane) const;
   /// A page of a snapshot: the store has to answer for each.
   Result<ImagePage> image_page(const ImagePage& page) const { return page; }
+  Result<std::vector<UserId>> winners(LaneId lane, const std::string& after, std::size_t max) const;
   Result<LaneSnapshot> lane_snapshot(LaneId lane, const std::vector<UserId>& users) const;
   Result<std::int64_t> position(const std::string& topic, std::int32_t partition) const;
   Result<LogProgress> progress(const std::string& topic, std::int32_t partitions) const;

@@ -107,6 +107,11 @@ class OrderPort final : public OrderStore {
     return way_.go(deadline, &Store::lane_snapshot, lane, copy_of(users));
   }
 
+  Task<std::vector<UserId>> winners(Ticks deadline, LaneId lane, std::string after,
+                                    std::size_t max) override {
+    return way_.go(deadline, &Store::winners, lane, std::move(after), max);
+  }
+
   Task<std::int64_t> position(Ticks deadline, std::string topic, std::int32_t partition) override {
     return way_.go(deadline, &Store::position, std::move(topic), partition);
   }

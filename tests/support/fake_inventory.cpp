@@ -1,6 +1,9 @@
 #include "support/fake_inventory.hpp"
 
 #include <algorithm>
+#include <string>
+
+#include "sluice/inventory/winner_set.hpp"
 
 namespace sluice::test {
 namespace {
@@ -53,6 +56,7 @@ Reservation FakeInventory::decide(Lane& lane, const Attempt& attempt) const {
   lane.stock -= attempt.quantity;
   const OrderView order{attempt.id, OrderStatus::queued, attempt.quantity};
   lane.records[attempt.user] = {order, now};
+  lane.winners.push_back(winner_hash(attempt.user));
   return {Verdict::granted, order};
 }
 
@@ -117,14 +121,24 @@ Task<LaneView> FakeInventory::view(Call call) {
                      held_in(lane), lane.window};
 }
 
-Task<Winners> FakeInventory::winners(Call call) {
+Task<WinnersPage> FakeInventory::winners(Call call, std::string cursor, std::size_t max) {
   const auto fault = co_await on_winners.enter();
   if (fault) co_return fault->error;
   const auto* lane = valid_lane(call);
   if (lane == nullptr) co_return Errc::not_ready;
-  Winners winners{lane->version, {}};
-  for (const auto& [user, record] : lane->records) winners.users.push_back(user);
-  co_return winners;
+  winners_max = std::max(winners_max, max);
+  const auto all = lane->winners.size();
+  const auto from = cursor.empty() ? 0 : std::stoul(cursor);
+  if (from > all || max < 1 || max > kWinnersPageMax) co_return Errc::invalid;
+  const auto next = std::min(from + max, all);
+  WinnersPage page;
+  page.version = lane->version;
+  page.stock = lane->stock;
+  page.may_return = pending_in(*lane) > 0;
+  for (auto i = from; i < next; ++i) page.hashes.push_back(lane->winners[i]);
+  page.next = std::to_string(next);
+  page.last = next == all;
+  co_return page;
 }
 
 Task<std::vector<OrderMessage>> FakeInventory::overdue(Call call, Millis age, std::size_t max) {
@@ -196,7 +210,10 @@ Task<> FakeInventory::rebuild(Call call, const LaneImage& image, std::size_t cou
   lane.epoch = image.epoch;
   lane.stock = image.stock;
   lane.window = image.window;
-  for (const auto& [user, order] : there.orders) lane.records[user] = {order, clock_.now()};
+  for (const auto& [user, order] : there.orders) {
+    lane.records[user] = {order, clock_.now()};
+    lane.winners.push_back(winner_hash(user));
+  }
   if (fault) co_return fault->error;
   co_return boost::system::in_place_value;
 }

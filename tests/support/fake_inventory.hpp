@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <map>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -30,6 +31,7 @@ class FakeInventory final : public Inventory {
     std::int64_t stock = 0;
     LaneWindow window;
     std::map<UserId, Record> records;
+    std::vector<std::uint64_t> winners;  ///< The hash of each grant, in order.
   };
 
   struct Settled {
@@ -46,7 +48,7 @@ class FakeInventory final : public Inventory {
   Task<> settle(Call call, In<Settlement> settlements) override;
   Task<std::vector<std::optional<OrderView>>> find(Call call, In<UserId> users) override;
   Task<LaneView> view(Call call) override;
-  Task<Winners> winners(Call call) override;
+  Task<WinnersPage> winners(Call call, std::string cursor, std::size_t max) override;
   Task<std::vector<OrderMessage>> overdue(Call call, Millis age, std::size_t max) override;
   Task<> close(Call call) override;
   Task<> stage(Call call, std::size_t place, In<LiveOrder> orders) override;
@@ -72,6 +74,7 @@ class FakeInventory final : public Inventory {
   };
   std::map<LaneId, Staged> staged;  ///< What rebuilds have collected.
 
+  std::size_t winners_max = 0;                 ///< The most winners that one call asked for.
   std::vector<std::vector<Attempt>> reserved;  ///< The attempts of every reserve call.
   std::vector<Settled> settled;                ///< Every settle call that did its work.
   std::vector<Millis> overdue_ages;            ///< The age of every overdue call.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <ranges>
+#include <set>
 
 namespace sluice::test {
 
@@ -244,6 +245,20 @@ Task<LaneSnapshot> FakeOrderStore::lane_snapshot(Ticks /*deadline*/, LaneId lane
                          : std::optional(OrderView{order->id, order->status, order->quantity}));
   }
   co_return lane_snapshot;
+}
+
+Task<std::vector<UserId>> FakeOrderStore::winners(Ticks /*deadline*/, LaneId lane,
+                                                  std::string after, std::size_t max) {
+  const auto fault = co_await on_winners.enter();
+  if (fault) co_return fault->error;
+  std::set<UserId> users;
+  for (const auto& [id, order] : orders) {
+    const bool wins = order.lane == lane && is_live(order.status);
+    if (wins && order.user.text() > after) users.insert(order.user);
+  }
+  std::vector<UserId> page(users.begin(), users.end());
+  if (page.size() > max) page.resize(max);
+  co_return page;
 }
 
 Task<std::int64_t> FakeOrderStore::position(Ticks /*deadline*/, std::string topic,

@@ -51,6 +51,8 @@ class FakeOrderStore : public OrderStore {
   Task<> suspect(Ticks deadline, LaneId lane) override;
   Task<StoredImage> image(Ticks deadline, LaneId lane) override;
   Task<LaneSnapshot> lane_snapshot(Ticks deadline, LaneId lane, In<UserId> users) override;
+  Task<std::vector<UserId>> winners(Ticks deadline, LaneId lane, std::string after,
+                                    std::size_t max) override;
   Task<std::int64_t> position(Ticks deadline, std::string topic, std::int32_t partition) override;
   Task<LogProgress> progress(Ticks deadline, std::string topic, std::int32_t partitions) override;
   Task<std::vector<LaneFigures>> audit(Ticks deadline, SaleId sale) override;
@@ -64,6 +66,7 @@ class FakeOrderStore : public OrderStore {
   FakeStep on_find_live;
   FakeStep on_head;
   FakeStep on_heads;
+  FakeStep on_winners;
   FakeStep on_next_epoch;
   FakeStep on_begin_opening;
   FakeStep on_raise_fence;

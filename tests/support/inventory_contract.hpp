@@ -64,8 +64,10 @@ class LaneDriver {
   Result<std::vector<std::optional<OrderView>>> try_find(const std::vector<UserId>& users);
   std::optional<OrderView> find(const UserId& user);
   LaneView view();
-  Result<Winners> try_winners();
-  std::vector<std::string> winners();  ///< Sorted.
+  Result<WinnersPage> try_winners(const std::string& cursor = "",
+                                  std::size_t max = kWinnersPageMax);
+  /// The whole list, in its order.
+  std::vector<std::uint64_t> winners(std::size_t page = kWinnersPageMax);
   std::vector<OrderMessage> overdue(Millis age = Millis{0}, std::size_t max = 10'000);
   Result<void> close();
   Result<void> set_window(const LaneWindow& window);
@@ -81,6 +83,9 @@ void compare_with_model(InventoryWorld& world, std::uint64_t seed, int steps);
 
 /// Open, from an hour ago to an hour from now.
 LaneWindow open_window();
+
+/// As they stand in a list of winners.
+std::vector<std::uint64_t> hashes_of(const std::vector<std::string>& users);
 
 Settlement settlement_of(const Attempt& attempt, SettleAction action);
 

@@ -2,6 +2,8 @@
 #include <chrono>
 #include <utility>
 
+#include "sluice/inventory/winner_set.hpp"
+
 #include "support/inventory_contract.hpp"
 #include "support/run_on.hpp"
 #include "support/store_values.hpp"
@@ -93,15 +95,18 @@ LaneView LaneDriver::view() {
   return run_on(world.context(), world.inventory().view(call())).value();
 }
 
-Result<Winners> LaneDriver::try_winners() {
-  return run_on(world.context(), world.inventory().winners(call()));
+Result<WinnersPage> LaneDriver::try_winners(const std::string& cursor, std::size_t max) {
+  return run_on(world.context(), world.inventory().winners(call(), cursor, max));
 }
 
-std::vector<std::string> LaneDriver::winners() {
-  std::vector<std::string> names;
-  for (const auto& user : try_winners().value().users) names.push_back(user.text());
-  std::ranges::sort(names);
-  return names;
+std::vector<std::uint64_t> LaneDriver::winners(std::size_t page) {
+  std::vector<std::uint64_t> all;
+  WinnersPage read;
+  do {
+    read = try_winners(read.next, page).value();
+    all.insert(all.end(), read.hashes.begin(), read.hashes.end());
+  } while (!read.last);
+  return all;
 }
 
 std::vector<OrderMessage> LaneDriver::overdue(Millis age, std::size_t max) {
@@ -119,6 +124,12 @@ Result<void> LaneDriver::set_window(const LaneWindow& window) {
 LaneWindow open_window() {
   const auto now = std::chrono::floor<Millis>(std::chrono::system_clock::now());
   return {SaleState::open, now - std::chrono::hours(1), now + std::chrono::hours(1)};
+}
+
+std::vector<std::uint64_t> hashes_of(const std::vector<std::string>& users) {
+  std::vector<std::uint64_t> hashes;
+  for (const auto& user : users) hashes.push_back(winner_hash(UserId::parse(user).value()));
+  return hashes;
 }
 
 Settlement settlement_of(const Attempt& attempt, SettleAction action) {

@@ -167,21 +167,77 @@ TEST_P(InventoryLaneSuite, OverdueGivesEveryReservationOfALargeLane) {
   EXPECT_EQ(lane_.overdue(Millis{0}, 4500).size(), 4500U);
 }
 
-TEST_P(InventoryLaneSuite, WinnersAreThoseWithALiveOrder) {
+TEST_P(InventoryLaneSuite, ListsEachGrantAndForgetsNone) {
   lane_.open(3);
   const auto a = lane_.attempt("a");
   const auto b = lane_.attempt("b");
   const auto c = lane_.attempt("c");
-  lane_.reserve({a, b, c});
+  lane_.reserve({c, a, b, lane_.attempt("d")});
+  lane_.reserve({a, lane_.attempt("d")});
+  const auto listed = hashes_of({"c", "a", "b"});
+  EXPECT_EQ(lane_.winners(), listed) << "in the order of the grants, and nobody twice";
+  auto page = lane_.try_winners().value();
+  EXPECT_TRUE(page.last);
+  EXPECT_EQ(page.stock, 0);
+  EXPECT_TRUE(page.may_return);
+  EXPECT_EQ(page.version, lane_.view().version);
+
   lane_.settle(a, SettleAction::keep);
-  EXPECT_EQ(lane_.winners(), (std::vector<std::string>{"a", "b", "c"}));
-  const auto version = lane_.try_winners().value().version;
-  EXPECT_EQ(version, lane_.view().version);
   lane_.settle(b, SettleAction::drop);
-  EXPECT_EQ(lane_.try_winners().value().version, version);
   lane_.settle(c, SettleAction::give_back);
-  EXPECT_GT(lane_.try_winners().value().version, version);
-  EXPECT_EQ(lane_.winners(), (std::vector<std::string>{"a"}));
+  EXPECT_EQ(lane_.winners(), listed) << "who reads on from a place never misses anybody";
+  page = lane_.try_winners(page.next).value();
+  EXPECT_TRUE(page.hashes.empty());
+  EXPECT_TRUE(page.last);
+  EXPECT_EQ(page.stock, 1);
+  EXPECT_FALSE(page.may_return);
+  EXPECT_EQ(page.version, lane_.view().version);
+
+  lane_.reserve({a, lane_.attempt("c")});
+  page = lane_.try_winners(page.next).value();
+  EXPECT_EQ(page.hashes, hashes_of({"c"})) << "granted again after a return";
+  EXPECT_EQ(page.stock, 0);
+  EXPECT_EQ(lane_.winners(), hashes_of({"c", "a", "b", "c"}));
+}
+
+TEST_P(InventoryLaneSuite, ListsWinnersInPages) {
+  lane_.open(7);
+  std::vector<Attempt> attempts;
+  const std::vector<std::string> names = {"a", "b", "c", "d", "e", "f", "g"};
+  for (const auto& name : names) attempts.push_back(lane_.attempt(name));
+  lane_.reserve(attempts);
+  const auto whole = lane_.winners();
+  for (const std::size_t size : {1U, 2U, 3U, 6U, 7U, 8U}) EXPECT_EQ(lane_.winners(size), whole);
+  const auto first = lane_.try_winners("", 3).value();
+  EXPECT_EQ(first.hashes, hashes_of({"a", "b", "c"}));
+  EXPECT_FALSE(first.last);
+  const auto second = lane_.try_winners(first.next, 4).value();
+  EXPECT_EQ(second.hashes, hashes_of({"d", "e", "f", "g"}));
+  EXPECT_TRUE(second.last) << "exactly to the end";
+  EXPECT_EQ(lane_.try_winners(first.next, 4).value().hashes, second.hashes) << "any cursor, again";
+  for (const auto* const cursor : {"8", "x", "-1", "1x", "99999999999999999999"}) {
+    EXPECT_EQ(lane_.try_winners(cursor).error(), Errc::invalid) << cursor;
+  }
+  EXPECT_EQ(lane_.try_winners("", kWinnersPageMax + 1).error(), Errc::invalid);
+  EXPECT_EQ(lane_.try_winners("", 0).error(), Errc::invalid);
+}
+
+TEST_P(InventoryLaneSuite, EachEpochHasAListOfItsOwn) {
+  lane_.open(5);
+  lane_.reserve({lane_.attempt("a"), lane_.attempt("b"), lane_.attempt("c")});
+  const auto old = lane_.try_winners().value();
+  auto image = lane_.image(5, 2);
+  const auto kept = lane_.attempt("b");
+  image.winners = {{kept.user, OrderView{kept.id, OrderStatus::confirmed, 1}}};
+  ASSERT_EQ(error_of(lane_.rebuild(image)), "ok");
+  EXPECT_EQ(lane_.try_winners(old.next).error(), Errc::not_ready);
+  lane_.epoch = 2;
+  EXPECT_EQ(lane_.winners(), hashes_of({"b"})) << "those of the image";
+  EXPECT_EQ(lane_.try_winners(old.next).error(), Errc::invalid);
+  lane_.reserve_one(lane_.attempt("d"));
+  EXPECT_EQ(lane_.winners(), hashes_of({"b", "d"}));
+  ASSERT_EQ(error_of(lane_.close()), "ok");
+  EXPECT_EQ(lane_.try_winners().error(), Errc::not_ready);
 }
 
 TEST_P(InventoryLaneSuite, RebuildsALargeImage) {
@@ -194,8 +250,7 @@ TEST_P(InventoryLaneSuite, RebuildsALargeImage) {
     names.push_back(user.text());
   }
   ASSERT_EQ(error_of(lane_.rebuild(image)), "ok");
-  std::ranges::sort(names);
-  EXPECT_EQ(lane_.winners(), names);
+  EXPECT_EQ(lane_.winners(), hashes_of(names));
   EXPECT_EQ(lane_.view().pending, 0U);
   for (const std::size_t i : {0U, 1U, 999U, 1000U, 12'344U}) {
     EXPECT_EQ(lane_.find(image.winners[i].first), image.winners[i].second);
@@ -292,7 +347,7 @@ TEST_P(InventoryLaneSuite, TakesAPageOnlyBehindThoseBeforeIt) {
   EXPECT_EQ(lane_.stage(1, 10, page).error(), Errc::invalid) << "each user once";
   ASSERT_EQ(error_of(lane_.stage(1, 0, live_orders(lane_.lane, 20, 21))), "ok") << "anew";
   ASSERT_EQ(error_of(lane_.open_staged(lane_.image(5), 1)), "ok");
-  EXPECT_EQ(lane_.winners(), std::vector<std::string>{"u20"});
+  EXPECT_EQ(lane_.winners(), hashes_of({"u20"}));
 }
 
 TEST_P(InventoryLaneSuite, NeverMixesThePagesOfTwoEpochs) {
@@ -304,7 +359,7 @@ TEST_P(InventoryLaneSuite, NeverMixesThePagesOfTwoEpochs) {
   EXPECT_EQ(lane_.open_staged(lane_.image(5, 2), 10).error(), Errc::unavailable);
   ASSERT_EQ(error_of(lane_.open_staged(lane_.image(5, 3), 10)), "ok");
   lane_.epoch = 3;
-  EXPECT_EQ(lane_.winners().front(), "u50");
+  EXPECT_EQ(lane_.winners().front(), hashes_of({"u50"}).front());
 }
 
 TEST_P(InventoryLaneSuite, ForgetsWhatWasStagedUpToAnEpoch) {

@@ -51,6 +51,9 @@ Task<> PositionStore::raise_fence(Ticks, Fence, std::optional<Epoch>, std::optio
 }
 Task<> PositionStore::suspect(Ticks, LaneId) { co_return Errc::internal; }
 Task<StoredImage> PositionStore::image(Ticks, LaneId) { co_return Errc::internal; }
+Task<std::vector<UserId>> PositionStore::winners(Ticks, LaneId, std::string, std::size_t) {
+  co_return Errc::internal;
+}
 Task<LaneSnapshot> PositionStore::lane_snapshot(Ticks, LaneId, In<UserId>) {
   co_return Errc::internal;
 }

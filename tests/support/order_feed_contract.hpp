@@ -44,6 +44,7 @@ class PositionStore final : public OrderStore {
   Task<> suspect(Ticks, LaneId) override;
   Task<StoredImage> image(Ticks, LaneId) override;
   Task<LaneSnapshot> lane_snapshot(Ticks, LaneId, In<UserId>) override;
+  Task<std::vector<UserId>> winners(Ticks, LaneId, std::string, std::size_t) override;
   Task<LogProgress> progress(Ticks, std::string, std::int32_t) override;
   Task<std::vector<LaneFigures>> audit(Ticks, SaleId) override;
 

@@ -516,6 +516,35 @@ TEST_P(OrderStoreEpochs, an_image_that_nobody_reads_to_its_end_holds_up_nobody) 
   EXPECT_EQ(image(lane).winners.size(), 1'500U);
 }
 
+TEST_P(OrderStoreEpochs, the_winners_of_a_lane_are_listed_in_pages) {
+  const auto sale = create_sale(200, 2);
+  const LaneId lane{sale.id, 0};
+  Messages messages;
+  std::vector<UserId> users;
+  for (unsigned i = 0; i < 40; ++i) {
+    const LaneId of{sale.id, i % 2};
+    messages.push_back(message_of(of, user_of(i)));
+    if (of == lane) users.push_back(user_of(i));
+  }
+  messages.push_back(message_of(lane, user_of(99), 5000));
+  apply(messages);
+  const auto page = [&](const std::string& after, std::size_t max) {
+    return run_awaitable(orders().winners(soon(), lane, after, max)).value();
+  };
+  const auto whole = page("", 1000);
+  EXPECT_THAT(whole, UnorderedElementsAreArray(users));
+  for (const std::size_t max : {1U, 3U, 20U}) {
+    std::vector<UserId> read;
+    for (auto some = page("", max); !some.empty(); some = page(read.back().text(), max)) {
+      EXPECT_LE(some.size(), max);
+      read.insert(read.end(), some.begin(), some.end());
+    }
+    EXPECT_EQ(read, whole);
+  }
+  const auto nobody = run_awaitable(orders().winners(soon(), LaneId{sale.id + 1000, 0}, "", 10));
+  EXPECT_TRUE(nobody.value().empty());
+}
+
 TEST_P(OrderStoreEpochs, nothing_below_a_fence_raised_among_applies_comes_after_its_image) {
   if (!world_->concurrent()) GTEST_SKIP() << "this adapter has one instance at a time";
   for (int round = 0; round < 15; ++round) {

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "sluice/base/result.hpp"
@@ -87,10 +88,19 @@ struct LaneView {
   LaneWindow window;
 };
 
-/// Everybody with a live order at a version of the lane.
-struct Winners {
-  std::uint64_t version = 0;
-  std::vector<UserId> users;
+/// The most winners of one page: 32 KiB in one reply, some 20 µs of a Redis.
+inline constexpr std::size_t kWinnersPageMax = 4'096;
+
+/// A part of the list of everybody who has or had a live order under the lane's epoch, and the lane
+/// at that moment. The list may name somebody twice.
+struct WinnersPage {
+  std::uint64_t version = 0;          ///< See `LaneView`.
+  std::int64_t stock = 0;             ///< Units left.
+  bool may_return = false;            ///< Units are held by undecided orders and may come back.
+  std::vector<std::uint64_t> hashes;  ///< See `winner_hash`.
+  std::string next;                   ///< The cursor of what follows.
+  /// Nothing follows: with no unit left, whoever has a live order is on this page or before it.
+  bool last = false;
 };
 
 /// The fast stock of one or many lanes: a projection of the store that can be rebuilt from it.
@@ -117,7 +127,10 @@ class Inventory {
   /// `call.epoch` is ignored: this is how one learns the epoch. A missing lane is not an error.
   virtual Task<LaneView> view(Call call) = 0;
 
-  virtual Task<Winners> winners(Call call) = 0;
+  /// At most `max` winners (1 … `kWinnersPageMax`) from the cursor of an earlier page on; an empty
+  /// one stands for the beginning. The cursor of a last page is good for those who come later.
+  /// `Errc::invalid` for a cursor that no page of this epoch had.
+  virtual Task<WinnersPage> winners(Call call, std::string cursor, std::size_t max) = 0;
 
   /// Reservations that no outcome has settled yet, at least `age` old by the inventory's clock,
   /// oldest first, at most `max`. Works on a lane that is not ready, with what is still there;

@@ -163,6 +163,11 @@ class OrderStore {
   /// The lane and the live orders of `users`, at most 1,024, from one snapshot.
   virtual Task<LaneSnapshot> lane_snapshot(Ticks deadline, LaneId lane, In<UserId> users) = 0;
 
+  /// Users with a live order in the lane, from the first one behind `after` on, at most `max`, in
+  /// the store's order of users. None without the lane.
+  virtual Task<std::vector<UserId>> winners(Ticks deadline, LaneId lane, std::string after,
+                                            std::size_t max) = 0;
+
   /// The next offset to read of a partition; 0 when it was never read.
   virtual Task<std::int64_t> position(Ticks deadline, std::string topic,
                                       std::int32_t partition) = 0;

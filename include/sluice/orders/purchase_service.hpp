@@ -42,6 +42,7 @@ class PurchaseService {
   struct Ports {
     LaneRouter& router;
     OrderService& orders;
+    SoldOutViews& sold_out;  ///< Of the node.
     /// Where purchases are limited before their lane is asked.
     TokenBuckets& sales;
     RateLimiter& rate_limiter;
@@ -58,9 +59,6 @@ class PurchaseService {
   /// order, as it is now. `sale` outlives the call.
   boost::asio::awaitable<PurchaseAnswer> buy(const Sale& sale, UserId user, std::uint32_t quantity);
 
-  /// Looks after the sold-out views; run it all the time.
-  boost::asio::awaitable<void> upkeep() { return sold_out_.upkeep(); }
-
  private:
   /// Nobody keeps the lanes of a finished sale: the store knows all of its orders.
   boost::asio::awaitable<PurchaseAnswer> answer_finished(const Sale& sale, UserId user);
@@ -72,7 +70,7 @@ class PurchaseService {
                                 const Outcome& outcome) const;
 
   Ports ports_;
-  SoldOutViews sold_out_;
+  SoldOutViews::Reader sold_out_;
   AdmissionChain admission_;
   Reserver reserver_;
   Publisher publisher_;

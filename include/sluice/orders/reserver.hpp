@@ -31,7 +31,7 @@ class Reserver {
  public:
   struct Ports {
     LaneRouter& router;
-    SoldOutViews& sold_out;
+    SoldOutViews::Reader& sold_out;
     Clock& clock;
     Random& random;
     const OrderIdSeal& seal;

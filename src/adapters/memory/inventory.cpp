@@ -1,3 +1,4 @@
+#include <string>
 #include <utility>
 
 #include "sluice/adapters/memory/memory.hpp"
@@ -26,8 +27,8 @@ class MemoryInventory final : public Inventory {
 
   Task<LaneView> view(Call call) override { co_return lanes_->at(call.lane)->view(); }
 
-  Task<Winners> winners(Call call) override {
-    co_return lanes_->at(call.lane)->winners(call.epoch);
+  Task<WinnersPage> winners(Call call, std::string cursor, std::size_t max) override {
+    co_return lanes_->at(call.lane)->winners(call.epoch, cursor, max);
   }
 
   Task<std::vector<OrderMessage>> overdue(Call call, Millis age, std::size_t max) override {

@@ -1,8 +1,12 @@
 #include "adapters/memory/lanes.hpp"
 
 #include <algorithm>
+#include <span>
+#include <string>
 
 #include "sluice/base/mutation.hpp"
+#include "sluice/base/text.hpp"
+#include "sluice/inventory/winner_set.hpp"
 
 namespace sluice::memory {
 
@@ -23,6 +27,7 @@ Result<Records> Lane::stage(const Call& call, std::size_t place, In<LiveOrder> o
   staged.epoch = call.epoch;
   for (const auto& [user, order] : orders) {
     if (!staged.records.emplace(user, order).second) return Errc::invalid;
+    staged.winners_log.push_back(winner_hash(user));
   }
   return earlier;
 }
@@ -44,7 +49,9 @@ Result<Lane> Lane::rebuild(const Call& call, const LaneImage& image, std::size_t
   lane.version = 1;
   lane.window = image.window;
   lane.stock = image.stock;
-  lane.records = std::exchange(staged, {}).records;
+  lane.records = std::move(staged.records);
+  lane.winners_log = std::move(staged.winners_log);
+  staged = {};
   std::swap(*this, lane);
   return lane;
 }
@@ -84,6 +91,7 @@ Reservation Lane::decide(const Attempt& attempt, bool open, TimePoint now) {
   const OrderView order{attempt.id, OrderStatus::queued, attempt.quantity};
   make_room();
   records.emplace(attempt.user, order);
+  if (!mutant("memory.winner_unlisted")) winners_log.push_back(winner_hash(attempt.user));
   pending.emplace(PendingKey{now, attempt.id}, attempt.user);
   reserved_at.emplace(attempt.id, now);
   return {Verdict::granted, order};
@@ -137,12 +145,22 @@ LaneView Lane::view() const {
   return {true, epoch, version, stock, pending.size(), held, window};
 }
 
-Result<Winners> Lane::winners(Epoch of_epoch) const {
+Result<WinnersPage> Lane::winners(Epoch of_epoch, const std::string& cursor,
+                                  std::size_t max) const {
   if (!serves(of_epoch)) return Errc::not_ready;
-  Winners winners{version, {}};
-  winners.users.reserve(records.size());
-  for (const auto& record : records) winners.users.push_back(*UserId::parse(record.user()));
-  return winners;
+  const auto from = parse_number<std::size_t>(cursor.empty() ? "0" : cursor);
+  const bool valid = max >= 1 && max <= kWinnersPageMax && from && *from <= winners_log.size();
+  if (!valid) return Errc::invalid;
+  const auto rest = std::span(winners_log).subspan(*from);
+  const auto part = rest.first(std::min(max, rest.size()));
+  WinnersPage page;
+  page.version = version;
+  page.stock = stock;
+  page.may_return = !pending.empty();
+  page.hashes.assign(part.begin(), part.end());
+  page.next = std::to_string(*from + part.size());
+  page.last = part.size() == rest.size();
+  return page;
 }
 
 void Lane::close(Epoch up_to) {

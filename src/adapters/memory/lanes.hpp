@@ -5,6 +5,7 @@
 #include <mutex>
 #include <optional>
 #include <shared_mutex>
+#include <string>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -27,6 +28,7 @@ struct Lane {
   struct Staged {
     Epoch epoch = 0;
     Records records;
+    std::vector<std::uint64_t> winners_log;
   };
 
   /// See `Inventory` for these three. What a rebuild, or a stage that begins anew, replaces is
@@ -39,7 +41,7 @@ struct Lane {
   void settle(Epoch of_epoch, In<Settlement> settlements);
   Result<std::vector<std::optional<OrderView>>> find(Epoch of_epoch, In<UserId> users) const;
   LaneView view() const;
-  Result<Winners> winners(Epoch of_epoch) const;
+  Result<WinnersPage> winners(Epoch of_epoch, const std::string& cursor, std::size_t max) const;
   void close(Epoch up_to);
   std::vector<OrderMessage> overdue(LaneId id, TimePoint not_after, std::size_t max) const;
   Result<void> set_window(Epoch of_epoch, const LaneWindow& newer);
@@ -53,6 +55,7 @@ struct Lane {
   Records records;
   std::map<PendingKey, UserId> pending;
   std::unordered_map<OrderId, TimePoint> reserved_at;  ///< Of what is pending.
+  std::vector<std::uint64_t> winners_log;  ///< The hash of each winner, in order of the grants.
   Staged staged;
 
  private:

@@ -92,6 +92,13 @@ inline constexpr Statement kLiveOrdersPage{"live_orders_page", "FETCH 1000 FROM 
                                            "image_page", Step::Weight::bulk};
 static_assert(kImagePageMax == 1000);
 
+// In the order of `orders_live`, which it follows.
+inline constexpr Statement kWinnersAfter{
+    "winners_after",
+    "SELECT user_id FROM orders"
+    " WHERE sale_id = $1::bigint AND lane = $2::integer AND user_id > $3::text"
+    "   AND status IN ('confirmed', 'paid') ORDER BY user_id LIMIT $4::bigint"};
+
 // One statement, hence one snapshot. A row for each user, or one row without a user. The limit
 // keeps the planner from reading the whole sale at once, as it would while it has no statistics.
 inline constexpr Statement kStanding{

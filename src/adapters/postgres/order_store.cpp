@@ -166,6 +166,12 @@ class PostgresOrderStore final : public OrderStore {
     co_return image;
   }
 
+  Task<std::vector<UserId>> winners(Ticks deadline, LaneId lane, std::string after,
+                                    std::size_t max) override {
+    Params params(lane, std::string_view(after), static_cast<std::int64_t>(max));
+    co_return co_await client_->list<UserId>(deadline, kWinnersAfter, std::move(params));
+  }
+
   Task<LaneSnapshot> lane_snapshot(Ticks deadline, LaneId lane, In<UserId> users) override {
     if (users.size() > kUsersMax) co_return Errc::overloaded;
     Params params(lane);

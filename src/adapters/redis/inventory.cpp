@@ -1,11 +1,17 @@
 #include <algorithm>
 #include <array>
+#include <bit>
+#include <cstring>
 #include <iterator>
+#include <span>
+#include <string>
 #include <utility>
 
 #include "sluice/adapters/redis/redis.hpp"
 #include "sluice/base/log.hpp"
+#include "sluice/base/text.hpp"
 #include "sluice/domain/sale.hpp"
+#include "sluice/inventory/winner_set.hpp"
 
 #include "adapters/redis/connection.hpp"
 #include "adapters/redis/records.hpp"
@@ -17,7 +23,6 @@ namespace {
 
 constexpr std::size_t kBatchMax = 1024;     // users in one script call
 constexpr std::size_t kOverdueStep = 2000;  // reservations in one reply
-constexpr std::size_t kScanStep = 4000;     // winners looked at in one script call
 
 constexpr std::array<std::string_view, 3> kActions = {"keep", "give_back", "drop"};
 
@@ -27,7 +32,7 @@ struct Scripts {
   Script settle{"settle"};
   Script find{"find"};
   Script view{"view"};
-  Script winners{"winners", Step::Weight::bulk};
+  Script winners{"winners"};
   Script overdue{"overdue", Step::Weight::bulk};
   Script close{"close"};
   Script stage{"stage", Step::Weight::bulk};
@@ -43,16 +48,54 @@ const Scripts& scripts() {
 
 std::int64_t unix_ms(TimePoint time) { return time.time_since_epoch().count(); }
 
-/// The beginning of a script's words: the lane's keys, perhaps one more, and the epoch.
-Command words_for(const Call& call, std::string_view fifth_key = {}) {
+constexpr std::array<const char*, 5> kLaneKeys = {"sale", "stock", "success", "pending", "winners"};
+
+/// Where records and list of the live orders of a rebuild collect beside the lane, the same for all
+/// epochs: what a rebuild leaves behind goes when the next one begins.
+std::array<std::string, 2> staging_keys(LaneId lane) {
+  return {lane_key("staging", lane), lane_key("staged", lane)};
+}
+
+/// The beginning of a script's words: the lane's keys, perhaps those of a rebuild, and the epoch.
+Command words_for(const Call& call, std::span<const std::string> staging = {}) {
   Command words;
-  words.add(fifth_key.empty() ? 4 : 5);
-  for (const char* kind : {"sale", "stock", "success", "pending"}) {
-    words.add(lane_key(kind, call.lane));
-  }
-  if (!fifth_key.empty()) words.add(fifth_key);
+  words.add(kLaneKeys.size() + staging.size());
+  for (const char* kind : kLaneKeys) words.add(lane_key(kind, call.lane));
+  for (const auto& key : staging) words.add(key);
   words.add(call.epoch);
   return words;
+}
+
+/// The bytes of a hash as they stand in the list: every machine that runs this is little-endian.
+void add_hash(std::string& list, const UserId& user) {
+  static_assert(std::endian::native == std::endian::little);
+  const auto hash = winner_hash(user);
+  list.append(reinterpret_cast<const char*>(&hash), sizeof(hash));
+}
+
+std::optional<std::vector<std::uint64_t>> read_hashes(std::string_view list) {
+  std::vector<std::uint64_t> hashes(list.size() / sizeof(std::uint64_t));
+  if (list.size() != hashes.size() * sizeof(std::uint64_t)) return std::nullopt;
+  if (!list.empty()) std::memcpy(hashes.data(), list.data(), list.size());
+  return hashes;
+}
+
+/// winners.lua's answer about what follows the first `from`.
+std::optional<WinnersPage> read_page(const redisReply& reply, std::size_t from) {
+  const auto words = elements(reply);
+  if (words.size() != 5) return std::nullopt;
+  auto hashes = read_hashes(text(*words[4]));
+  const auto listed = static_cast<std::size_t>(words[3]->integer);
+  if (!hashes || from + hashes->size() > listed) return std::nullopt;
+  WinnersPage page;
+  page.version = static_cast<std::uint64_t>(words[0]->integer);
+  page.stock = words[1]->integer;
+  page.may_return = words[2]->integer > 0;
+  page.hashes = std::move(*hashes);
+  const auto next = from + page.hashes.size();
+  page.next = std::to_string(next);
+  page.last = next == listed;
+  return page;
 }
 
 Errc garbled(const char* script) {
@@ -116,17 +159,6 @@ std::optional<LaneView> read_view(const redisReply& reply) {
   };
 }
 
-void add_users(std::span<redisReply* const> names, std::vector<UserId>& users) {
-  for (const auto* name : names) {
-    auto user = UserId::parse(text(*name));
-    if (user) {
-      users.push_back(std::move(*user));
-    } else {
-      log().error("redis: a winner's name is not valid: {}", printable(text(*name)));
-    }
-  }
-}
-
 void add_pending(LaneId lane, std::string_view member, std::string_view score,
                  std::vector<OrderMessage>& out) {
   auto message = parse_pending(lane, member, score);
@@ -136,9 +168,6 @@ void add_pending(LaneId lane, std::string_view member, std::string_view score,
     log().error("redis: a pending record cannot be read: {}", printable(member));
   }
 }
-
-/// Beside the lane, one for all epochs: what a rebuild leaves behind goes when the next one begins.
-std::string staging_key(LaneId lane) { return lane_key("staging", lane); }
 
 /// The port over scripts. The coroutines hold `this`: see connect_redis.
 class RedisInventory final : public Inventory {
@@ -150,7 +179,7 @@ class RedisInventory final : public Inventory {
   Task<> settle(Call call, In<Settlement> settlements) override;
   Task<std::vector<std::optional<OrderView>>> find(Call call, In<UserId> users) override;
   Task<LaneView> view(Call call) override;
-  Task<Winners> winners(Call call) override;
+  Task<WinnersPage> winners(Call call, std::string cursor, std::size_t max) override;
   Task<std::vector<OrderMessage>> overdue(Call call, Millis age, std::size_t max) override;
   Task<> close(Call call) override;
   Task<> stage(Call call, std::size_t place, In<LiveOrder> orders) override;
@@ -180,7 +209,11 @@ Task<Reply> RedisInventory::run(const Script& script, Ticks deadline, const Comm
 Task<ReserveReply> RedisInventory::reserve(Call call, In<Attempt> attempts) {
   if (!valid(call, attempts)) co_return Errc::invalid;
   Command words = words_for(call);
-  words.reserve(256 + attempts.size() * 96);
+  words.reserve(320 + attempts.size() * 104);
+  std::string hashes;
+  hashes.reserve(attempts.size() * sizeof(std::uint64_t));
+  for (const auto& attempt : attempts) add_hash(hashes, attempt.user);
+  words.add(hashes);
   for (const auto& attempt : attempts) {
     words.add(attempt.id.text()).add(attempt.user.text()).add(attempt.quantity);
   }
@@ -235,33 +268,18 @@ Task<LaneView> RedisInventory::view(Call call) {
   co_return *view;
 }
 
-Task<Winners> RedisInventory::winners(Call call) {
-  Winners out;
-  std::string cursor = "0";
-  bool complete = false;
-  while (!complete) {
-    Command words = words_for(call);
-    words.add(cursor).add(kScanStep);
-    const auto reply = co_await run(scripts().winners, call.deadline, words);
-    if (!reply) co_return reply.error();
-    const auto step = elements(**reply);
-    if (step.size() < 2) co_return garbled("winners");
-    const auto version = static_cast<std::uint64_t>(step[0]->integer);
-    if (cursor != "0" && version != out.version) {
-      // A unit came back meanwhile: its new buyer may be in a part already read. Begin again.
-      out = Winners{};
-      cursor = "0";
-      continue;
-    }
-    out.version = version;
-    add_users(step.subspan(2), out.users);
-    cursor = text(*step[1]);
-    complete = cursor == "0";
-  }
-  // A scan may show a field twice.
-  std::ranges::sort(out.users);
-  out.users.erase(std::unique(out.users.begin(), out.users.end()), out.users.end());
-  co_return std::move(out);
+Task<WinnersPage> RedisInventory::winners(Call call, std::string cursor, std::size_t max) {
+  const auto from = parse_number<std::size_t>(cursor.empty() ? "0" : cursor);
+  if (!from || max < 1 || max > kWinnersPageMax) co_return Errc::invalid;
+  Command words = words_for(call);
+  words.add(*from).add(max);
+  const auto reply = co_await run(scripts().winners, call.deadline, words);
+  if (!reply) co_return reply.error();
+  // The list is shorter than that: it is another one.
+  if ((*reply)->type == REDIS_REPLY_INTEGER) co_return Errc::invalid;
+  auto page = read_page(**reply, *from);
+  if (!page) co_return garbled("winners");
+  co_return std::move(*page);
 }
 
 Task<std::vector<OrderMessage>> RedisInventory::overdue(Call call, Millis age, std::size_t max) {
@@ -298,9 +316,13 @@ Task<> RedisInventory::close(Call call) {
 
 Task<> RedisInventory::stage(Call call, std::size_t place, In<LiveOrder> orders) {
   if (!valid(call, orders)) co_return Errc::invalid;
-  Command words = words_for(call, staging_key(call.lane));
-  words.reserve(256 + orders.size() * 96);
+  Command words = words_for(call, staging_keys(call.lane));
+  words.reserve(256 + orders.size() * 104);
   words.add(place);
+  std::string hashes;
+  hashes.reserve(orders.size() * sizeof(std::uint64_t));
+  for (const auto& [user, order] : orders) add_hash(hashes, user);
+  words.add(hashes);
   for (const auto& [user, order] : orders) words.add(user.text()).add(make_record(order));
   const auto reply = co_await run(scripts().stage, call.deadline, words);
   // The lane is as it was, and what is staged now is counted by whoever goes on with it.
@@ -314,7 +336,7 @@ Task<> RedisInventory::stage(Call call, std::size_t place, In<LiveOrder> orders)
 }
 
 Task<> RedisInventory::unstage(Call call) {
-  const Command words = words_for(call, staging_key(call.lane));
+  const Command words = words_for(call, staging_keys(call.lane));
   const auto reply = co_await run(scripts().unstage, call.deadline, words);
   if (!reply) co_return reply.error();
   co_return Result<void>{};
@@ -323,7 +345,7 @@ Task<> RedisInventory::unstage(Call call) {
 Task<> RedisInventory::rebuild(Call call, const LaneImage& image, std::size_t staged) {
   if (!valid(call, image)) co_return Errc::invalid;
   call.epoch = image.epoch;
-  Command words = words_for(call, staging_key(call.lane));
+  Command words = words_for(call, staging_keys(call.lane));
   add_window(words, image.window);
   words.add(image.stock).add(staged);
   const auto reply = co_await run(scripts().rebuild, call.deadline, words);

@@ -42,6 +42,11 @@ struct Orders {
                            "UPDATE product_stock SET unopened_epoch = 0 WHERE sale_id = ?1"
                            " AND lane = ?2 AND fence_epoch = ?3 AND newest_epoch = ?3"
                            " AND unopened_epoch = ?3 AND ?3 > 0"};
+  Statement winners_after_{c,
+                           "SELECT user_id FROM orders"
+                           " WHERE sale_id = ?1 AND lane = ?2 AND user_id > ?3"
+                           " AND status IN ('queued', 'confirmed', 'paid')"
+                           " ORDER BY user_id LIMIT ?4"};
   Statement snapshot_{c, kHead +
                              ", product_stock.stock, state, starts_at_ms, ends_at_ms, revision,"
                              " state = 'open' AND ?3 >= starts_at_ms AND ?3 < ends_at_ms, returned"
@@ -121,6 +126,10 @@ struct Orders {
     return {};
   }
 
+  Result<std::vector<UserId>> winners(LaneId lane, const std::string& after, std::size_t max) {
+    return winners_after_.all<UserId>(lane, after, static_cast<std::int64_t>(max));
+  }
+
   Result<LaneSnapshot> lane_snapshot(LaneId lane, In<UserId> users) {
     if (users.size() > kUsersMax) return Errc::overloaded;
     const Transaction transaction(c, Transaction::Kind::read);
@@ -185,6 +194,11 @@ class SqliteOrderStore final : public OrderStore {
 
   Task<StoredImage> image(Ticks deadline, LaneId lane) override {
     return read_image(client_, deadline, lane);
+  }
+
+  Task<std::vector<UserId>> winners(Ticks deadline, LaneId lane, std::string after,
+                                    std::size_t max) override {
+    return client_->read("winners", deadline, &Orders::winners, lane, after, max);
   }
 
   Task<LaneSnapshot> lane_snapshot(Ticks deadline, LaneId lane, In<UserId> users) override {

@@ -7,6 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include "sluice/inventory/winner_set.hpp"
+
 #include "support/event_loop.hpp"
 #include "support/fake_clock.hpp"
 #include "support/fake_store.hpp"
@@ -75,6 +77,16 @@ class StoreInventoryTest : public testing::Test {
 
   LaneView view() { return loop_.finish(inventory_->view(call_)).value(); }
 
+  WinnersPage winners(const std::string& cursor, std::size_t max = 10) {
+    return loop_.finish(inventory_->winners(call_, cursor, max)).value();
+  }
+
+  static std::vector<std::uint64_t> hashes_of(const std::vector<std::uint64_t>& users) {
+    std::vector<std::uint64_t> hashes;
+    for (const auto user : users) hashes.push_back(winner_hash(user_of(user)));
+    return hashes;
+  }
+
   test::EventLoop loop_;
   test::FakeOrderStore store_;
   std::unique_ptr<Inventory> inventory_ = create_store_inventory(store_);
@@ -101,7 +113,7 @@ TEST_F(StoreInventoryTest, IsNotReadyWhileTheInventorySells) {
   const std::vector<UserId> users{user_of(1)};
   EXPECT_EQ(error_of(reserve({wish(1)})), text(Errc::not_ready));
   EXPECT_EQ(error_of(loop_.finish(inventory_->find(call_, users))), text(Errc::not_ready));
-  EXPECT_EQ(error_of(loop_.finish(inventory_->winners(call_))), text(Errc::not_ready));
+  EXPECT_EQ(error_of(loop_.finish(inventory_->winners(call_, "", 10))), text(Errc::not_ready));
 }
 
 TEST_F(StoreInventoryTest, IsNotReadyWhileTheStoresFenceIsOnItsWay) {
@@ -119,7 +131,7 @@ TEST_F(StoreInventoryTest, IsNotReadyUnderAnotherEpochOfTheStores) {
   EXPECT_EQ(verdicts({wish(1)}), std::vector{Verdict::granted});
   call_ = old_call;
   EXPECT_EQ(error_of(reserve({wish(2)})), text(Errc::not_ready));
-  EXPECT_EQ(error_of(loop_.finish(inventory_->winners(call_))), text(Errc::not_ready));
+  EXPECT_EQ(error_of(loop_.finish(inventory_->winners(call_, "", 10))), text(Errc::not_ready));
 }
 
 TEST_F(StoreInventoryTest, AMissingLaneIsNotReady) {
@@ -127,7 +139,7 @@ TEST_F(StoreInventoryTest, AMissingLaneIsNotReady) {
   EXPECT_FALSE(view().ready);
   const std::vector<UserId> users{user_of(1)};
   EXPECT_EQ(error_of(loop_.finish(inventory_->find(call_, users))), text(Errc::not_ready));
-  EXPECT_EQ(error_of(loop_.finish(inventory_->winners(call_))), text(Errc::not_ready));
+  EXPECT_EQ(error_of(loop_.finish(inventory_->winners(call_, "", 10))), text(Errc::not_ready));
   LaneImage image;
   image.lane = call_.lane;
   EXPECT_EQ(error_of(loop_.finish(inventory_->rebuild(call_, image, 0))), text(Errc::not_ready));
@@ -248,7 +260,7 @@ TEST_F(StoreInventoryTest, AUnitThatCameBackMakesANewVersionAlsoWhenItIsSoldAgai
   store_.lanes[call_.lane].returned += 2;
   const auto after = loop_.finish(inventory_->view(call_)).value().version;
   EXPECT_GT(after, before);
-  EXPECT_EQ(loop_.finish(inventory_->winners(call_)).value().version, after);
+  EXPECT_EQ(loop_.finish(inventory_->winners(call_, "", 10)).value().version, after);
   EXPECT_EQ(reserve({wish(1)}).value().version, after);
 }
 
@@ -262,10 +274,49 @@ TEST_F(StoreInventoryTest, FindsLiveOrdersAndNamesTheWinners) {
   EXPECT_EQ(found[1]->id, first.id);
   EXPECT_FALSE(found[2]);
 
-  auto winners = loop_.finish(inventory_->winners(call_)).value();
-  std::ranges::sort(winners.users);
-  EXPECT_EQ(winners.users, (std::vector{user_of(1), user_of(2)}));
-  EXPECT_EQ(winners.version, reserve({wish(4)}).value().version) << "a sold-out view may use them";
+  const auto page = winners("");
+  EXPECT_EQ(page.hashes, hashes_of({1, 2}));
+  EXPECT_TRUE(page.last);
+  EXPECT_EQ(page.stock, 0);
+  EXPECT_EQ(page.version, reserve({wish(4)}).value().version) << "a sold-out view may use them";
+}
+
+TEST_F(StoreInventoryTest, ListsTheWinnersOfOneVersionInPages) {
+  apply({wish(1, 4), wish(2, 2), wish(3, 2), wish(4, 2)});
+  const auto first = winners("", 3);
+  EXPECT_EQ(first.hashes, hashes_of({1, 2, 3}));
+  EXPECT_FALSE(first.last);
+  const auto second = winners(first.next, 3);
+  EXPECT_EQ(second.hashes, hashes_of({4}));
+  EXPECT_TRUE(second.last);
+  const auto end = winners(second.next, 3);
+  EXPECT_TRUE(end.hashes.empty()) << "a look at the end costs no list";
+  EXPECT_TRUE(end.last);
+}
+
+TEST_F(StoreInventoryTest, BeginsTheListAgainWhenAUnitCameBack) {
+  apply({wish(2, 4), wish(3, 2), wish(4, 4)});
+  const auto first = winners("", 2);
+  EXPECT_EQ(first.hashes, hashes_of({2, 3}));
+  // A unit comes back and is sold to a user before the cursor.
+  store_.lanes[kLane].returned += 2;
+  store_.lanes[kLane].stock += 2;
+  apply({wish(1, 2)});
+  const auto again = winners(first.next, 10);
+  EXPECT_EQ(again.hashes, hashes_of({1, 2, 3, 4}));
+  EXPECT_GT(again.version, first.version);
+}
+
+TEST_F(StoreInventoryTest, ListsNobodyWhileUnitsAreLeft) {
+  apply({wish(1, 4)});
+  const auto page = winners("");
+  EXPECT_EQ(page.stock, 6);
+  EXPECT_TRUE(page.hashes.empty()) << "others may join before any place of the list";
+  EXPECT_EQ(page.next, "");
+  store_.on_winners.fail(Errc::unknown);
+  apply({wish(2, 6)});
+  EXPECT_EQ(error_of(loop_.finish(inventory_->winners(call_, "", 10))), text(Errc::unavailable));
+  EXPECT_EQ(error_of(loop_.finish(inventory_->winners(call_, "", 0))), text(Errc::invalid));
 }
 
 TEST_F(StoreInventoryTest, HasNothingToSettleCloseOrLookAfter) {

@@ -42,13 +42,13 @@ class RedisInventory : public testing::Test {
 };
 
 TEST_F(RedisInventory, IsNotReadyWithoutAnyOneOfItsKeys) {
-  for (std::size_t lost = 0; lost < 4; ++lost) {
+  for (std::size_t lost = 0; lost < 5; ++lost) {
     SCOPED_TRACE(keys_of(lane_.lane)[lost]);
     const auto attempt = lane_.attempt("ann");
     ASSERT_EQ(lane_.reserve_one(attempt).verdict, Verdict::granted);
     ASSERT_EQ(ask({"DEL", keys_of(lane_.lane)[lost]}), "1");
     expect_not_ready(attempt);
-    for (std::size_t i = 0; i < 4; ++i) {
+    for (std::size_t i = 0; i < 5; ++i) {
       EXPECT_EQ(ask({"EXISTS", keys_of(lane_.lane)[i]}), i == lost ? "0" : "1");
     }
     EXPECT_EQ(lane_.overdue().size(), lost == 3 ? 0U : 1U);
@@ -63,13 +63,13 @@ TEST_F(RedisInventory, IsNotReadyWithAKeyOfAnotherEpoch) {
   lane_.reserve_one(attempt);
   const auto keys = keys_of(lane_.lane);
   const std::vector<std::vector<std::string>> damage = {
-      {"HSET", keys[0], "epoch", "2"},
-      {"HSET", keys[1], "epoch", "2"},
-      {"HSET", keys[2], "#epoch", "2"},
-      {"ZADD", keys[3], "2", "#epoch"},
+      {"HSET", keys[0], "epoch", "2"},        {"HSET", keys[1], "epoch", "2"},
+      {"HSET", keys[2], "#epoch", "2"},       {"ZADD", keys[3], "2", "#epoch"},
+      {"SETRANGE", keys[4], "0", "00000002"},
   };
   auto repair = damage;
   repair[0][3] = repair[1][3] = repair[2][3] = repair[3][2] = "1";
+  repair[4][3] = "00000001";
   for (std::size_t i = 0; i < damage.size(); ++i) {
     SCOPED_TRACE(keys[i]);
     ask(damage[i]);
@@ -82,7 +82,7 @@ TEST_F(RedisInventory, IsNotReadyWithAKeyOfAnotherEpoch) {
 
 TEST_F(RedisInventory, IsNotReadyWithAKeyOfAnotherType) {
   const auto attempt = lane_.attempt("ann");
-  for (std::size_t i = 0; i < 4; ++i) {
+  for (std::size_t i = 0; i < 5; ++i) {
     SCOPED_TRACE(keys_of(lane_.lane)[i]);
     const auto key = keys_of(lane_.lane)[i];
     const std::vector<std::vector<std::string>> others = {
@@ -215,8 +215,8 @@ TEST_F(RedisInventory, IsNotReadyInARedisThatTookOverFromAnother) {
 TEST_F(RedisInventory, OpensNoLowerEpochOverTheRuinsOfALane) {
   lane_.epoch = 7;
   lane_.open(5);
-  for (const std::size_t kept : {0U, 1U, 2U, 3U}) {
-    for (std::size_t i = 0; i < 4; ++i) {
+  for (const std::size_t kept : {0U, 1U, 2U, 3U, 4U}) {
+    for (std::size_t i = 0; i < 5; ++i) {
       if (i != kept) ask({"DEL", keys_of(lane_.lane)[i]});
     }
     EXPECT_EQ(lane_.rebuild(lane_.image(1, lane_.epoch - 1)).error(), Errc::stale);
@@ -227,7 +227,7 @@ TEST_F(RedisInventory, OpensNoLowerEpochOverTheRuinsOfALane) {
 }
 
 TEST_F(RedisInventory, AClosingOfRuinsLetsNoLateRebuildThrough) {
-  for (std::size_t lost = 0; lost < 4; ++lost) {
+  for (std::size_t lost = 0; lost < 5; ++lost) {
     const auto key = keys_of(lane_.lane)[lost];
     const std::vector<std::vector<std::string>> damages = {
         {"DEL", key}, {"SET", key, "something else"}, {"SADD", key, "something else"}};
@@ -252,13 +252,13 @@ TEST_F(RedisInventory, AClosingOfRuinsLetsNoLateRebuildThrough) {
 TEST_F(RedisInventory, AClosingBelowTheEpochOfTheRuinsDoesNothing) {
   lane_.epoch = 7;
   lane_.open(5);
-  for (const std::size_t kept : {0U, 1U, 2U, 3U}) {
+  for (const std::size_t kept : {0U, 1U, 2U, 3U, 4U}) {
     SCOPED_TRACE(keys_of(lane_.lane)[kept]);
-    for (std::size_t i = 0; i < 4; ++i) {
+    for (std::size_t i = 0; i < 5; ++i) {
       if (i != kept) ask({"DEL", keys_of(lane_.lane)[i]});
     }
     close_up_to(6);
-    for (std::size_t i = 0; i < 4; ++i) {
+    for (std::size_t i = 0; i < 5; ++i) {
       EXPECT_EQ(ask({"EXISTS", keys_of(lane_.lane)[i]}), i == kept ? "1" : "0");
     }
     EXPECT_EQ(lane_.rebuild(lane_.image(1, 6)).error(), Errc::stale);
@@ -272,7 +272,7 @@ TEST_F(RedisInventory, TheFloorOfALaneThatNeverWasStaysInRedisForEver) {
   const auto keys = keys_of(lane_.lane);
   EXPECT_EQ(ask({"HGET", keys[0], "epoch"}), "4");
   EXPECT_EQ(ask({"PTTL", keys[0]}), "-1");
-  for (std::size_t i = 1; i < 4; ++i) EXPECT_EQ(ask({"EXISTS", keys[i]}), "0");
+  for (std::size_t i = 1; i < 5; ++i) EXPECT_EQ(ask({"EXISTS", keys[i]}), "0");
 }
 
 TEST_F(RedisInventory, KeepsItsKeysForEverAndLeavesNoOthers) {
@@ -285,7 +285,9 @@ TEST_F(RedisInventory, KeepsItsKeysForEverAndLeavesNoOthers) {
   lane_.reserve_one(lane_.attempt("ann"));
   for (const auto& key : keys_of(lane_.lane)) EXPECT_EQ(ask({"PTTL", key}), "-1") << key;
   const auto tag = "{" + std::to_string(lane_.lane.sale) + ":0}";
-  EXPECT_EQ(ask({"KEYS", "seckill:staging:" + tag + "*"}), "");
+  for (const auto* const kind : {"staging", "staged"}) {
+    EXPECT_EQ(ask({"KEYS", "seckill:" + std::string(kind) + ':' + tag + "*"}), "");
+  }
 }
 
 TEST_F(RedisInventory, CountsTheAgeOfAReservationByRedisTime) {

@@ -69,12 +69,12 @@ std::string text(const LaneView& view) {
          std::to_string(view.window.revision);
 }
 
-std::string text(const Result<Winners>& winners) {
-  if (!winners) return error_of(winners);
-  auto users = winners->users;
-  std::ranges::sort(users);
-  std::string all = "v" + std::to_string(winners->version);
-  for (const auto& user : users) all += ' ' + user.text();
+std::string text(const Result<WinnersPage>& page) {
+  if (!page) return error_of(page);
+  std::string all = "v" + std::to_string(page->version) + " stock " + std::to_string(page->stock) +
+                    (page->may_return ? " may return" : "") + " next " + page->next +
+                    (page->last ? " last" : "");
+  for (const auto hash : page->hashes) all += ' ' + std::to_string(hash);
   return all;
 }
 
@@ -177,7 +177,9 @@ class TwinHistory {
 
   void look() {
     compare("view", [](LaneDriver& lane) { return text(lane.view()); });
-    compare("winners", [](LaneDriver& lane) { return text(lane.try_winners()); });
+    const auto cursor = std::to_string(below(8));
+    const auto max = 1 + below(5);
+    compare("winners", [&](LaneDriver& lane) { return text(lane.try_winners(cursor, max)); });
   }
 
   void overdue() {
@@ -298,6 +300,8 @@ class TwinHistory {
         {"HDEL", keys[2], "#epoch"},
         {"HSET", keys[2], "#epoch", "nonsense"},
         {"ZREM", keys[3], "#epoch"},
+        {"SETRANGE", keys[4], "0", "nonsense"},
+        {"SETRANGE", keys[4], "0", "        "},
     };
     ask(ways[below(ways.size())]);
     note("a field is wrong");

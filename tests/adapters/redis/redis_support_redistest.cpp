@@ -184,7 +184,7 @@ Result<void> RedisWorld::ping(Millis patience) {
 std::vector<std::string> keys_of(LaneId lane) {
   const auto tag = "{" + std::to_string(lane.sale) + ":" + std::to_string(lane.index) + "}";
   return {"seckill:sale:" + tag, "seckill:stock:" + tag, "seckill:success:" + tag,
-          "seckill:pending:" + tag};
+          "seckill:pending:" + tag, "seckill:winners:" + tag};
 }
 
 RedisSettings settings_of(const std::string& url) {
