@@ -10,6 +10,7 @@ constexpr std::size_t kOfThread = 8;        // Event loop, timer, waker, listene
 constexpr std::size_t kOfRedis = 8;         // Commands, look-ups, news, each twice at times.
 constexpr std::size_t kOfKafkaClient = 64;  // Sockets and wakers for each broker.
 constexpr std::size_t kOtherThreads = 3;    // Main, control, admin.
+constexpr std::size_t kOfImage = 3;         // SQLite: database, log, the log's index.
 
 }  // namespace
 
@@ -17,7 +18,10 @@ std::size_t reserved_descriptors(const Settings& settings) {
   const std::size_t http = http_thread_count(settings);
   auto reserve = kOfProcess + (http + kOtherThreads) * kOfThread +
                  settings.admin.connections.connections_max + (http + 1) * kRefusedConnectionsMax;
-  if (settings.mode == Mode::embedded) return reserve;
+  // Each image has a connection, and so has one that waits for its turn.
+  const auto images = settings.recovery.rebuilds_max + 1;
+  if (settings.mode == Mode::embedded) return reserve + images * kOfImage;
+  reserve += images;
   const std::size_t fulfilment = settings.fulfilment_workers;
   // A pool opens another connection in the place of one that was given up.
   const auto of_pool = 2 * std::size_t{settings.postgres.pool_size};
