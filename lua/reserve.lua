@@ -1,16 +1,18 @@
--- ARGV: epoch, the hashes of all users, then id, user, quantity of each attempt.
+-- ARGV: epoch, the hashes of all users, 1 if the orders are late and the window does not matter,
+-- then id, user, quantity of each attempt.
 -- Answers {version, pending, one per attempt}: the user's record, or 1 granted, 2 sold out,
 -- 3 insufficient, 4 not open.
 local lane = load_lane(ARGV[1])
 if not lane then return 0 end
 
-local count = (#ARGV - 2) / 3
+local count = (#ARGV - 3) / 3
 local lookup = {KEYS[3]}
-for i = 1, count do lookup[i + 1] = ARGV[3 * i + 1] end
+for i = 1, count do lookup[i + 1] = ARGV[3 * i + 2] end
 local records = count > 0 and redis.call('HMGET', unpack(lookup)) or {}
 
 local now = now_ms()
-local open = lane.state == 'open' and now >= lane.starts_at_ms and now < lane.ends_at_ms
+local open = ARGV[3] == '1'
+  or lane.state == 'open' and now >= lane.starts_at_ms and now < lane.ends_at_ms
 local units, granted = lane.units, 0
 -- A number would be formatted again for every member.
 local score = string.format('%.0f', now)
@@ -19,7 +21,7 @@ local success, pending, winners = {KEYS[3]}, {KEYS[4]}, {}
 local reply = {lane.version, 0}
 
 for i = 1, count do
-  local user = ARGV[3 * i + 1]
+  local user = ARGV[3 * i + 2]
   local record = records[i] or fresh[user]
   local answer
   if record then
@@ -29,13 +31,13 @@ for i = 1, count do
   elseif units <= 0 then
     answer = 2
   else
-    local quantity = ARGV[3 * i + 2]
+    local quantity = ARGV[3 * i + 3]
     local left = units - tonumber(quantity)
     if left < 0 then
       answer = 3
     else
       units = left
-      record = 'q' .. ARGV[3 * i] .. quantity
+      record = 'q' .. ARGV[3 * i + 1] .. quantity
       fresh[user] = record
       granted = granted + 1
       success[2 * granted] = user

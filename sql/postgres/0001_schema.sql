@@ -91,6 +91,25 @@ CREATE TABLE outbox (
 
 CREATE INDEX outbox_lane ON outbox (sale_id, lane, place);
 
+-- Orders from before their lane's fence without a row in `orders`: what came behind the fence, and
+-- what only its owner has named (`quantity` 0). A row goes when its order is decided under a later
+-- epoch; with a reason the order ended without units, and the row stays.
+CREATE TABLE late_orders (
+  place       bigint GENERATED ALWAYS AS IDENTITY,
+  order_id    uuid PRIMARY KEY,
+  sale_id     bigint NOT NULL,
+  noted_at    timestamptz NOT NULL DEFAULT now(),
+  reserved_at timestamptz NOT NULL DEFAULT now(),
+  reason      reject_reason NOT NULL DEFAULT 'none',
+  epoch       integer NOT NULL CHECK (epoch BETWEEN 0 AND 65535),
+  quantity    integer NOT NULL CHECK (quantity BETWEEN 0 AND 1000),
+  lane        smallint NOT NULL CHECK (lane BETWEEN 0 AND 255),
+  user_id     text COLLATE "C" NOT NULL CHECK (octet_length(user_id) BETWEEN 1 AND 64)
+);
+
+CREATE INDEX late_orders_undecided ON late_orders (place) WHERE reason = 'none';
+CREATE INDEX late_orders_of_user ON late_orders (sale_id, user_id) WHERE reason = 'none';
+
 -- The next offset to read of each partition of the log, and the log time before it.
 CREATE TABLE queue_offsets (
   topic           text NOT NULL,
@@ -139,6 +158,29 @@ LANGUAGE sql STABLE AS $$
    WHERE m.epoch BETWEEN k.fence_epoch AND 65535
      AND m.quantity BETWEEN 1 AND s.limit_per_order
      AND octet_length(m.user_id) BETWEEN 1 AND 64
+$$;
+
+-- Keeps messages of before the fence that have no row.
+CREATE FUNCTION sluice_park(
+  ids uuid[], sales bigint[], lanes integer[], epochs integer[], users text[],
+  quantities integer[], reserved timestamptz[])
+RETURNS void LANGUAGE sql AS $$
+  INSERT INTO late_orders AS l (order_id, sale_id, lane, epoch, user_id, quantity, reserved_at)
+  SELECT DISTINCT ON (m.order_id) m.order_id, m.sale_id, m.lane, m.epoch, m.user_id, m.quantity,
+         m.reserved_at
+    FROM unnest(ids, sales, lanes, epochs, users, quantities, reserved) WITH ORDINALITY
+           AS m (order_id, sale_id, lane, epoch, user_id, quantity, reserved_at, place)
+    JOIN product_stock k ON k.sale_id = m.sale_id AND k.lane = m.lane
+    JOIN sales s ON s.sale_id = m.sale_id
+   WHERE m.epoch BETWEEN 0 AND k.fence_epoch - 1
+     AND m.quantity BETWEEN 1 AND s.limit_per_order
+     AND octet_length(m.user_id) BETWEEN 1 AND 64
+     AND NOT EXISTS (SELECT FROM orders o WHERE o.order_id = m.order_id)
+   ORDER BY m.order_id, m.place
+  ON CONFLICT (order_id) DO UPDATE
+     SET quantity = excluded.quantity, reserved_at = excluded.reserved_at
+   WHERE l.quantity = 0 AND l.reason = 'none'
+     AND l.sale_id = excluded.sale_id AND l.user_id = excluded.user_id
 $$;
 
 -- Moves a partition's position from `range_begin` to `range_next`, or raises SL001.
@@ -277,20 +319,22 @@ RETURNS void LANGUAGE sql AS $$
    WHERE k.sale_id = f.sale_id AND k.lane = f.lane AND k.fence_epoch < f.epoch
 $$;
 
--- One row per message, in order. `range_topic` null: no offset moves. The fences are raised behind
--- the messages, in the same transaction.
+-- One row per message, in order; `queued` for one that is parked. `late`: some may be parked orders
+-- that were granted again under a later epoch than that of their id. `range_topic` null: no offset
+-- moves. The fences are raised behind the messages, in the same transaction.
 CREATE FUNCTION sluice_apply(
   ids uuid[], sales bigint[], lanes integer[], epochs integer[], users text[],
   quantities integer[], reserved timestamptz[],
   range_topic text, range_partition integer, range_begin bigint, range_next bigint,
   log_time timestamptz,
-  fence_sales bigint[], fence_lanes integer[], fence_epochs integer[])
-RETURNS TABLE (status order_status, reason reject_reason)
+  fence_sales bigint[], fence_lanes integer[], fence_epochs integer[], late boolean)
+RETURNS TABLE (status text, reason reject_reason)
 LANGUAGE plpgsql
 SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 #variable_conflict use_column
 DECLARE
+  granted integer[] := epochs;
   new_orders uuid[];
   new_sales bigint[];
   new_lanes integer[];
@@ -310,12 +354,20 @@ BEGIN
     PERFORM sluice_move_offset(range_topic, range_partition, range_begin, range_next, log_time);
   END IF;
 
+  -- What ended without units stays so, whoever has granted it since.
+  IF late THEN
+    SELECT array_agg(CASE WHEN l.order_id IS NULL THEN m.epoch ELSE -1 END ORDER BY m.place)
+      INTO granted
+      FROM unnest(ids, epochs) WITH ORDINALITY AS m (order_id, epoch, place)
+      LEFT JOIN late_orders l ON l.order_id = m.order_id AND l.reason <> 'none';
+  END IF;
+
   WITH inserted AS (
     INSERT INTO orders (order_id, sale_id, unit_price_minor, reserved_at, pay_by, status, epoch,
                         quantity, lane, currency, user_id)
     SELECT a.order_id, a.sale_id, a.unit_price_minor, a.reserved_at, now() + a.pay_within,
            'confirmed', a.epoch, a.quantity, a.lane, a.currency, a.user_id
-      FROM sluice_acceptable(ids, sales, lanes, epochs, users, quantities, reserved) a
+      FROM sluice_acceptable(ids, sales, lanes, granted, users, quantities, reserved) a
      ORDER BY a.place
     ON CONFLICT DO NOTHING
     RETURNING order_id, sale_id, lane, quantity)
@@ -333,7 +385,7 @@ BEGIN
                           quantity, lane, currency, user_id)
       SELECT a.order_id, a.sale_id, a.unit_price_minor, a.reserved_at, 'rejected', 'duplicate',
              a.epoch, a.quantity, a.lane, a.currency, a.user_id
-        FROM sluice_acceptable(ids, sales, lanes, epochs, users, quantities, reserved) a
+        FROM sluice_acceptable(ids, sales, lanes, granted, users, quantities, reserved) a
        ORDER BY a.place
       ON CONFLICT DO NOTHING
       RETURNING sale_id, lane, epoch)
@@ -341,6 +393,11 @@ BEGIN
       FROM (SELECT DISTINCT r.sale_id, r.lane, r.epoch FROM refused r) f
      WHERE k.sale_id = f.sale_id AND k.lane = f.lane AND k.fence_epoch = f.epoch
        AND k.store_epoch <> k.fence_epoch;
+    PERFORM sluice_park(ids, sales, lanes, granted, users, quantities, reserved);
+  END IF;
+  IF late THEN
+    DELETE FROM late_orders l USING orders o
+     WHERE l.order_id = ANY (ids) AND l.reason = 'none' AND o.order_id = l.order_id;
   END IF;
 
   FOR sold IN
@@ -358,19 +415,19 @@ BEGIN
   END LOOP;
 
   IF all_confirmed THEN
-    RETURN QUERY SELECT 'confirmed'::order_status, 'none'::reject_reason FROM unnest(ids);
+    RETURN QUERY SELECT 'confirmed', 'none'::reject_reason FROM unnest(ids);
   ELSE
     -- The rows are the outcomes, matched by id before anything else.
     RETURN QUERY
-    SELECT CASE WHEN o.sale_id = m.sale_id AND o.user_id = m.user_id THEN o.status
+    SELECT CASE WHEN o.sale_id = m.sale_id AND o.user_id = m.user_id THEN o.status::text
+                WHEN l.reason = 'none' THEN 'queued'
                 ELSE 'rejected' END,
            CASE WHEN o.sale_id = m.sale_id AND o.user_id = m.user_id THEN o.reason
-                WHEN o.order_id IS NULL AND m.epoch < k.fence_epoch THEN 'fenced'
-                ELSE 'invalid' END
-      FROM unnest(ids, sales, lanes, epochs, users) WITH ORDINALITY
-             AS m (order_id, sale_id, lane, epoch, user_id, place)
+                ELSE coalesce(l.reason, 'invalid') END
+      FROM unnest(ids, sales, users) WITH ORDINALITY AS m (order_id, sale_id, user_id, place)
       LEFT JOIN orders o ON o.order_id = m.order_id
-      LEFT JOIN product_stock k ON k.sale_id = m.sale_id AND k.lane = m.lane
+      LEFT JOIN late_orders l ON l.order_id = m.order_id AND o.order_id IS NULL
+                             AND l.sale_id = m.sale_id AND l.user_id = m.user_id
      ORDER BY m.place;
   END IF;
 
@@ -378,6 +435,48 @@ BEGIN
   IF cardinality(fence_sales) > 0 THEN
     PERFORM sluice_raise_fences(fence_sales, fence_lanes, fence_epochs);
   END IF;
+END
+$$;
+
+-- Locks lanes as sluice_apply() does.
+CREATE FUNCTION sluice_lock_lanes(sales bigint[], lanes integer[])
+RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM 1 FROM product_stock k
+    JOIN (SELECT DISTINCT m.sale_id, m.lane FROM unnest(sales, lanes) AS m (sale_id, lane)) l
+      ON k.sale_id = l.sale_id AND k.lane = l.lane
+   ORDER BY k.sale_id, k.lane FOR NO KEY UPDATE OF k;
+END
+$$;
+
+-- Notes orders of before the fence that only their owners have named.
+CREATE FUNCTION sluice_note_late(
+  ids uuid[], sales bigint[], lanes integer[], epochs integer[], users text[])
+RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM sluice_lock_lanes(sales, lanes);
+  INSERT INTO late_orders (order_id, sale_id, lane, epoch, user_id, quantity)
+  SELECT m.order_id, m.sale_id, m.lane, m.epoch, m.user_id, 0
+    FROM unnest(ids, sales, lanes, epochs, users) AS m (order_id, sale_id, lane, epoch, user_id)
+    JOIN product_stock k ON k.sale_id = m.sale_id AND k.lane = m.lane
+   WHERE m.epoch < k.fence_epoch
+     AND NOT EXISTS (SELECT FROM orders o WHERE o.order_id = m.order_id)
+  ON CONFLICT DO NOTHING;
+END
+$$;
+
+-- Ends late orders without units, if they are undecided and of the size that was seen. Raises SL001
+-- unless `leader` is the leader's term.
+CREATE FUNCTION sluice_refuse_late(
+  ids uuid[], sales bigint[], lanes integer[], quantities integer[], reasons text[],
+  leader bigint)
+RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM sluice_check_leader(leader);
+  PERFORM sluice_lock_lanes(sales, lanes);
+  UPDATE late_orders l SET reason = m.reason::reject_reason
+    FROM unnest(ids, quantities, reasons) AS m (order_id, quantity, reason)
+   WHERE l.order_id = m.order_id AND l.quantity = m.quantity AND l.reason = 'none';
 END
 $$;
 
@@ -397,10 +496,7 @@ DECLARE
   moved record;
 BEGIN
   -- Before any order, and sorted, as in sluice_apply(): neither waits for the other for ever.
-  PERFORM 1 FROM product_stock k
-    JOIN (SELECT DISTINCT m.sale_id, m.lane FROM unnest(sales, lanes) AS m (sale_id, lane)) l
-      ON k.sale_id = l.sale_id AND k.lane = l.lane
-   ORDER BY k.sale_id, k.lane FOR NO KEY UPDATE OF k;
+  PERFORM sluice_lock_lanes(sales, lanes);
 
   FOR wish IN
     SELECT m.id, m.sale, m.lane, m.buyer, m.target::order_status AS target

@@ -82,6 +82,25 @@ CREATE TABLE outbox (
 
 CREATE INDEX outbox_lane ON outbox (sale_id, lane, place);
 
+-- Orders from before their lane's fence without a row in `orders`: what came behind the fence, and
+-- what only its owner has named (`quantity` 0). A row goes when its order is decided under a later
+-- epoch; with a reason the order ended without units, and the row stays.
+CREATE TABLE late_orders (
+  place          INTEGER PRIMARY KEY AUTOINCREMENT,
+  order_id       BLOB    NOT NULL UNIQUE CHECK (length(order_id) = 16),
+  sale_id        INTEGER NOT NULL,
+  lane           INTEGER NOT NULL,
+  user_id        TEXT    NOT NULL,
+  quantity       INTEGER NOT NULL CHECK (quantity >= 0),
+  reason         TEXT    NOT NULL DEFAULT 'none',
+  epoch          INTEGER NOT NULL,
+  reserved_at_ms INTEGER NOT NULL,
+  noted_at_ms    INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX late_orders_undecided ON late_orders (place) WHERE reason = 'none';
+CREATE INDEX late_orders_of_user ON late_orders (sale_id, user_id) WHERE reason = 'none';
+
 CREATE TABLE queue_offsets (
   topic       TEXT    NOT NULL,
   partition   INTEGER NOT NULL,

@@ -13,6 +13,7 @@
 #include "sluice/fulfilment/order_feed.hpp"
 #include "sluice/fulfilment/result_feed.hpp"
 #include "sluice/inventory/inventory.hpp"
+#include "sluice/orders/late_orders.hpp"
 #include "sluice/orders/order_queue.hpp"
 #include "sluice/orders/order_store.hpp"
 #include "sluice/orders/order_transitions.hpp"
@@ -35,6 +36,7 @@ struct Ports {
   std::shared_ptr<OrderQueue> queue;
   std::unique_ptr<OrderStore> orders;
   std::unique_ptr<OrderTransitions> moves;
+  std::unique_ptr<LateOrders> late;
   std::unique_ptr<SaleStore> sales;
   std::unique_ptr<ControlStore> control;
   std::unique_ptr<ResultFeed> results;

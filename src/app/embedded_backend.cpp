@@ -43,6 +43,7 @@ Backend create_embedded_backend(const Settings& settings, std::shared_ptr<Clock>
     ports.inventory = create_memory_inventory(lanes);
     ports.orders = std::move(stores.orders);
     ports.moves = std::move(stores.moves);
+    ports.late = std::move(stores.late);
     ports.sales = std::move(stores.sales);
     ports.control = std::move(stores.control);
     ports.queue = create_direct_queue(executor, *ports.orders, clock, kJoinedBelow);

@@ -77,7 +77,8 @@ struct Node::Http final : PublicApi {
         sales(worker.executor(), look_up_settings(node.settings_), *ports.sales, *node.clock_),
         old_sales{create_address_rate_stage(node.old_sale_buckets_, random)},
         orders(worker.executor(), node.settings_.lookup,
-               {look_up_router, *ports.orders, *ports.moves, *node.clock_, node.seal_, watch}),
+               {look_up_router, *ports.orders, *ports.moves, *ports.late, *node.clock_, node.seal_,
+                watch}),
         purchases(worker.executor(), node.settings_.purchase,
                   {router, orders, views, node.sale_buckets_, node.guards_.rate_limiter,
                    node.concurrency_, *node.clock_, random, node.seal_, node.metrics_}) {
@@ -172,12 +173,14 @@ struct Node::ControlThread {
                 {*ports.inventory, *ports.orders, *node.clock_, node.metrics_}),
         returns(node.settings_.recovery, {*ports.moves, lanes, *ports.inventory, *ports.results,
                                           *node.clock_, node.metrics_}),
+        late(node.settings_.recovery, {*ports.late, *ports.orders, lanes, *ports.inventory,
+                                       *ports.queue, *ports.results, *node.clock_, node.metrics_}),
         flow(node.settings_.degrade.flow, node.settings_.recovery.call_timeout, node.backend_.log,
              {*ports.orders, node.guards_.flow, node.guards_.rate_limiter, node.guards_.direct,
               node.guards_.queue, ports.log_end, *node.clock_, node.metrics_}),
         control(node.settings_.recovery, ports.probes,
                 {*ports.sales, *ports.orders, *ports.control, leadership, lanes, auditor, returns,
-                 flow, node.book_, node.readiness_, *node.clock_, node.metrics_}),
+                 late, flow, node.book_, node.readiness_, *node.clock_, node.metrics_}),
         operations(create_operations(
             node.settings_.recovery,
             {*ports.sales, *ports.orders, *ports.control, auditor, control, *node.clock_})),
@@ -200,6 +203,7 @@ struct Node::ControlThread {
   LaneReconciler lanes;
   Auditor auditor;
   ReturnReconciler returns;
+  LateReconciler late;
   ModeReconciler flow;
   Control control;
   std::unique_ptr<Operations> operations;
@@ -255,6 +259,10 @@ Node::Node(Settings settings, const Secrets& secrets,
       connections_(create_connection_limits(settings_.connections)) {
   settings_.http_threads = http_thread_count(settings_);
   settings_.identity.key = secrets.identity_key;
+  settings_.recovery.missing_after = settings_.purchase.publish_timeout;
+  if (settings_.mode != Mode::embedded) {
+    settings_.recovery.missing_after += settings_.kafka.delivery_timeout;
+  }
   control_ = std::make_unique<ControlThread>(*this);
   const unsigned workers = backend_.log ? settings_.fulfilment_workers : 0;
   for (unsigned i = 0; i < workers; ++i) {

@@ -118,6 +118,7 @@ class ServicesAdapters {
     auto stores = create_postgres_stores(std::move(executor), settings_.postgres, store);
     ports.orders = std::move(stores.orders);
     ports.moves = std::move(stores.moves);
+    ports.late = std::move(stores.late);
     ports.sales = std::move(stores.sales);
     ports.control = std::move(stores.control);
     ports.probes.push_back(

@@ -77,7 +77,7 @@ std::optional<OrderMessage> parse_order_message(std::string_view bytes) {
   const auto quantity = integer(object, "quantity", 1, INT32_MAX);
   const auto reserved_at = integer(object, "reserved_at_ms", 0, INT64_MAX >> 16);
   if (!id || !user || !lane || !epoch || !quantity || !reserved_at) return std::nullopt;
-  if (id->lane() != lane->index || id->epoch() != *epoch) return std::nullopt;
+  if (id->lane() != lane->index || id->epoch() > *epoch) return std::nullopt;
   return OrderMessage{*id,
                       *lane,
                       static_cast<Epoch>(*epoch),

@@ -23,7 +23,10 @@ Fulfilment::Fulfilment(FulfilmentSettings settings, Ports ports)
       poison_(
           ports.metrics.counter("sluice_poison_messages_total", "Messages that are no orders.")),
       retries_(ports.metrics.counter("sluice_apply_retries_total",
-                                     "Transactions that had to be tried again.")) {
+                                     "Transactions that had to be tried again.")),
+      parked_(ports.metrics.counter("sluice_orders_parked_total",
+                                    "Messages from before a rebuild of their lane, for the leader "
+                                    "to decide.")) {
   for (std::size_t i = 0; i < decided_.size(); ++i) {
     const std::string reason(name(static_cast<RejectReason>(i)));
     decided_[i] = &ports.metrics.counter("sluice_orders_decided_total",
@@ -64,7 +67,8 @@ asio::awaitable<void> Fulfilment::step() {
   if (delivery->messages.empty()) co_return;
   batch_size_.Observe(static_cast<double>(delivery->messages.size()));
   for (const auto& outcome : *outcomes) {
-    decided_[static_cast<std::size_t>(outcome.reason)]->Increment();
+    const bool parked = outcome.status == OrderStatus::queued;
+    (parked ? parked_ : *decided_[static_cast<std::size_t>(outcome.reason)]).Increment();
   }
   const auto deadline = in(settings_.settle_timeout);
   auto settled = Result<void>(Errc::unavailable);

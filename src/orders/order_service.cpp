@@ -70,7 +70,8 @@ asio::awaitable<LookUp> OrderService::mine(const Sale& sale, UserId user) {
   const auto row = co_await head(lane);
   if (!row) co_return busy();
   // That the projection has no other counts only while the row still has its epoch sold by it.
-  const bool no_other = row->fence == (projected ? projected->epoch : 0);
+  const bool no_late = !row->late || mutant("mine.late_unseen");
+  const bool no_other = no_late && row->fence == (projected ? projected->epoch : 0);
   const bool none = projected && !known && (no_other || mutant("mine.of_old_times"));
   if (none) co_return unknown_order();
 
@@ -193,15 +194,13 @@ asio::awaitable<LookUp> OrderService::stored(LaneId lane, OrderId id, UserId use
 
   const auto row = co_await head(lane);
   if (!row) co_return busy();
-  if (id.epoch() >= row->fence && !mutant("find.fenced_early")) {
-    co_return OrderState{{id, OrderStatus::queued, 0}, {}, {}};
+  if (id.epoch() < row->fence && !mutant("find.missing_unnoted")) {
+    // Its message may still come: the leader refuses it once none can.
+    const In<OrderKey> missing(&key, 1);
+    const auto noted = co_await ports_.late.note(deadline(), missing);
+    if (!noted) co_return busy();
   }
-
-  // It may have been applied between the first look and the fence; behind the fence nothing is.
-  found = co_await store_look_ups_.submit(key);
-  if (!found) co_return busy();
-  if (*found && !mutant("find.one_look")) co_return state_of(**found);
-  co_return OrderState{{id, OrderStatus::rejected, 0}, RejectReason::fenced, {}};
+  co_return OrderState{{id, OrderStatus::queued, 0}, {}, {}};
 }
 
 asio::awaitable<void> OrderService::store_batch(StoreLookUps::Batch& batch) {

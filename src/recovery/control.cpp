@@ -68,6 +68,7 @@ asio::awaitable<void> Control::round() {
     auto sales = co_await look_after_sales();
     checks.push_back(std::move(sales));
     if (leads()) co_await look_after_returns();
+    if (leads()) co_await look_after_late_orders();
   } else {
     checks.push_back({"sales", "they are as they were when the store answered last", false});
   }
@@ -119,7 +120,7 @@ void Control::finish_if_settled(const Sale& sale) {
   for (std::uint32_t index = 0; index < sale.terms.lanes; ++index) {
     if (!watch_.calm({sale.id, index})) return;
   }
-  finished_.insert(sale.id);
+  finished_.try_emplace(sale.id, ports_.clock.now());
 }
 
 Task<std::vector<LaneWatch::Row>> Control::rows_of(const std::vector<Sale>& kept) {
@@ -161,11 +162,19 @@ std::vector<Sale> Control::kept_sales() const {
   return kept;
 }
 
+/// Until then the log may still bring an order from before a rebuild of its lane.
+bool Control::log_is_past(TimePoint time) const {
+  constexpr Millis kSkew{5000};
+  const auto through = ports_.flow.applied_through();
+  return !ports_.flow.has_log() || mutant("sales.log_unread") ||
+         (through && *through >= time + kSkew);
+}
+
 asio::awaitable<void> Control::finish_sales() {
   std::vector<SaleId> settled;
-  for (const auto id : finished_) {
+  for (const auto& [id, since] : finished_) {
     const auto sale = sales_.sales().find(id);
-    const bool due = sale != sales_.sales().end() && !sale->second.finished;
+    const bool due = sale != sales_.sales().end() && !sale->second.finished && log_is_past(since);
     if (due && settled.size() < kSalesPageMax) settled.push_back(id);
   }
   if (settled.empty()) co_return;
@@ -199,6 +208,15 @@ asio::awaitable<void> Control::look_after_returns() {
   }
 }
 
+asio::awaitable<void> Control::look_after_late_orders() {
+  if (mutant("late.forgotten")) co_return;
+  const LateReconciler::Duty duty{*ports_.leadership.term(), services_.up(Role::inventory),
+                                  ports_.flow.applied_through()};
+  const auto more = co_await ports_.late.decide(duty);
+  if (!more) log().warn("late orders wait for the next round: {}", more.error().message());
+  busy_ |= !more || *more > 0;
+}
+
 Task<> Control::refresh_sales() {
   const auto refreshed = co_await sales_.refresh();
   if (!refreshed) co_return refreshed.error();
@@ -212,7 +230,7 @@ void Control::forget_unlisted() {
   std::erase_if(store_lanes_, [&](LaneId lane) { return unlisted(lane.sale); });
   watch_.forget_if([&](LaneId lane) { return unlisted(lane.sale); });
   audits_.forget_if(unlisted);
-  std::erase_if(finished_, unlisted);
+  std::erase_if(finished_, [&](const auto& sale) { return unlisted(sale.first); });
 }
 
 Task<> Control::read_requests() {

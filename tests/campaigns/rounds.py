@@ -136,6 +136,9 @@ class Round:
                 unpaid = sum(row.status == "confirmed" for row in orders)
                 if plan.pay_within_ms and unpaid:
                     return f"sale {plan.sale} has {unpaid} unpaid orders"
+                late = snapshot.count_late(self.services.postgres_url, plan.sale)
+                if late:
+                    return f"sale {plan.sale} has {late} late orders"
                 if outbox:
                     return f"sale {plan.sale} has {len(outbox)} orders in the outbox"
                 for row in lanes:

@@ -89,6 +89,14 @@ def read_store(url, sale):
             [row[0] for row in outbox])
 
 
+def count_late(url, sale):
+    """Orders behind a fence that nobody has decided yet, but for those that are only missing."""
+    with psycopg.connect(url, connect_timeout=5) as connection:
+        return connection.execute(
+            "SELECT count(*) FROM late_orders WHERE sale_id = %s AND reason = 'none' AND "
+            "quantity > 0", [sale]).fetchone()[0]
+
+
 def read_stock(url, sale):
     """lane -> units left."""
     with psycopg.connect(url, connect_timeout=5) as connection:

@@ -294,14 +294,16 @@ TEST_F(FulfilmentTest, SettlesByLaneAndEpoch) {
   const auto elsewhere = message_of(kOther, user_of(5));
   deliver({young, old, elsewhere});
   step();
-  ASSERT_EQ(inventory_.settled.size(), 3U);
+  ASSERT_EQ(inventory_.settled.size(), 2U) << "what is parked is not settled";
   for (const auto& [call, settlements] : inventory_.settled) {
     ASSERT_EQ(settlements.size(), 1U);
     const auto& id = settlements[0].id;
     EXPECT_EQ(call.epoch, id.epoch());
     EXPECT_EQ(call.lane.index, id.lane());
-    EXPECT_EQ(settlements[0].action, id == old.id ? SettleAction::give_back : SettleAction::keep);
+    EXPECT_EQ(settlements[0].action, SettleAction::keep);
   }
+  EXPECT_EQ(results_.announced.size(), 2U) << "nor announced";
+  EXPECT_TRUE(store_.late.contains(old.id));
 }
 
 TEST_F(FulfilmentTest, RejectedOrdersAreDroppedOrGivenBack) {

@@ -102,9 +102,11 @@ TEST_F(BuyTest, ARejectedOrderThatIsNotSettledYetMayBeTriedAgain) {
   EXPECT_NE(second.order.id, first.order.id);
 }
 
-TEST_F(BuyTest, AnOrderThatTheFenceRefusesIsNotPromisedAgain) {
+TEST_F(BuyTest, AnOrderBehindTheFenceIsPromisedUntilTheLeaderRefusesIt) {
   buy(1);
   store_.lanes[kLane].fence = 2;
+  EXPECT_EQ(said(buy(1)), "existing queued 1");
+  store_.late.at(sent().id).reason = RejectReason::fenced;
   EXPECT_EQ(said(buy(1)), "busy");
 }
 

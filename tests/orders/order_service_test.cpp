@@ -29,7 +29,7 @@ class OrderServiceTest : public testing::Test {
     sale_.state = SaleState::open;
     store_.lanes[kLane].stock = 100;
     inventory_.open_lane(kLane, 100);
-    OrderService::Ports ports{router_, store_, moves_, clock_, seal_, watch_};
+    OrderService::Ports ports{router_, store_, moves_, late_, clock_, seal_, watch_};
     desk_.emplace(loop_.executor(), settings_, ports);
   }
 
@@ -100,6 +100,7 @@ class OrderServiceTest : public testing::Test {
   test::FakeRouter router_{inventory_, queue_};
   test::FakeOrderStore store_;
   test::FakeOrderTransitions moves_{store_, clock_};
+  test::FakeLateOrders late_{store_};
   OrderIdSeal seal_{"a secret for tests"};
   OrderWatch watch_{2};
   std::mt19937_64 random_{3};
@@ -212,22 +213,35 @@ TEST_F(OrderServiceTest, AnAuthenticIdThatNoStoreKnowsIsQueued) {
   EXPECT_EQ(find(message(1)), "queued 0");
 }
 
-TEST_F(OrderServiceTest, AnAuthenticIdBehindTheFenceIsRejected) {
+TEST_F(OrderServiceTest, AnAuthenticIdBehindTheFenceIsNotedAndQueued) {
   const auto order = message(1, 3);
   store_.lanes[kLane].fence = 3;
   EXPECT_EQ(find(order), "queued 0") << "the fence admits its own epoch";
+  EXPECT_EQ(late_.notes, 0U);
   store_.lanes[kLane].fence = 4;
+  EXPECT_EQ(find(order), "queued 0");
+  ASSERT_TRUE(store_.late.contains(order.id));
+  EXPECT_EQ(find(order), "queued 0");
+  EXPECT_EQ(late_.notes, 1U) << "once";
+  store_.late[order.id].reason = RejectReason::fenced;
   EXPECT_EQ(find(order), "rejected/fenced 0");
 }
 
-TEST_F(OrderServiceTest, AnOrderAppliedBetweenTheLookAndTheFenceIsNotCalledFenced) {
+TEST_F(OrderServiceTest, WhatIsNotNotedIsNotPromised) {
   const auto order = message(1, 3);
-  store_.lanes[kLane].fence = 3;
-  store_.on_head.before([&] {
-    store_.decide(order);
-    store_.lanes[kLane].fence = 4;
-  });
-  EXPECT_EQ(find(order), "confirmed 2");
+  store_.lanes[kLane].fence = 4;
+  late_.on_note.fail(Errc::unavailable);
+  EXPECT_EQ(find(order), "busy");
+}
+
+TEST_F(OrderServiceTest, AParkedOrderIsQueuedAndMine) {
+  const auto order = message(1, 3);
+  store_.lanes[kLane].fence = 4;
+  inventory_.open_lane(kLane, 10, 4);
+  EXPECT_EQ(mine(1), "unknown_order");
+  store_.decide(order);
+  EXPECT_EQ(find(order), "queued 2");
+  EXPECT_EQ(mine(1), "queued 2") << "though the lane does not know it";
 }
 
 TEST_F(OrderServiceTest, NoAnswerIsBusyAndNeverUnknownOrder) {
@@ -499,7 +513,9 @@ TEST_F(OrderServiceTest, ARejectedOrderIsFinal) {
   sale_.terms.pay_within = Millis{60'000};
   const auto fenced = message(1);
   store_.lanes[kLane].fence = 2;
-  EXPECT_EQ(move(fenced, Move::cancel), "order_final") << "behind the fence nothing is decided";
+  EXPECT_EQ(move(fenced, Move::cancel), "order_undecided");
+  store_.late[fenced.id].reason = RejectReason::fenced;
+  EXPECT_EQ(move(fenced, Move::cancel), "order_final");
   const auto phantom = message(2, 2);
   store_.lanes[kLane].stock = 0;
   store_.decide(phantom);

@@ -42,7 +42,7 @@ class PurchaseFixture : public testing::Test {
     purchases_.reset();
     views_.reset();
     orders_.reset();
-    OrderService::Ports order_ports{router_, store_, moves_, clock_, seal_, watch_};
+    OrderService::Ports order_ports{router_, store_, moves_, late_, clock_, seal_, watch_};
     orders_.emplace(loop_.executor(), LookupSettings{}, order_ports);
     SoldOutViews::Ports view_ports{view_router_, book_, clock_, metrics_};
     views_.emplace(view_settings_, view_ports);
@@ -71,6 +71,7 @@ class PurchaseFixture : public testing::Test {
   FakeRouter router_{inventory_, queue_, other_, direct_};
   FakeOrderStore store_;
   FakeOrderTransitions moves_{store_, clock_};
+  FakeLateOrders late_{store_};
   LaneRouter view_router_{router_.snapshot, {inventory_, queue_, other_, direct_}};
   SaleBook book_{std::make_shared<SaleSnapshot>()};
   SoldOutSettings view_settings_;

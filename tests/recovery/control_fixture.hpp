@@ -33,6 +33,7 @@ class ControlFixture : public testing::Test {
     flow_.reset();
     auditor_.reset();
     returns_.reset();
+    late_reconciler_.reset();
     keeper_.reset();
     leadership_.emplace(settings_.lease, settings_.call_timeout, "node-a", lease_, clock_);
     queue_.raise_in = &orders_;
@@ -41,15 +42,21 @@ class ControlFixture : public testing::Test {
     keeper_.emplace(settings_, keeper);
     ReturnReconciler::Ports returns{moves_, *keeper_, inventory_, results_, clock_, metrics_};
     returns_.emplace(settings_, returns);
+    LateReconciler::Ports late{late_,  orders_,  *keeper_, inventory_,
+                               queue_, results_, clock_,   metrics_};
+    late_reconciler_.emplace(settings_, late);
     auditor_.emplace(settings_.call_timeout, Auditor::Ports{inventory_, orders_, clock_, metrics_});
-    ModeReconciler::Ports flow{orders_, state_, limiter_, direct_, breaker_, {}, clock_, metrics_};
-    flow_.emplace(ModeSettings(), settings_.call_timeout, std::nullopt, std::move(flow));
+    const auto log_end = [] { return std::optional<std::int64_t>(); };
+    ModeReconciler::Ports flow{orders_,  state_,  limiter_, direct_,
+                               breaker_, log_end, clock_,   metrics_};
+    flow_.emplace(ModeSettings(), settings_.call_timeout, log_, std::move(flow));
     std::vector<ServiceProbe> probes;
     probes.push_back({ServiceProbe::Role::store, pinging(on_store_ping_), "start Postgres"});
     probes.push_back({ServiceProbe::Role::inventory, pinging(on_ping_), "start it"});
     probes.push_back({ServiceProbe::Role::queue, pinging(on_queue_ping_), "start Kafka"});
-    Control::Ports ports{sales_,    orders_, lease_, *leadership_, *keeper_, *auditor_,
-                         *returns_, *flow_,  book_,  readiness_,   clock_,   metrics_};
+    Control::Ports ports{sales_,    orders_,           lease_, *leadership_, *keeper_,   *auditor_,
+                         *returns_, *late_reconciler_, *flow_, book_,        readiness_, clock_,
+                         metrics_};
     sales_.is_over = [this](SaleId sale) { return is_over(sale); };
     control_.emplace(settings_, std::move(probes), ports);
   }
@@ -138,6 +145,7 @@ class ControlFixture : public testing::Test {
   FakeQueue queue_;
   FakeOrderStore orders_;
   FakeOrderTransitions moves_{orders_, clock_};
+  FakeLateOrders late_{orders_};
   FakeSaleStore sales_;
   FakeControlStore lease_;
   FakeResults results_;
@@ -153,10 +161,12 @@ class ControlFixture : public testing::Test {
   Readiness readiness_{std::make_shared<ReadyState>()};
   Millis pay_within_{0};  ///< Of the sales that are added.
   RecoverySettings settings_;
+  std::optional<OrderLog> log_;
   std::optional<Leadership> leadership_;
   std::optional<LaneReconciler> keeper_;
   std::optional<Auditor> auditor_;
   std::optional<ReturnReconciler> returns_;
+  std::optional<LateReconciler> late_reconciler_;
   std::optional<ModeReconciler> flow_;
   std::optional<Control> control_;
 };

@@ -187,6 +187,22 @@ TEST_F(ControlTest, WhatIsReservedWhileALaneClosesIsDecidedBeforeTheSaleIsFinish
   EXPECT_TRUE(sales_.sales[sale.id].finished);
 }
 
+TEST_F(ControlTest, ASaleIsFinishedOnceTheLogIsReadBeyondItsLastOrder) {
+  log_ = OrderLog{"orders", 4};
+  make();
+  const auto sale = add_sale(SaleState::open);
+  round();
+  sales_.sales[sale.id].state = SaleState::closed;
+  ++sales_.sales[sale.id].revision;
+  const auto closed = clock_.now();
+  orders_.applied = closed + Millis{4999};
+  for (int i = 0; i < 4; ++i) round();
+  EXPECT_FALSE(sales_.sales[sale.id].finished);
+  orders_.applied = closed + Millis{5000};
+  for (int i = 0; i < 2; ++i) round();
+  EXPECT_TRUE(sales_.sales[sale.id].finished);
+}
+
 TEST_F(ControlTest, OnlyTheLeaderFinishesSalesAndAFailureIsTriedAgain) {
   const auto sale = add_sale(SaleState::open);
   round();

@@ -24,11 +24,12 @@ Metrics& metrics() {
 template <class Figures>
 auto named(Figures& of) {
   using Named = std::pair<const char*, decltype(&of.grants)>;
-  return std::array<Named, 15>{{{"grants", &of.grants},
+  return std::array<Named, 16>{{{"grants", &of.grants},
                                 {"openings", &of.openings},
                                 {"by_store", &of.by_store},
                                 {"lost", &of.lost},
                                 {"late", &of.late},
+                                {"adopted", &of.adopted},
                                 {"rejected", &of.rejected},
                                 {"at_once", &of.at_once},
                                 {"backlogged", &of.backlogged},

@@ -44,6 +44,7 @@ class SimulatedStores final : public test::StoreWorld {
     test::StoreSet set;
     set.orders = create_order_store(ground_.network, ground_.caller(), store_);
     set.moves = create_order_transitions(ground_.network, ground_.caller(), store_);
+    set.late = create_late_orders(ground_.network, ground_.caller(), store_);
     set.sales = create_sale_store(ground_.network, ground_.caller(), store_);
     set.control = create_control_store(ground_.network, ground_.caller(), store_);
     return set;

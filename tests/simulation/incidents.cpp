@@ -92,6 +92,7 @@ void World::befall_redis(const Incident& incident) {
       story_.note(kWorld, "redis is flushed");
       network_.cut(Service::redis);
       redis_.flush();
+      if (incident.extra % 2 == 0) slow_log(incident.lasts);
       return;
     case Kind::redis_rollback:
       story_.note(kWorld, "redis will be replaced by what it is now, in {} ms",
@@ -124,6 +125,19 @@ void World::befall_redis(const Incident& incident) {
     default:
       befall_service(incident);
   }
+}
+
+/// So that what was reserved before comes behind the fence.
+void World::slow_log(Millis lasts) {
+  constexpr std::uint32_t kHalf = 500'000;
+  auto& faults = network_.faults(Service::log);
+  const auto before = std::exchange(faults.slow, kHalf);
+  if (before == kHalf) return;
+  story_.note(kWorld, "half of the calls to the log are slow for {} ms", lasts.count());
+  scheduler_.in(lasts, [&faults, before] {
+    // Peace may have come meanwhile.
+    if (faults.slow == kHalf) faults.slow = before;
+  });
 }
 
 void World::drift(const Incident& incident) {

@@ -27,7 +27,15 @@ Ledger::Ledger(const Scheduler& scheduler, Story& story, Store& store, Redis& re
   store.on_fence = [this](Fence fence) {
     story_.note(kWorld, "lane {}: the fence is raised to {}", number(fence.lane), fence.epoch);
   };
-  redis.on_grant = [this](LaneId lane, const Attempt& attempt) { granted(lane, attempt); };
+  store.on_park = [this](const OrderMessage& message) {
+    if (!logged_in_time_.contains(message.id) || forced_.contains(message.lane.sale)) return;
+    story_.violate("order " + std::to_string(brief(message.id)) +
+                   " was in the log before the fence, and parked");
+  };
+  store.on_refusal = [this](const LateRefusal& refusal) { refused(refusal); };
+  redis.on_grant = [this](const Call& call, const Attempt& attempt) {
+    granted(call.lane, call.epoch, attempt);
+  };
   redis.on_return = [this](LaneId lane, Epoch epoch, const OrderId& id) {
     returned(lane, epoch, id);
   };
@@ -115,6 +123,7 @@ void Ledger::drifted(LaneId lane, Epoch epoch) {
 }
 
 void Ledger::returned(LaneId lane, Epoch epoch, const OrderId& id) {
+  returned_at_[lane] = scheduler_.now();
   story_.note(kWorld, "redis has the units of {} back in lane {}", brief(id), number(lane));
   if (--held_[{lane, epoch, id}] < 0) {
     story_.violate("order " + std::to_string(brief(id)) + " returned its units twice");
@@ -127,14 +136,38 @@ void Ledger::returned(LaneId lane, Epoch epoch, const OrderId& id) {
   figures.relayed += row->second.status != OrderStatus::rejected;
 }
 
-void Ledger::granted(LaneId lane, const Attempt& attempt) {
+void Ledger::refused(const LateRefusal& refusal) {
+  const auto& message = refusal.order.message;
+  const auto what = "late order " + std::to_string(brief(message.id));
+  story_.note(kWorld, "late order {} ends without units: {}", brief(message.id),
+              static_cast<std::int64_t>(refusal.reason));
+  // A unit that came back since the leader asked is the next buyer's.
+  const bool came_back = scheduler_.now() < returned_at_[message.lane] + kOldNews;
+  const bool sold_out = redis_.at(message.lane).stock < message.quantity || came_back;
+  if (refusal.reason == RejectReason::stock && !sold_out) {
+    story_.violate(what + " was refused though units were left");
+  }
+  const auto live = store_.find_live(message.lane.sale, message.user).value();
+  if (refusal.reason == RejectReason::duplicate && (!live || live->id == message.id)) {
+    story_.violate(what + " was refused for another order, and there is none");
+  }
+  if (refusal.reason == RejectReason::fenced && logged_.contains(message.id)) {
+    story_.violate(what + " was given up, and stands in the log");
+  }
+}
+
+void Ledger::granted(LaneId lane, Epoch epoch, const Attempt& attempt) {
   ++figures.grants;
-  const bool again = held_.contains({lane, attempt.id.epoch(), attempt.id});
+  const bool late = attempt.id.epoch() < epoch;
+  figures.adopted += late;
+  const bool again = held_.contains({lane, epoch, attempt.id});
   figures.ghosts += network_.repeats() && !again;
   granted_at_.try_emplace(attempt.id, scheduler_.now());
-  ++held_[{lane, attempt.id.epoch(), attempt.id}];
+  ++held_[{lane, epoch, attempt.id}];
   story_.note(kWorld, "redis grants {} of lane {} under epoch {}: {}", attempt.quantity,
-              number(lane), attempt.id.epoch(), brief(attempt.id));
+              number(lane), epoch, brief(attempt.id));
+  // Its window was looked at when it was granted for the first time.
+  if (late) return;
   const auto& terms = store_.sales().at(lane.sale).terms;
   const auto now = wall_time(scheduler_);
   if (now < terms.starts_at || now >= terms.ends_at) {
@@ -176,6 +209,7 @@ void Ledger::appended(const Log::Record& record) {
   const auto* message = std::get_if<OrderMessage>(&record);
   if (message == nullptr) return;
   const bool in_time = message->epoch >= fence_logged_[message->lane];
+  logged_.insert(message->id);
   if (in_time) logged_in_time_.insert(message->id);
   if (!in_time) ++figures.late;
   story_.note(kWorld,
@@ -200,8 +234,15 @@ std::string Ledger::judge(const OrderId& id, LaneId lane, OrderStatus status,
   if (row != store_.rows().end()) {
     const bool same = row->second.status == status && row->second.reason == reason;
     if (!same) return what + ": its owner was not told what its row says";
-  } else if (status != OrderStatus::rejected || reason != RejectReason::fenced) {
-    return what + ": its owner was told of an outcome that no row has";
+    // It was late, and the store, which sold by then, had no unit or another order of its user.
+    if (row->second.message.epoch > id.epoch() && store_sold_.contains(lane)) return "";
+  } else {
+    const auto late = store_.late().find(id);
+    const bool same = late != store_.late().end() && status == OrderStatus::rejected &&
+                      late->second.reason == reason;
+    if (!same) return what + ": its owner was told of an outcome that no row has";
+    // Whether it had to be refused was looked at when it was.
+    if (reason != RejectReason::fenced) return "";
   }
   if (status != OrderStatus::rejected) return "";
   if (reason != RejectReason::fenced && drifted_.contains({lane, id.epoch()})) return "";
@@ -209,8 +250,6 @@ std::string Ledger::judge(const OrderId& id, LaneId lane, OrderStatus status,
   if (reason != RejectReason::fenced) {
     return what + " was acknowledged and then rejected: " + std::string(name(reason));
   }
-  if (logged_in_time_.contains(id))
-    return what + " was in the log before the fence that refused it";
   // Whoever took the lane from Redis could not ask it what it held.
   if (store_sold_.contains(lane)) return "";
   if (!redis_trouble_) return what + " was fenced though Redis had it all the time";
@@ -221,6 +260,9 @@ bool Ledger::may_live(const OrderId& id, LaneId lane) const {
   if (forgotten_.contains(id)) return false;
   const auto row = store_.rows().find(id);
   if (row != store_.rows().end()) return is_live(row->second.status);
+  const auto late = store_.late().find(id);
+  if (late != store_.late().end() && late->second.reason != RejectReason::none) return false;
+  if (late != store_.late().end() && !late->second.order.missing()) return true;
   return id.epoch() >= store_.lanes().at(lane).head.fence;
 }
 
@@ -228,7 +270,9 @@ std::string Ledger::unmovable(const OrderId& id, LaneId lane, Move move) const {
   if (!must_be_paid(store_.sales().at(lane.sale).terms)) return "it need not be paid";
   const auto row = store_.rows().find(id);
   if (row == store_.rows().end()) {
-    return id.epoch() < store_.lanes().at(lane).head.fence ? "it is fenced" : "";
+    const auto late = store_.late().find(id);
+    const bool over = late != store_.late().end() && late->second.reason != RejectReason::none;
+    return over ? "it is over" : "";
   }
   const auto status = row->second.status;
   if (status == OrderStatus::confirmed || status == after(move)) return "";
@@ -239,6 +283,10 @@ std::string Ledger::unrest() const {
   for (const auto& [id, row] : store_.rows()) {
     if (row.status != OrderStatus::confirmed || !row.pay_by) continue;
     return "order " + std::to_string(brief(id)) + " is neither paid nor over";
+  }
+  for (const auto& [id, late] : store_.late()) {
+    if (late.reason != RejectReason::none) continue;
+    return "late order " + std::to_string(brief(id)) + " is undecided";
   }
   for (const auto& [id, lane] : store_.lanes()) {
     if (store_.returning_units(id) != 0) return text(id) + ": units are on their way to Redis";

@@ -31,7 +31,7 @@ class Ledger {
   /// So did somebody who deleted the record of that order.
   void forgotten(const OrderId& order) { forgotten_.insert(order); }
   bool was_forgotten(const OrderId& order) const { return forgotten_.contains(order); }
-  /// An operator gives up what only the log knows.
+  /// An operator raises fences past what the log still has.
   void forced(SaleId sale) { forced_.insert(sale); }
   /// An operator asks for that state; the ticket is for when he is told that it holds.
   std::uint64_t asked(SaleId sale);
@@ -65,6 +65,7 @@ class Ledger {
     std::uint64_t openings = 0;
     std::uint64_t lost = 0;        ///< Reservations lost with Redis' data.
     std::uint64_t late = 0;        ///< Logged behind a fence.
+    std::uint64_t adopted = 0;     ///< Of these, granted again.
     std::uint64_t by_store = 0;    ///< Lanes that the store took over.
     std::uint64_t rejected = 0;    ///< Acknowledged orders that ended rejected.
     std::uint64_t at_once = 0;     ///< Purchases that were answered confirmed.
@@ -88,7 +89,8 @@ class Ledger {
   void committed(LaneId lane);
   void moved(const Store::Row& row, OrderStatus before);
   void suspected(LaneId lane, Accuser accuser);
-  void granted(LaneId lane, const Attempt& attempt);
+  void granted(LaneId lane, Epoch epoch, const Attempt& attempt);
+  void refused(const LateRefusal& refusal);
   void returned(LaneId lane, Epoch epoch, const OrderId& id);
   void opened(LaneId lane, Epoch epoch);
   void appended(const Log::Record& record);
@@ -108,6 +110,8 @@ class Ledger {
   std::map<std::tuple<LaneId, Epoch, OrderId>, int> held_;
   std::map<LaneId, Epoch> fence_logged_;
   std::unordered_set<OrderId> logged_in_time_;
+  std::unordered_set<OrderId> logged_;
+  std::map<LaneId, Ticks> returned_at_;   ///< When units came back last.
   std::map<SaleId, SaleState> enforced_;  ///< What an operator relies on.
   std::uint64_t last_asked_ = 0;
   std::set<SaleId> forced_;

@@ -90,13 +90,14 @@ struct Node::Http {
         log(create_queue(services.network, {thread, number, &kafka}, services.log)),
         store(create_order_store(services.network, caller, services.store)),
         moves(create_order_transitions(services.network, caller, services.store)),
+        late(create_late_orders(services.network, caller, services.store)),
         results(create_result_feed(services.network, caller, services.results)),
         store_inventory(create_store_inventory(*store)),
         direct(create_direct_queue(thread.executor(), *store, borrowed(clock), {}, &shared.direct)),
         failover(create_failover_queue(*log, *direct, shared.queue_breaker, clock)),
         router(shared.flow, {*inventory, *failover, *store_inventory, *direct}),
         watch(1000),
-        orders(thread.executor(), {}, {router, *store, *moves, clock, services.seal, watch}),
+        orders(thread.executor(), {}, {router, *store, *moves, *late, clock, services.seal, watch}),
         purchases(thread.executor(), {},
                   {router, orders, views, shared.sale_buckets, shared.rate_limiter,
                    shared.concurrency, clock, shared.random, services.seal, services.metrics}) {
@@ -114,6 +115,7 @@ struct Node::Http {
   std::unique_ptr<OrderQueue> log;
   std::unique_ptr<OrderStore> store;
   std::unique_ptr<OrderTransitions> moves;
+  std::unique_ptr<LateOrders> late;
   std::unique_ptr<ResultFeed> results;
   std::unique_ptr<Inventory> store_inventory;
   std::unique_ptr<OrderQueue> direct;
@@ -158,6 +160,7 @@ struct Node::Control {
         orders(create_order_store(services.network, caller, services.store)),
         audited(create_order_store(services.network, caller, services.store, Accuser::auditor)),
         moves(create_order_transitions(services.network, caller, services.store)),
+        parked(create_late_orders(services.network, caller, services.store)),
         sales(create_sale_store(services.network, caller, services.store)),
         lease(create_control_store(services.network, caller, services.store)),
         results(create_result_feed(services.network, caller, services.results)),
@@ -166,14 +169,16 @@ struct Node::Control {
         lanes(shared.settings, {*inventory, *queue, *orders, *results, clock, services.metrics}),
         auditor(shared.settings.call_timeout, {*inventory, *audited, clock, services.metrics}),
         returns(shared.settings, {*moves, lanes, *inventory, *results, clock, services.metrics}),
+        late(shared.settings,
+             {*parked, *orders, lanes, *inventory, *queue, *results, clock, services.metrics}),
         flow({}, shared.settings.call_timeout, order_log(services),
              {*orders, shared.flow, shared.rate_limiter, shared.direct, shared.queue_breaker,
               [this] { return log_end(); }, clock, services.metrics}),
         network(services.network),
         log(services.log),
         control(shared.settings, probes(),
-                {*sales, *orders, *lease, leadership, lanes, auditor, returns, flow, shared.book,
-                 shared.readiness, clock, services.metrics}),
+                {*sales, *orders, *lease, leadership, lanes, auditor, returns, late, flow,
+                 shared.book, shared.readiness, clock, services.metrics}),
         operations(
             create_operations(shared.settings, {*sales, *orders, *lease, auditor, control, clock})),
         shop(create_shop(thread.executor(), shared.settings.call_timeout,
@@ -220,6 +225,7 @@ struct Node::Control {
   std::unique_ptr<OrderStore> orders;
   std::unique_ptr<OrderStore> audited;
   std::unique_ptr<OrderTransitions> moves;
+  std::unique_ptr<LateOrders> parked;
   std::unique_ptr<SaleStore> sales;
   std::unique_ptr<ControlStore> lease;
   std::unique_ptr<ResultFeed> results;
@@ -227,6 +233,7 @@ struct Node::Control {
   LaneReconciler lanes;
   Auditor auditor;
   ReturnReconciler returns;
+  LateReconciler late;
   ModeReconciler flow;
   Network& network;
   Log& log;
@@ -246,6 +253,7 @@ namespace {
 RecoverySettings recovery_settings() {
   RecoverySettings settings;
   settings.busy_tick = Millis{300};
+  settings.missing_after = Millis{6000};
   settings.audit_every = Millis{4000};
   return settings;
 }

@@ -25,7 +25,7 @@ Result<ReserveReply> Redis::reserve(const Call& call, In<Attempt> attempts) {
   for (std::size_t i = 0; reply && i < attempts.size(); ++i) {
     const bool granted = reply->reservations[i].verdict == Verdict::granted;
     // Who was known before was granted nothing more.
-    if (granted && known.insert(attempts[i].user).second) on_grant(call.lane, attempts[i]);
+    if (granted && known.insert(attempts[i].user).second) on_grant(call, attempts[i]);
   }
   return reply;
 }

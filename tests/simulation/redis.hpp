@@ -25,7 +25,7 @@ class Redis {
 
   explicit Redis(const Clock& clock) : clock_(clock) {}
 
-  std::function<void(LaneId, const Attempt&)> on_grant = [](LaneId, const Attempt&) {};
+  std::function<void(const Call&, const Attempt&)> on_grant = [](const Call&, const Attempt&) {};
   /// A unit of that order returned to the lane, which is open under that epoch.
   std::function<void(LaneId, Epoch, const OrderId&)> on_return = [](LaneId, Epoch, const OrderId&) {
   };

@@ -62,9 +62,7 @@ Outcome Store::decide(const OrderMessage& message) {
     if (!same) return rejected(message, RejectReason::invalid);
     return outcome_of(message, known.status, known.reason);
   }
-  if (message.epoch < lane.head.fence && !mutant("store.no_fence")) {
-    return rejected(message, RejectReason::fenced);
-  }
+  if (const auto known = decide_late(message, lane.head.fence)) return *known;
   if (live_.contains({message.lane.sale, message.user}) && !mutant("store.two_live_orders")) {
     note_divergence(lane, message);
     return insert(message, OrderStatus::rejected, RejectReason::duplicate);
@@ -76,6 +74,86 @@ Outcome Store::decide(const OrderMessage& message) {
   lane.stock -= message.quantity;
   live_[{message.lane.sale, message.user}] = message.id;
   return insert(message, OrderStatus::confirmed, RejectReason::none);
+}
+
+std::optional<Outcome> Store::decide_late(const OrderMessage& message, Epoch fence) {
+  const auto row = late_.find(message.id);
+  if (row != late_.end()) {
+    const auto& [order, reason] = row->second;
+    const auto& known = order.message;
+    const bool own = known.lane.sale == message.lane.sale && known.user == message.user;
+    if (!own) return rejected(message, RejectReason::invalid);
+    if (reason != RejectReason::none) return rejected(message, reason);
+  }
+  if (message.epoch < fence && mutant("store.late_refused")) {
+    return rejected(message, RejectReason::fenced);
+  }
+  if (message.epoch < fence && !mutant("store.no_fence")) {
+    on_park(message);
+    park(message);
+    return outcome_of(message, OrderStatus::queued, RejectReason::none);
+  }
+  if (row != late_.end()) late_.erase(row);
+  return std::nullopt;
+}
+
+void Store::park(const OrderMessage& message) {
+  auto& late = late_.try_emplace(message.id, Late{{message, clock_.now(), 0}}).first->second;
+  if (late.order.place == 0) late.order.place = ++last_place_;
+  late.order.message = message;
+}
+
+Result<void> Store::note_late(const std::vector<OrderKey>& orders) {
+  if (orders.size() > kLateMax) return Errc::overloaded;
+  for (const auto& [id, sale, user] : orders) {
+    const LaneId lane{sale, id.lane()};
+    const auto found = lanes_.find(lane);
+    const bool behind = found != lanes_.end() && id.epoch() < found->second.head.fence;
+    if (!behind || rows_.contains(id) || late_.contains(id)) continue;
+    park({id, lane, id.epoch(), user, 0, clock_.now()});
+  }
+  return {};
+}
+
+Result<std::vector<LateOrder>> Store::undecided_late(std::int64_t after, std::size_t max) const {
+  std::vector<LateOrder> orders;
+  for (const auto& [id, late] : late_) {
+    if (late.reason == RejectReason::none && late.order.place > after) orders.push_back(late.order);
+  }
+  std::ranges::sort(orders, {}, &LateOrder::place);
+  orders.resize(std::min({orders.size(), max, kLateMax}));
+  return orders;
+}
+
+Result<void> Store::refuse_late(const std::vector<LateRefusal>& refusals, Term leader) {
+  if (refusals.size() > kLateMax) return Errc::overloaded;
+  if (!leads(leader)) return Errc::stale;
+  for (const auto& refusal : refusals) {
+    const auto row = late_.find(refusal.order.message.id);
+    if (row == late_.end() || row->second.reason != RejectReason::none) continue;
+    if (row->second.order.message.quantity != refusal.order.message.quantity) continue;
+    row->second.reason = refusal.reason;
+    on_refusal(refusal);
+  }
+  return {};
+}
+
+LaneHead Store::head_of(LaneId lane, const Lane& row) const {
+  auto head = row.head;
+  head.late = std::ranges::any_of(late_, [lane](const auto& entry) {
+    const auto& [order, reason] = entry.second;
+    return reason == RejectReason::none && order.message.lane.sale == lane.sale;
+  });
+  return head;
+}
+
+std::optional<Order> Store::late_order(const OrderKey& key) const {
+  const auto row = late_.find(key.id);
+  if (row == late_.end()) return std::nullopt;
+  const auto& [late, reason] = row->second;
+  if (late.message.lane.sale != key.sale || late.message.user != key.user) return std::nullopt;
+  const bool over = reason != RejectReason::none;
+  return order_of({late.message, over ? OrderStatus::rejected : OrderStatus::queued, reason, {}});
 }
 
 Outcome Store::insert(const OrderMessage& message, OrderStatus status, RejectReason reason) {
@@ -123,6 +201,7 @@ Result<std::vector<std::optional<Order>>> Store::find(const std::vector<OrderKey
   std::vector<std::optional<Order>> orders(keys.size());
   for (std::size_t i = 0; i < keys.size(); ++i) {
     const auto row = rows_.find(keys[i].id);
+    if (row == rows_.end()) orders[i] = late_order(keys[i]);
     if (row == rows_.end()) continue;
     const auto& message = row->second.message;
     if (message.lane.sale != keys[i].sale || message.user != keys[i].user) continue;
@@ -135,13 +214,19 @@ Result<std::optional<Order>> Store::find_live(SaleId sale, const UserId& user) c
   std::optional<Order> order;
   const auto found = live_.find({sale, user});
   if (found != live_.end()) order = order_of(rows_.at(found->second));
+  for (const auto& [id, late] : late_) {
+    const auto& message = late.order.message;
+    const bool theirs = message.lane.sale == sale && message.user == user;
+    const bool waits = late.reason == RejectReason::none && !late.order.missing();
+    if (!order && theirs && waits) order = late_order({id, sale, user});
+  }
   return order;
 }
 
 Result<LaneHead> Store::head(LaneId lane) const {
   const auto found = lanes_.find(lane);
   if (found == lanes_.end()) return Errc::not_found;
-  return found->second.head;
+  return head_of(lane, found->second);
 }
 
 Result<std::vector<std::pair<LaneId, LaneHead>>> Store::heads(
@@ -150,7 +235,7 @@ Result<std::vector<std::pair<LaneId, LaneHead>>> Store::heads(
   for (const auto sale : sales) {
     for (auto it = lanes_.lower_bound({sale, 0}); it != lanes_.end() && it->first.sale == sale;
          ++it) {
-      heads.emplace_back(it->first, it->second.head);
+      heads.emplace_back(it->first, head_of(it->first, it->second));
     }
   }
   return heads;
@@ -250,7 +335,7 @@ Result<LaneSnapshot> Store::lane_snapshot(LaneId id, const std::vector<UserId>& 
   if (found == lanes_.end()) return Errc::not_found;
   const auto& sale = sales_.at(id.sale);
   LaneSnapshot lane_snapshot;
-  lane_snapshot.head = found->second.head;
+  lane_snapshot.head = head_of(id, found->second);
   lane_snapshot.stock = found->second.stock;
   lane_snapshot.returned = found->second.returned;
   lane_snapshot.window = window_of(sale);
@@ -287,7 +372,7 @@ Result<std::vector<LaneFigures>> Store::audit(SaleId sale) const {
        ++it) {
     LaneFigures lane;
     lane.lane = it->first;
-    lane.head = it->second.head;
+    lane.head = head_of(it->first, it->second);
     lane.initial = it->second.initial;
     lane.stock = it->second.stock;
     lane.returning = returning_units(lane.lane);

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "sluice/catalog/sale_store.hpp"
+#include "sluice/orders/late_orders.hpp"
 #include "sluice/orders/order_store.hpp"
 #include "sluice/orders/order_transitions.hpp"
 #include "sluice/recovery/control_store.hpp"
@@ -42,6 +43,11 @@ class Store {
     Epoch unopened = 0;  ///< Allotted to a leader, and nobody began to open it.
   };
 
+  struct Late {
+    LateOrder order;
+    RejectReason reason = RejectReason::none;
+  };
+
   explicit Store(const Clock& clock) : clock_(clock) {}
 
   /// Called after a transaction that touched the lane.
@@ -50,6 +56,10 @@ class Store {
   std::function<void(const Row&, OrderStatus)> on_move = [](const Row&, OrderStatus) {};
   /// Called when a lane's epoch is made suspect, before it is.
   std::function<void(LaneId, Accuser)> on_suspicion = [](LaneId, Accuser) {};
+  /// Called when an order is parked, within the transaction.
+  std::function<void(const OrderMessage&)> on_park = [](const OrderMessage&) {};
+  /// Called when a late order ends without units, within the transaction.
+  std::function<void(const LateRefusal&)> on_refusal = [](const LateRefusal&) {};
   /// Called when a fence was raised, within the transaction.
   std::function<void(Fence)> on_fence = [](Fence) {};
 
@@ -77,6 +87,10 @@ class Store {
   Result<LogProgress> progress(const std::string& topic, std::int32_t partitions) const;
   Result<std::vector<LaneFigures>> audit(SaleId sale) const;
 
+  Result<void> note_late(const std::vector<OrderKey>& orders);
+  Result<std::vector<LateOrder>> undecided_late(std::int64_t after, std::size_t max) const;
+  Result<void> refuse_late(const std::vector<LateRefusal>& refusals, Term leader);
+
   Result<std::vector<std::optional<Order>>> move(const std::vector<Transition>& transitions);
   Result<std::vector<OrderKey>> due(std::size_t max) const;
   Result<std::vector<LaneId>> returning(std::size_t max) const;
@@ -101,6 +115,7 @@ class Store {
   const std::map<SaleId, Sale>& sales() const { return sales_; }
   const std::map<LaneId, Lane>& lanes() const { return lanes_; }
   const std::unordered_map<OrderId, Row>& rows() const { return rows_; }
+  const std::unordered_map<OrderId, Late>& late() const { return late_; }
   std::int64_t returning_units(LaneId lane) const;
 
  private:
@@ -117,6 +132,10 @@ class Store {
 
   bool leads(std::optional<Term> leader) const;
   Outcome decide(const OrderMessage& message);
+  std::optional<Outcome> decide_late(const OrderMessage& message, Epoch fence);
+  void park(const OrderMessage& message);
+  LaneHead head_of(LaneId lane, const Lane& row) const;
+  std::optional<Order> late_order(const OrderKey& key) const;
   Outcome insert(const OrderMessage& message, OrderStatus status, RejectReason reason);
   void note_divergence(Lane& lane, const OrderMessage& message);
   bool is_due(const Row& row) const;
@@ -132,6 +151,8 @@ class Store {
   std::uint64_t last_change_ = 0;
   std::map<LaneId, Lane> lanes_;
   std::unordered_map<OrderId, Row> rows_;
+  std::unordered_map<OrderId, Late> late_;
+  std::int64_t last_place_ = 0;
   std::map<Buyer, OrderId> live_;
   std::map<LaneId, std::vector<Settlement>> outbox_;  ///< The oldest first; no lane is empty.
   std::map<std::pair<std::string, std::int32_t>, Position> positions_;
@@ -142,6 +163,7 @@ class Store {
 // The ports of one thread of a node to the store. `accuser`: whom its `suspect` stands for.
 std::unique_ptr<OrderStore> create_order_store(Network& network, Caller caller, Store& store,
                                                Accuser accuser = Accuser::anybody);
+std::unique_ptr<LateOrders> create_late_orders(Network& network, Caller caller, Store& store);
 std::unique_ptr<OrderTransitions> create_order_transitions(Network& network, Caller caller,
                                                            Store& store);
 std::unique_ptr<SaleStore> create_sale_store(Network& network, Caller caller, Store& store);

@@ -33,6 +33,9 @@ Result<std::vector<std::optional<Order>>> Store::move(const std::vector<Transiti
   }
   // All of them as they are after the whole transaction.
   auto moved = find(keys);
+  for (std::size_t i = 0; moved && i < keys.size(); ++i) {
+    if (!rows_.contains(keys[i].id)) (*moved)[i].reset();
+  }
   std::set<LaneId> lanes;
   for (const auto& order : *moved) {
     if (order) lanes.insert(order->lane);

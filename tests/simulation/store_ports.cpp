@@ -158,6 +158,27 @@ class MovesPort final : public OrderTransitions {
   Way way_;
 };
 
+class LatePort final : public LateOrders {
+ public:
+  explicit LatePort(Way way) : way_(way) {}
+
+  Task<> note(Ticks deadline, In<OrderKey> orders) override {
+    return way_.go(deadline, &Store::note_late, copy_of(orders));
+  }
+
+  Task<std::vector<LateOrder>> undecided(Ticks deadline, std::int64_t after,
+                                         std::size_t max) override {
+    return way_.go(deadline, &Store::undecided_late, after, max);
+  }
+
+  Task<> refuse(Ticks deadline, In<LateRefusal> refusals, Term leader) override {
+    return way_.go(deadline, &Store::refuse_late, copy_of(refusals), leader);
+  }
+
+ private:
+  Way way_;
+};
+
 class SalePort final : public SaleStore {
  public:
   explicit SalePort(Way way) : way_(way) {}
@@ -233,6 +254,10 @@ std::unique_ptr<OrderStore> create_order_store(Network& network, Caller caller, 
 std::unique_ptr<OrderTransitions> create_order_transitions(Network& network, Caller caller,
                                                            Store& store) {
   return std::make_unique<MovesPort>(Way(network, caller, store));
+}
+
+std::unique_ptr<LateOrders> create_late_orders(Network& network, Caller caller, Store& store) {
+  return std::make_unique<LatePort>(Way(network, caller, store));
 }
 
 std::unique_ptr<SaleStore> create_sale_store(Network& network, Caller caller, Store& store) {

@@ -76,7 +76,12 @@ bool Store::is_over(const Sale& sale) const {
     const auto& row = entry.second;
     return of_sale(row.message.lane) && row.status == OrderStatus::confirmed && row.pay_by;
   };
-  return std::ranges::none_of(outbox_, returns) && std::ranges::none_of(rows_, unpaid);
+  const auto undecided = [&](const auto& entry) {
+    const auto& [order, reason] = entry.second;
+    return of_sale(order.message.lane) && reason == RejectReason::none;
+  };
+  return std::ranges::none_of(outbox_, returns) && std::ranges::none_of(rows_, unpaid) &&
+         std::ranges::none_of(late_, undecided);
 }
 
 Result<std::optional<Sale>> Store::get(SaleId sale) const {

@@ -36,6 +36,7 @@ class World {
   void befall_node(const Incident& incident);
   void befall_redis(const Incident& incident);
   void befall_service(const Incident& incident);
+  void slow_log(Millis lasts);
   void drift(const Incident& incident);
   void operate(const Incident& incident);
   void set_state(SaleId sale, SaleState state, Node& node);

@@ -40,22 +40,23 @@ FakeInventory::Lane* FakeInventory::valid_lane(const Call& call) {
   return &it->second;
 }
 
-Reservation FakeInventory::decide(Lane& lane, const Attempt& attempt) const {
+Reservation FakeInventory::decide(Lane& lane, const Attempt& attempt, bool late) const {
   if (const auto it = lane.records.find(attempt.user); it != lane.records.end()) {
     const auto& order = it->second.order;
     const bool itself = order.id == attempt.id && order.status == OrderStatus::queued;
     return {itself ? Verdict::granted : Verdict::already, order};
   }
   const auto now = clock_.now();
-  if (lane.window.state != SaleState::open || now < lane.window.starts_at ||
-      now >= lane.window.ends_at) {
+  const bool open = lane.window.state == SaleState::open && now >= lane.window.starts_at &&
+                    now < lane.window.ends_at;
+  if (!open && !late) {
     return {Verdict::not_open, {}};
   }
   if (lane.stock == 0) return {Verdict::sold_out, {}};
   if (lane.stock < attempt.quantity) return {Verdict::insufficient, {}};
   lane.stock -= attempt.quantity;
   const OrderView order{attempt.id, OrderStatus::queued, attempt.quantity};
-  lane.records[attempt.user] = {order, now};
+  lane.records[attempt.user] = {order, now, lane.epoch};
   lane.winners.push_back(winner_hash(attempt.user));
   return {Verdict::granted, order};
 }
@@ -67,7 +68,9 @@ Task<ReserveReply> FakeInventory::reserve(Call call, In<Attempt> attempts) {
   auto* lane = valid_lane(call);
   if (lane == nullptr) co_return Errc::not_ready;
   ReserveReply reply;
-  for (const auto& attempt : attempts) reply.reservations.push_back(decide(*lane, attempt));
+  for (const auto& attempt : attempts) {
+    reply.reservations.push_back(decide(*lane, attempt, late(call, attempts)));
+  }
   reply.version = lane->version;
   reply.may_return = pending_in(*lane) > 0;
   if (fault) co_return fault->error;
@@ -151,7 +154,8 @@ Task<std::vector<OrderMessage>> FakeInventory::overdue(Call call, Millis age, st
     const auto& order = record.order;
     if (order.status != OrderStatus::queued || clock_.now() - record.reserved_at < age) continue;
     const auto& at = record.reserved_at;
-    OrderMessage message{order.id, call.lane, order.id.epoch(), user, order.quantity, at};
+    const auto epoch = std::max(order.id.epoch(), record.granted_under);
+    OrderMessage message{order.id, call.lane, epoch, user, order.quantity, at};
     overdue.push_back(std::move(message));
   }
   const auto oldest = [](const OrderMessage& a, const OrderMessage& b) {

@@ -21,6 +21,7 @@ class FakeInventory final : public Inventory {
   struct Record {
     OrderView order;
     TimePoint reserved_at{};
+    Epoch granted_under = 0;
   };
 
   struct Lane {
@@ -81,7 +82,7 @@ class FakeInventory final : public Inventory {
 
  private:
   Lane* valid_lane(const Call& call);
-  Reservation decide(Lane& lane, const Attempt& attempt) const;
+  Reservation decide(Lane& lane, const Attempt& attempt, bool late) const;
 
   const Clock& clock_;
   std::map<LaneId, Lane> lanes_;

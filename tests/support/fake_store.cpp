@@ -20,10 +20,14 @@ Outcome FakeOrderStore::decide(const OrderMessage& message) {
   Outcome outcome{message.id, OrderStatus::rejected, RejectReason::none};
   const auto lane = lanes.find(message.lane);
   if (lane == lanes.end()) outcome.reason = RejectReason::invalid;
-  if (lane != lanes.end() && message.epoch < lane->second.fence) {
-    outcome.reason = RejectReason::fenced;
-  }
   if (outcome.reason != RejectReason::none) return outcome;
+  const auto parked = late.find(message.id);
+  if (parked != late.end() && parked->second.reason != RejectReason::none) {
+    outcome.reason = parked->second.reason;
+    return outcome;
+  }
+  if (message.epoch < lane->second.fence) return park(message);
+  late.erase(message.id);
   if (live_order(message.lane.sale, message.user) != nullptr) {
     outcome.reason = RejectReason::duplicate;
   } else if (lane->second.stock < message.quantity) {
@@ -45,6 +49,13 @@ Outcome FakeOrderStore::decide(const OrderMessage& message) {
   order.created_at = message.reserved_at;
   orders[message.id] = order;
   return outcome;
+}
+
+Outcome FakeOrderStore::park(const OrderMessage& message) {
+  const auto place = static_cast<std::int64_t>(late.size()) + 1;
+  auto& [order, reason] = late.try_emplace(message.id, Late{{message, now, place}}).first->second;
+  order.message = message;
+  return {message.id, OrderStatus::queued, RejectReason::none};
 }
 
 Task<std::vector<Outcome>> FakeOrderStore::apply(Ticks /*deadline*/, In<OrderMessage> messages,
@@ -76,16 +87,89 @@ Task<std::vector<std::optional<Order>>> FakeOrderStore::find(Ticks /*deadline*/,
     const auto it = orders.find(key.id);
     const bool theirs =
         it != orders.end() && it->second.lane.sale == key.sale && it->second.user == key.user;
-    found.push_back(theirs ? std::optional(it->second) : std::nullopt);
+    found.push_back(theirs ? std::optional(it->second) : late_order(key));
   }
   co_return found;
+}
+
+std::optional<Order> FakeOrderStore::late_order(const OrderKey& key) const {
+  const auto it = late.find(key.id);
+  if (it == late.end()) return std::nullopt;
+  const auto& [row, reason] = it->second;
+  if (row.message.lane.sale != key.sale || row.message.user != key.user) return std::nullopt;
+  Order order;
+  order.id = key.id;
+  order.lane = row.message.lane;
+  order.user = row.message.user;
+  order.quantity = row.message.quantity;
+  order.status = reason == RejectReason::none ? OrderStatus::queued : OrderStatus::rejected;
+  order.reason = reason;
+  return order;
+}
+
+bool FakeOrderStore::waits(LaneId lane) const {
+  return std::ranges::any_of(late, [lane](const auto& entry) {
+    const auto& [order, reason] = entry.second;
+    return reason == RejectReason::none && order.message.lane.sale == lane.sale;
+  });
+}
+
+Task<> FakeLateOrders::note(Ticks /*deadline*/, In<OrderKey> orders) {
+  ++notes;
+  const auto fault = co_await on_note.enter();
+  if (fault && !fault->done) co_return fault->error;
+  for (const auto& [id, sale, user] : orders) {
+    const LaneId lane{sale, id.lane()};
+    const auto row = store_.lanes.find(lane);
+    const bool behind = row != store_.lanes.end() && id.epoch() < row->second.fence;
+    if (!behind || store_.orders.contains(id)) continue;
+    const auto place = static_cast<std::int64_t>(store_.late.size()) + 1;
+    const OrderMessage message{id, lane, id.epoch(), user, 0, store_.now};
+    store_.late.try_emplace(id, FakeOrderStore::Late{{message, store_.now, place}});
+  }
+  if (fault) co_return fault->error;
+  co_return boost::system::in_place_value;
+}
+
+Task<std::vector<LateOrder>> FakeLateOrders::undecided(Ticks /*deadline*/, std::int64_t after,
+                                                       std::size_t max) {
+  const auto fault = co_await on_undecided.enter();
+  if (fault) co_return fault->error;
+  std::vector<LateOrder> orders;
+  for (const auto& [id, row] : store_.late) {
+    if (row.reason == RejectReason::none && row.order.place > after) orders.push_back(row.order);
+  }
+  std::ranges::sort(orders, {}, &LateOrder::place);
+  if (orders.size() > max) orders.resize(max);
+  co_return orders;
+}
+
+Task<> FakeLateOrders::refuse(Ticks /*deadline*/, In<LateRefusal> refusals, Term leader) {
+  const auto fault = co_await on_refuse.enter();
+  if (fault && !fault->done) co_return fault->error;
+  if (store_.term && *store_.term != leader) co_return Errc::stale;
+  for (const auto& [order, reason] : refusals) {
+    const auto row = store_.late.find(order.message.id);
+    const bool same = row != store_.late.end() && row->second.reason == RejectReason::none &&
+                      row->second.order.message.quantity == order.message.quantity;
+    if (same) row->second.reason = reason;
+  }
+  if (fault) co_return fault->error;
+  co_return boost::system::in_place_value;
 }
 
 Task<std::optional<Order>> FakeOrderStore::find_live(Ticks /*deadline*/, SaleId sale, UserId user) {
   const auto fault = co_await on_find_live.enter();
   if (fault) co_return fault->error;
-  const auto* order = live_order(sale, user);
-  co_return order == nullptr ? std::nullopt : std::optional(*order);
+  if (const auto* order = live_order(sale, user)) co_return *order;
+  for (const auto& [id, row] : late) {
+    const bool undecided = row.reason == RejectReason::none && !row.order.missing();
+    const auto& message = row.order.message;
+    if (undecided && message.lane.sale == sale && message.user == user) {
+      co_return late_order({id, sale, user});
+    }
+  }
+  co_return std::nullopt;
 }
 
 void FakeOrderStore::raise(const Fence& fence) {
@@ -100,7 +184,7 @@ Task<LaneHead> FakeOrderStore::head(Ticks /*deadline*/, LaneId lane) {
   const auto it = lanes.find(lane);
   if (it == lanes.end()) co_return Errc::not_found;
   const auto& row = it->second;
-  co_return LaneHead{row.fence, row.newest, row.by_store, row.suspect};
+  co_return LaneHead{row.fence, row.newest, row.by_store, row.suspect, waits(lane)};
 }
 
 bool FakeOrderStore::leads(std::optional<Term> leader) const {
@@ -116,7 +200,8 @@ Task<std::vector<std::pair<LaneId, LaneHead>>> FakeOrderStore::heads(Ticks /*dea
     for (auto it = lanes.lower_bound({sale, 0}); it != lanes.end() && it->first.sale == sale;
          ++it) {
       const auto& row = it->second;
-      heads.emplace_back(it->first, LaneHead{row.fence, row.newest, row.by_store, row.suspect});
+      heads.emplace_back(
+          it->first, LaneHead{row.fence, row.newest, row.by_store, row.suspect, waits(it->first)});
     }
   }
   co_return heads;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "sluice/catalog/sale_store.hpp"
+#include "sluice/orders/late_orders.hpp"
 #include "sluice/orders/order_store.hpp"
 #include "sluice/recovery/control_store.hpp"
 
@@ -19,6 +20,11 @@ namespace sluice::test {
 /// that a test directs. One thread.
 class FakeOrderStore : public OrderStore {
  public:
+  struct Late {
+    LateOrder order;
+    RejectReason reason = RejectReason::none;
+  };
+
   struct Lane {
     std::int64_t stock = 0;
     Epoch fence = 1;
@@ -82,6 +88,8 @@ class FakeOrderStore : public OrderStore {
   std::map<LaneId, Lane> lanes;
   std::optional<Term> term;  ///< The leader's; empty: any is.
   std::map<OrderId, Order> orders;
+  std::map<OrderId, Late> late;  ///< Of `FakeLateOrders`.
+  TimePoint now{};               ///< When a late order is noted.
   std::map<std::pair<std::string, std::int32_t>, std::int64_t> positions;
   std::optional<TimePoint> applied;  ///< The log time that `progress` answers.
 
@@ -89,9 +97,32 @@ class FakeOrderStore : public OrderStore {
   std::vector<std::vector<OrderKey>> find_calls;  ///< The keys of every call of `find`.
 
  private:
+  Outcome park(const OrderMessage& message);
+  bool waits(LaneId lane) const;
+  std::optional<Order> late_order(const OrderKey& key) const;
   const Order* live_order(SaleId sale, const UserId& user) const;
   bool leads(std::optional<Term> leader) const;
   void raise(const Fence& fence);
+};
+
+/// The late orders of a `FakeOrderStore`.
+class FakeLateOrders final : public LateOrders {
+ public:
+  explicit FakeLateOrders(FakeOrderStore& store) : store_(store) {}
+
+  Task<> note(Ticks deadline, In<OrderKey> orders) override;
+  Task<std::vector<LateOrder>> undecided(Ticks deadline, std::int64_t after,
+                                         std::size_t max) override;
+  Task<> refuse(Ticks deadline, In<LateRefusal> refusals, Term leader) override;
+
+  FakeStep on_note;
+  FakeStep on_undecided;
+  FakeStep on_refuse;
+
+  std::size_t notes = 0;  ///< Calls of `note`.
+
+ private:
+  FakeOrderStore& store_;
 };
 
 /// Sales in a map, numbered from 1.

@@ -240,6 +240,38 @@ TEST_P(InventoryLaneSuite, EachEpochHasAListOfItsOwn) {
   EXPECT_EQ(lane_.try_winners().error(), Errc::not_ready);
 }
 
+TEST_P(InventoryLaneSuite, GrantsLateOrdersWhateverTheWindow) {
+  lane_.epoch = 2;
+  ASSERT_EQ(error_of(lane_.rebuild(lane_.image(5, 3))), "ok");
+  const auto late = lane_.attempt("late", 2);
+  const auto other = lane_.attempt("other");
+  lane_.epoch = 3;
+  auto over = open_window();
+  over.state = SaleState::closed;
+  over.revision = 1;
+  ASSERT_EQ(error_of(lane_.set_window(over)), "ok");
+  const auto mine = lane_.attempt("mine");
+  EXPECT_EQ(lane_.reserve_one(mine).verdict, Verdict::not_open);
+  EXPECT_EQ(lane_.reserve_one(late).verdict, Verdict::granted);
+  EXPECT_EQ(lane_.reserve_one(late).verdict, Verdict::granted) << "it finds itself";
+  EXPECT_EQ(lane_.try_reserve({other, mine}).error(), Errc::invalid) << "not together";
+  EXPECT_EQ(lane_.view().stock, 3);
+
+  const auto overdue = lane_.overdue();
+  ASSERT_EQ(overdue.size(), 1U);
+  EXPECT_EQ(overdue[0].id, late.id);
+  EXPECT_EQ(overdue[0].epoch, 3U) << "the epoch that granted it, not the one of its id";
+  lane_.settle(late, SettleAction::keep);
+  EXPECT_EQ(lane_.find(late.user)->status, OrderStatus::confirmed);
+  EXPECT_EQ(lane_.winners(), hashes_of({"late"}));
+
+  lane_.reserve_one(other);
+  lane_.epoch = 4;
+  ASSERT_EQ(error_of(lane_.close()), "ok");
+  ASSERT_EQ(lane_.overdue().size(), 1U);
+  EXPECT_EQ(lane_.overdue()[0].epoch, 3U) << "also when the lane was closed under a later one";
+}
+
 TEST_P(InventoryLaneSuite, RebuildsALargeImage) {
   auto image = lane_.image(42);
   std::vector<std::string> names;

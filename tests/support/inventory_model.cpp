@@ -26,13 +26,13 @@ struct Model {
   std::set<OrderId> pending;
   std::vector<std::uint64_t> listed;  ///< The hash of each winner of the image and of each grant.
 
-  Reservation reserve(const Attempt& attempt) {
+  Reservation reserve(const Attempt& attempt, bool late) {
     if (const auto found = orders.find(attempt.user); found != orders.end()) {
       const auto& order = found->second;
       const bool itself = order.id == attempt.id && order.status == OrderStatus::queued;
       return {itself ? Verdict::granted : Verdict::already, order};
     }
-    if (window.state != SaleState::open) return {Verdict::not_open, {}};
+    if (window.state != SaleState::open && !late) return {Verdict::not_open, {}};
     if (stock == 0) return {Verdict::sold_out, {}};
     if (stock < attempt.quantity) return {Verdict::insufficient, {}};
     stock -= attempt.quantity;
@@ -132,7 +132,9 @@ class History {
     for (auto count = below(6); count > 0; --count) batch.push_back(random_attempt());
     const auto reply = lane_.try_reserve(batch);
     const auto of_this_epoch = [&](const auto& a) { return a.id.epoch() == lane_.epoch; };
-    if (!std::ranges::all_of(batch, of_this_epoch)) {
+    const auto of_older_ones = [&](const auto& a) { return a.id.epoch() < lane_.epoch; };
+    const bool late = std::ranges::all_of(batch, of_older_ones);
+    if (!late && !std::ranges::all_of(batch, of_this_epoch)) {
       ASSERT_EQ(reply.error(), Errc::invalid);
       return;
     }
@@ -143,7 +145,7 @@ class History {
     ASSERT_EQ(error_of(reply), "ok");
     ASSERT_EQ(reply->reservations.size(), batch.size());
     for (std::size_t i = 0; i < batch.size(); ++i) {
-      const auto expected = model_.reserve(batch[i]);
+      const auto expected = model_.reserve(batch[i], late);
       ASSERT_EQ(reply->reservations[i].verdict, expected.verdict);
       ASSERT_EQ(reply->reservations[i].existing, expected.existing);
     }

@@ -362,6 +362,7 @@ INSTANTIATE_TEST_SUITE_P(Contract, OrderStoreContract, testing::ValuesIn(registr
 bool register_order_store_contract(StoreContract contract) {
   register_order_store_log(contract);
   register_order_store_epochs(contract);
+  register_late_orders(contract);
   return registry().add(std::move(contract));
 }
 

@@ -311,15 +311,14 @@ TEST_P(OrderStoreEpochs, an_unknown_lane_is_not_found) {
   }
 }
 
-TEST_P(OrderStoreEpochs, messages_below_the_fence_are_refused_without_a_row) {
+TEST_P(OrderStoreEpochs, messages_below_the_fence_become_no_rows) {
   const auto lane = create_lane(10);
   fence(lane);
   fence(lane);
   const Messages messages{message_of(lane, user_of(1), 1, 1), message_of(lane, user_of(2), 1, 2),
                           message_of(lane, user_of(3), 1, 3)};
-  EXPECT_THAT(apply(messages), ElementsAre(rejected(messages[0], RejectReason::fenced),
-                                           confirmed(messages[1]), confirmed(messages[2])));
-  EXPECT_FALSE(find(messages[0]).has_value());
+  const Outcome parked{messages[0].id, OrderStatus::queued, RejectReason::none};
+  EXPECT_THAT(apply(messages), ElementsAre(parked, confirmed(messages[1]), confirmed(messages[2])));
   const SaleFigures expected{10, 8, 2, 2, 0, 0};
   EXPECT_EQ(audit(lane.sale), expected);
 }
@@ -380,7 +379,7 @@ TEST_P(OrderStoreEpochs, other_refusals_prove_nothing) {
                           message_of(lane, user_of(3), 3, 2), original};
   EXPECT_THAT(apply(messages),
               ElementsAre(confirmed(original), rejected(stolen, RejectReason::invalid),
-                          rejected(messages[2], RejectReason::fenced),
+                          Outcome{messages[2].id, OrderStatus::queued, RejectReason::none},
                           rejected(messages[3], RejectReason::invalid), confirmed(original)));
   EXPECT_EQ(head(lane).suspect, 0u);
 }

@@ -92,5 +92,6 @@ struct Racer {
 /// The sections, each registered like the whole.
 bool register_order_store_log(StoreContract contract);
 bool register_order_store_epochs(StoreContract contract);
+bool register_late_orders(StoreContract contract);
 
 }  // namespace sluice::test

@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "sluice/catalog/sale_store.hpp"
+#include "sluice/orders/late_orders.hpp"
 #include "sluice/orders/order_store.hpp"
 #include "sluice/orders/order_transitions.hpp"
 #include "sluice/recovery/control_store.hpp"
@@ -17,6 +18,7 @@ namespace sluice::test {
 struct StoreSet {
   std::unique_ptr<OrderStore> orders;
   std::unique_ptr<OrderTransitions> moves;
+  std::unique_ptr<LateOrders> late;
   std::unique_ptr<SaleStore> sales;
   std::unique_ptr<ControlStore> control;
 };

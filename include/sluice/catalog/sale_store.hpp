@@ -55,8 +55,8 @@ class SaleStore {
   virtual Task<Sale> set_state(Ticks deadline, SaleId sale, SaleState state) = 0;
 
   /// Marks as finished those of the given that are: closed, with no order that may still be paid,
-  /// cancelled or expire, and no unit in the outbox. The caller knows that nothing of theirs is
-  /// undecided. `Errc::overloaded` above `kSalesPageMax`.
+  /// cancelled or expire, no late one undecided, and no unit in the outbox. The caller knows that
+  /// nothing of theirs is undecided. `Errc::overloaded` above `kSalesPageMax`.
   virtual Task<> finish(Ticks deadline, std::vector<SaleId> sales) = 0;
 };
 

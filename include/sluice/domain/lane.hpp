@@ -25,6 +25,8 @@ struct LaneHead {
     return fence > 0 && by_store == fence ? Authority::store : Authority::inventory;
   }
   bool suspected() const { return fence > 0 && suspect >= fence; }
+  bool late = false;  ///< Late orders of its sale are undecided.
+
   bool operator==(const LaneHead&) const = default;
 };
 

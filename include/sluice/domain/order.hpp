@@ -21,7 +21,7 @@ enum class RejectReason : std::uint8_t {
   none,
   stock,      ///< The database had no unit: the reservation was a phantom.
   duplicate,  ///< The user already has a live order in this sale.
-  fenced,     ///< It came after its lane was rebuilt under a newer epoch.
+  fenced,     ///< Its lane was rebuilt under a newer epoch, and it never came.
   invalid,    ///< The message could not be accepted (for example an unknown sale).
 };
 
@@ -56,7 +56,7 @@ constexpr OrderStatus after(Move move) noexcept {
 struct OrderMessage {
   OrderId id;
   LaneId lane;
-  Epoch epoch = 0;
+  Epoch epoch = 0;  ///< Under which it was granted: that of the id, or a later one if it was late.
   UserId user;
   std::uint32_t quantity = 0;
   TimePoint reserved_at{};
@@ -69,7 +69,7 @@ std::string to_json(const OrderMessage& message);
 
 /// Empty when the bytes are not one version 1 message with every member valid. A member that stands
 /// there twice makes the message invalid: two readers could understand it differently. So does an
-/// id of another lane or epoch. Unknown members are ignored.
+/// id of another lane or a later epoch. Unknown members are ignored.
 std::optional<OrderMessage> parse_order_message(std::string_view json);
 
 /// From here on, what a lane was granted under an epoch below `epoch` is refused. As a record of

@@ -73,6 +73,7 @@ class Fulfilment {
   Histogram& batch_size_;
   Counter& poison_;
   Counter& retries_;
+  Counter& parked_;
   std::array<Counter*, 5> decided_{};  ///< By `RejectReason`.
   std::atomic<bool> stopped_{false};
 };

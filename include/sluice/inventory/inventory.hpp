@@ -25,7 +25,8 @@ struct Call {
   Ticks deadline{};
 };
 
-/// One user's request for units, under an order id of the call's epoch.
+/// One user's request for units, under an order id of the call's epoch; or, under an older one, an
+/// order that was granted before its lane was rebuilt, and is granted again whatever the window.
 struct Attempt {
   OrderId id;
   UserId user;
@@ -33,8 +34,10 @@ struct Attempt {
 };
 
 /// Whether an inventory decides these attempts: at most 1,024, each by a user for at least one
-/// unit, under an id of the call's epoch and lane.
+/// unit, under an id of the call's lane; all of the call's epoch, or all of older ones.
+/// `late(call, attempts)`: the latter.
 bool valid(const Call& call, In<Attempt> attempts) noexcept;
+bool late(const Call& call, In<Attempt> attempts) noexcept;
 
 enum class Verdict : std::uint8_t {
   granted,       ///< The units are held and the attempt is pending.

@@ -11,6 +11,7 @@
 #include "sluice/domain/order_id.hpp"
 #include "sluice/domain/sale.hpp"
 #include "sluice/orders/lane_router.hpp"
+#include "sluice/orders/late_orders.hpp"
 #include "sluice/orders/order_store.hpp"
 #include "sluice/orders/order_transitions.hpp"
 #include "sluice/orders/order_watch.hpp"
@@ -40,6 +41,7 @@ class OrderService {
     LaneRouter& router;  ///< Look-ups have an inventory of their own, not the purchases'.
     OrderStore& store;
     OrderTransitions& moves;
+    LateOrders& late;
     Clock& clock;
     const OrderIdSeal& seal;
     OrderWatch& watch;
@@ -50,7 +52,7 @@ class OrderService {
   // Of all calls: `sale` outlives them, but for `wait`.
 
   /// The order of that id. `unknown_order` when it is not this user's in this sale. An authentic id
-  /// that no store knows is queued, or rejected{fenced} once the lane's fence passed its epoch.
+  /// that no store knows is queued; behind the lane's fence it is noted for the leader to decide.
   boost::asio::awaitable<LookUp> find(const Sale& sale, OrderId id, UserId user);
 
   /// The user's live order; `unknown_order` when there is none.

@@ -104,12 +104,12 @@ class OrderStore {
 
   /// Decides every message, in one transaction and one round trip, and returns one outcome each, in
   /// order. Applying a message again changes nothing and returns the same outcome. Messages below
-  /// their lane's fence are `rejected{fenced}`, without a row. An unknown lane is
-  /// `rejected{invalid}`, without a row. With `range`, the partition's position moves from `begin`
-  /// to `next` in the same transaction, and then its fences are raised; `Errc::stale` when it is
-  /// elsewhere, and then nothing was done. The first range of an unknown partition begins at 0. One
-  /// without messages may run backwards: the log was cut or began anew, and is read again.
-  /// `Errc::unknown` when the commit's answer was lost. At most 4,096 messages.
+  /// their lane's fence without a row are parked, and answered `queued`: see `LateOrders`. An
+  /// unknown lane is `rejected{invalid}`, without a row. With `range`, the partition's position
+  /// moves from `begin` to `next` in the same transaction, and then its fences are raised;
+  /// `Errc::stale` when it is elsewhere, and then nothing was done. The first range of an unknown
+  /// partition begins at 0. One without messages may run backwards: the log was cut or began anew,
+  /// and is read again. `Errc::unknown` when the commit's answer was lost. At most 4,096 messages.
   ///
   /// A new rejection for stock, or of a duplicate, under the lane's fence proves that the inventory
   /// granted what is not there: the same transaction makes the epoch suspect, unless the store

@@ -21,6 +21,7 @@
 #include "sluice/recovery/control_store.hpp"
 #include "sluice/recovery/lane_reconciler.hpp"
 #include "sluice/recovery/lane_watch.hpp"
+#include "sluice/recovery/late_reconciler.hpp"
 #include "sluice/recovery/leadership.hpp"
 #include "sluice/recovery/mode_reconciler.hpp"
 #include "sluice/recovery/return_reconciler.hpp"
@@ -41,6 +42,7 @@ class Control {
     LaneReconciler& lanes;
     Auditor& auditor;
     ReturnReconciler& returns;
+    LateReconciler& late;
     ModeReconciler& flow;
     SaleBook& book;
     Readiness& readiness;
@@ -87,7 +89,9 @@ class Control {
   boost::asio::awaitable<void> rounds();
   boost::asio::awaitable<ReadyCheck> look_after_sales();
   boost::asio::awaitable<void> look_after_returns();
+  boost::asio::awaitable<void> look_after_late_orders();
   std::vector<Sale> kept_sales() const;
+  bool log_is_past(TimePoint time) const;
   boost::asio::awaitable<void> finish_sales();
   void forget_unlisted();
   Task<> read_requests();
@@ -125,7 +129,7 @@ class Control {
   SaleLoader sales_;
   /// Closed, with nothing undecided, and with no returned unit that waits for the inventory. Unpaid
   /// orders of theirs still expire.
-  std::unordered_set<SaleId> finished_;
+  std::unordered_map<SaleId, TimePoint> finished_;
   LaneWatch watch_;
   std::optional<LaneReconciler::Duty> last_duty_;  ///< Of the last round.
   std::unordered_set<LaneId> store_lanes_;

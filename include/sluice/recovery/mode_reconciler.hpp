@@ -65,6 +65,7 @@ class ModeReconciler {
   /// The log time through which the log is applied, as of the last answer of the store; empty when
   /// not known.
   std::optional<TimePoint> applied_through() const { return applied_through_; }
+  bool has_log() const { return log_.has_value(); }
 
   OperatingMode mode() const;
   const ModeState& state() const { return state_; }

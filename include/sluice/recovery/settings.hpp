@@ -19,6 +19,9 @@ struct RecoverySettings {
   std::size_t overdue_max = 1000;
   std::size_t sales_max = 10'000;         ///< Unfinished sales that a node looks after.
   std::size_t finished_sales_max = 1000;  ///< Finished sales that it lists, the newest.
+  /// After this no message can come of an order that nobody has: publishing and delivering it
+  /// ended.
+  Millis missing_after{12'000};
   /// Lanes with nothing due that a round looks at all the same, in turn.
   std::size_t lanes_looked_max = 500;
   /// Lanes whose images are copied at the same time, beside those of one page.

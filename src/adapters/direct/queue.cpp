@@ -58,7 +58,9 @@ class DirectQueue final : public OrderQueue {
     }
     if (outcomes) {
       std::ranges::transform(*outcomes, receipts.begin(), [](const Outcome& outcome) {
-        return Receipt{Receipt::Kind::decided, outcome};
+        // What the store only parked is as durable as in a log, and no more decided.
+        const bool parked = outcome.status == OrderStatus::queued;
+        return Receipt{parked ? Receipt::Kind::queued : Receipt::Kind::decided, outcome};
       });
     } else if (outcomes.error() != Errc::unknown) {
       co_return outcomes.error();

@@ -30,15 +30,15 @@ boost::system::error_code not_done(const boost::system::error_code& error) {
 /// The decisions of one reserve call, on what the store said.
 class Decisions {
  public:
-  explicit Decisions(const LaneSnapshot& lane_snapshot)
-      : standing_(lane_snapshot), left_(lane_snapshot.stock) {}
+  Decisions(const LaneSnapshot& lane_snapshot, bool open)
+      : standing_(lane_snapshot), open_(open), left_(lane_snapshot.stock) {}
 
   Reservation decide(const Attempt& attempt, const std::optional<OrderView>& stored) {
     if (stored) return known(attempt, *stored);
     if (const auto found = granted_.find(attempt.user); found != granted_.end()) {
       return known(attempt, found->second);
     }
-    if (!standing_.open && !mutant("database.window_unchecked")) return {Verdict::not_open, {}};
+    if (!open_ && !mutant("database.window_unchecked")) return {Verdict::not_open, {}};
     // What this call has granted may still come back: only the store's zero is "sold out".
     if (standing_.stock <= 0) return {Verdict::sold_out, {}};
     if (left_ < attempt.quantity) return {Verdict::insufficient, {}};
@@ -55,6 +55,7 @@ class Decisions {
   }
 
   const LaneSnapshot& standing_;
+  const bool open_;
   std::int64_t left_;
   std::unordered_map<UserId, OrderView> granted_;
 };
@@ -71,7 +72,7 @@ class StoreInventory final : public Inventory {
     const auto lane_snapshot = co_await look(call, users);
     if (!lane_snapshot) co_return lane_snapshot.error();
 
-    Decisions decisions(*lane_snapshot);
+    Decisions decisions(*lane_snapshot, lane_snapshot->open || late(call, attempts));
     ReserveReply reply;
     reply.version = version_of(*lane_snapshot);
     reply.reservations.reserve(attempts.size());

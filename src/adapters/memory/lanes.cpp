@@ -46,6 +46,7 @@ Result<Lane> Lane::rebuild(const Call& call, const LaneImage& image, std::size_t
   if (staged.epoch != image.epoch || staged.records.size() != count) return Errc::unavailable;
   Lane lane;
   lane.epoch = image.epoch;
+  lane.granting = image.epoch;
   lane.version = 1;
   lane.window = image.window;
   lane.stock = image.stock;
@@ -66,8 +67,8 @@ Result<ReserveReply> Lane::reserve(const Call& call, In<Attempt> attempts, TimeP
   if (!serves(call.epoch)) return Errc::not_ready;
   ReserveReply reply;
   reply.reservations.reserve(attempts.size());
-  const bool open =
-      window.state == SaleState::open && now >= window.starts_at && now < window.ends_at;
+  const bool open = late(call, attempts) || (window.state == SaleState::open &&
+                                             now >= window.starts_at && now < window.ends_at);
   for (const auto& attempt : attempts) {
     reply.reservations.push_back(decide(attempt, open, now));
   }
@@ -179,7 +180,8 @@ std::vector<OrderMessage> Lane::overdue(LaneId id, TimePoint not_after, std::siz
     const auto& [since, order] = key;
     if (since > not_after || out.size() >= max) break;
     const auto quantity = records.find(user.text())->quantity();
-    out.push_back(OrderMessage{order, id, order.epoch(), user, quantity, since});
+    out.push_back(
+        OrderMessage{order, id, std::max(granting, order.epoch()), user, quantity, since});
   }
   return out;
 }

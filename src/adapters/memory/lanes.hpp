@@ -46,7 +46,8 @@ struct Lane {
   std::vector<OrderMessage> overdue(LaneId id, TimePoint not_after, std::size_t max) const;
   Result<void> set_window(Epoch of_epoch, const LaneWindow& newer);
 
-  Epoch epoch = 0;  ///< 0: neither rebuilt nor closed.
+  Epoch epoch = 0;     ///< 0: neither rebuilt nor closed.
+  Epoch granting = 0;  ///< Under which what is pending was granted.
   bool closed = false;
   std::uint64_t version = 0;
   LaneWindow window;

@@ -17,28 +17,48 @@ inline constexpr Statement kApply{
     "SELECT status, reason FROM sluice_apply($1::uuid[], $2::bigint[], $3::integer[], "
     "$4::integer[], $5::text[], $6::integer[], $7::timestamptz[], nullif($8::text, ''), "
     "$9::integer, $10::bigint, $11::bigint, $12::timestamptz, $13::bigint[], $14::integer[], "
-    "$15::integer[])"};
+    "$15::integer[], $16::boolean)"};
 /// The same without messages: with fences alone, and with nothing but the offset.
 inline constexpr Statement kRaise{kApply.name, kApply.sql, "raise"};
 inline constexpr Statement kAdvance{kApply.name, kApply.sql, "progress"};
 
+#define SLUICE_KEYS                                                     \
+  "  FROM unnest($1::uuid[], $2::bigint[], $3::text[]) WITH ORDINALITY" \
+  "         AS k (order_id, sale_id, user_id, place)"
+#define SLUICE_THE_KEY(t) \
+  t ".order_id = k.order_id AND " t ".sale_id = k.sale_id AND " t ".user_id = k.user_id"
+
 inline constexpr Statement kFind{
     "find",
-    "SELECT k.place, " SLUICE_ORDER_COLUMNS
-    "  FROM unnest($1::uuid[], $2::bigint[], $3::text[]) WITH ORDINALITY"
-    "         AS k (order_id, sale_id, user_id, place)"
-    "  JOIN orders o ON o.order_id = k.order_id AND o.sale_id = k.sale_id"
-    "               AND o.user_id = k.user_id",
+    "SELECT k.place, o.order_id, o.sale_id, o.lane::integer, o.user_id, o.quantity,"
+    "       o.status::text, o.reason, o.unit_price_minor, o.currency, o.reserved_at,"
+    "       o.pay_by" SLUICE_KEYS "  JOIN orders o ON " SLUICE_THE_KEY("o")
+    " UNION ALL "
+    "SELECT k.place, l.order_id, l.sale_id, l.lane::integer, l.user_id, l.quantity,"
+    "       CASE l.reason WHEN 'none' THEN 'queued' ELSE 'rejected' END, l.reason,"
+    "       s.unit_price_minor, s.currency, l.reserved_at, NULL" SLUICE_KEYS
+    "  JOIN late_orders l ON " SLUICE_THE_KEY("l") " JOIN sales s ON s.sale_id = l.sale_id",
     "look-up"};
 
 inline constexpr Statement kFindLive{
     "find_live",
     "SELECT " SLUICE_ORDER_COLUMNS
-    "  FROM orders o WHERE o.sale_id = $1::bigint AND o.user_id = $2::text"
-    "   AND o.status IN ('confirmed', 'paid')",
+    "  FROM (SELECT order_id, sale_id, lane, user_id, quantity, status::text, reason,"
+    "               unit_price_minor, currency, reserved_at, pay_by"
+    "          FROM orders WHERE sale_id = $1::bigint AND user_id = $2::text"
+    "           AND status IN ('confirmed', 'paid')"
+    "         UNION ALL"
+    "        SELECT order_id, sale_id, lane, user_id, quantity, 'queued', reason,"
+    "               unit_price_minor, currency, reserved_at, NULL"
+    "          FROM late_orders JOIN sales USING (sale_id)"
+    "         WHERE sale_id = $1::bigint AND user_id = $2::text"
+    "           AND reason = 'none' AND quantity > 0) o"
+    " ORDER BY o.status LIMIT 1",
     "look-up"};
 
-#define SLUICE_HEAD_COLUMNS "k.fence_epoch, k.newest_epoch, k.store_epoch, k.suspect_epoch"
+#define SLUICE_HEAD_COLUMNS                                        \
+  "k.fence_epoch, k.newest_epoch, k.store_epoch, k.suspect_epoch," \
+  " EXISTS (SELECT FROM late_orders l WHERE l.sale_id = k.sale_id AND l.reason = 'none')"
 #define SLUICE_THE_LANE "k.sale_id = $1::bigint AND k.lane = $2::integer"
 
 inline constexpr Statement kHead{
@@ -113,7 +133,7 @@ inline constexpr Statement kStanding{
     "                      WHERE sale_id = $1::bigint AND user_id = u.user_id"
     "                        AND status IN ('confirmed', 'paid') LIMIT 1) o ON true"
     " WHERE " SLUICE_THE_LANE " ORDER BY u.place"};
-inline constexpr int kStandingOrder = 11;  ///< The first column of the user's order.
+inline constexpr int kStandingOrder = 12;  ///< The first column of the user's order.
 
 inline constexpr Statement kPosition{"position",
                                      "SELECT coalesce(max(next), 0) FROM queue_offsets"
@@ -167,6 +187,23 @@ inline constexpr Statement kOutbox{
 inline constexpr Statement kRelayed{
     "relayed", "SELECT sluice_relayed($1::bigint, $2::integer, $3::integer, $4::uuid[])"};
 
+inline constexpr Statement kNoteLate{
+    "note_late",
+    "SELECT sluice_note_late($1::uuid[], $2::bigint[], $3::integer[], $4::integer[], $5::text[])"};
+
+inline constexpr Statement kUndecidedLate{
+    "undecided_late",
+    "SELECT order_id, sale_id, lane::integer, epoch, user_id, quantity, reserved_at, noted_at,"
+    "       place FROM late_orders WHERE reason = 'none' AND place > $1::bigint"
+    " ORDER BY place LIMIT $2::bigint"};
+
+inline constexpr Statement kRefuseLate{
+    "refuse_late",
+    "SELECT sluice_refuse_late($1::uuid[], $2::bigint[], $3::integer[], $4::integer[], "
+    "$5::text[], $6::bigint)"};
+
+#undef SLUICE_KEYS
+#undef SLUICE_THE_KEY
 #undef SLUICE_ORDER_COLUMNS
 #undef SLUICE_HEAD_COLUMNS
 #undef SLUICE_THE_LANE

@@ -1,5 +1,6 @@
 #include "sluice/orders/order_store.hpp"
 
+#include <algorithm>
 #include <functional>
 #include <string>
 #include <utility>
@@ -36,7 +37,8 @@ Params apply_params(In<OrderMessage> messages, const OffsetRange& range) {
       .add(range.topic, range.partition, range.begin, range.next, range.log_time)
       .array(range.fences, [](F f) { return f.lane.sale; })
       .array(range.fences, [](F f) { return f.lane.index; })
-      .array(range.fences, &Fence::epoch);
+      .array(range.fences, &Fence::epoch)
+      .add(std::ranges::any_of(messages, [](M m) { return m.id.epoch() != m.epoch; }));
   return params;
 }
 

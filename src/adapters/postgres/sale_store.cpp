@@ -61,6 +61,7 @@ constexpr Statement kFinish{
     "UPDATE sales s SET finished = true"
     " WHERE s.sale_id = ANY ($1::bigint[]) AND s.state = 'closed' AND NOT s.finished"
     " AND NOT EXISTS (SELECT FROM outbox b WHERE b.sale_id = s.sale_id)"
+    " AND NOT EXISTS (SELECT FROM late_orders l WHERE l.sale_id = s.sale_id AND l.reason = 'none')"
     " AND NOT EXISTS (SELECT FROM orders o WHERE o.sale_id = s.sale_id"
     "                    AND o.status = 'confirmed' AND o.pay_by IS NOT NULL)"};
 

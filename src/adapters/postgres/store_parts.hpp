@@ -102,6 +102,7 @@ class Client {
 /// The implementations behind `create_postgres_stores`.
 std::unique_ptr<OrderStore> create_order_store(std::shared_ptr<Client> client);
 std::unique_ptr<OrderTransitions> create_order_transitions(std::shared_ptr<Client> client);
+std::unique_ptr<LateOrders> create_late_orders(std::shared_ptr<Client> client);
 std::unique_ptr<SaleStore> create_sale_store(std::shared_ptr<Client> client);
 std::unique_ptr<ControlStore> create_control_store(std::shared_ptr<Client> client);
 

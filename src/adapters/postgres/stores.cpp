@@ -61,6 +61,7 @@ PostgresStores create_postgres_stores(boost::asio::any_io_executor executor,
   PostgresStores stores;
   stores.orders = postgres::create_order_store(client);
   stores.moves = postgres::create_order_transitions(client);
+  stores.late = postgres::create_late_orders(client);
   stores.sales = postgres::create_sale_store(client);
   stores.control = postgres::create_control_store(client);
   stores.ping = [client](Ticks deadline) { return client->ping(deadline); };

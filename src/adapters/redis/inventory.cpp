@@ -159,10 +159,11 @@ std::optional<LaneView> read_view(const redisReply& reply) {
   };
 }
 
-void add_pending(LaneId lane, std::string_view member, std::string_view score,
+void add_pending(LaneId lane, Epoch granting, std::string_view member, std::string_view score,
                  std::vector<OrderMessage>& out) {
   auto message = parse_pending(lane, member, score);
   if (message) {
+    message->epoch = std::max(message->epoch, granting);
     out.push_back(std::move(*message));
   } else {
     log().error("redis: a pending record cannot be read: {}", printable(member));
@@ -213,7 +214,7 @@ Task<ReserveReply> RedisInventory::reserve(Call call, In<Attempt> attempts) {
   std::string hashes;
   hashes.reserve(attempts.size() * sizeof(std::uint64_t));
   for (const auto& attempt : attempts) add_hash(hashes, attempt.user);
-  words.add(hashes);
+  words.add(hashes).add(late(call, attempts) ? 1 : 0);
   for (const auto& attempt : attempts) {
     words.add(attempt.id.text()).add(attempt.user.text()).add(attempt.quantity);
   }
@@ -295,11 +296,13 @@ Task<std::vector<OrderMessage>> RedisInventory::overdue(Call call, Millis age, s
     const auto reply = co_await run(scripts().overdue, call.deadline, words);
     if (!reply) co_return reply.error();
     const auto found = elements(**reply);
-    for (std::size_t i = 0; i + 1 < found.size(); i += 2) {
+    if (found.empty()) co_return garbled("overdue");
+    const auto granting = static_cast<Epoch>(found.front()->integer);
+    for (std::size_t i = 1; i + 1 < found.size(); i += 2) {
       const auto score = text(*found[i + 1]);
       skip = score == lowest ? skip + 1 : 1;
       lowest = score;
-      add_pending(call.lane, text(*found[i]), score, out);
+      add_pending(call.lane, granting, text(*found[i]), score, out);
     }
     seen += found.size() / 2;
     if (found.size() / 2 < limit) break;

@@ -17,6 +17,7 @@
 #include "sluice/domain/order.hpp"
 #include "sluice/domain/order_id.hpp"
 #include "sluice/domain/sale.hpp"
+#include "sluice/orders/late_orders.hpp"
 #include "sluice/orders/order_store.hpp"
 
 // How the rows of an SQL store become values.
@@ -30,7 +31,9 @@ class Unreadable : public std::runtime_error {
 // The members of a value, in the order in which every statement names their columns. Types of an
 // adapter's own may bring a `columns`, too.
 inline auto columns(LaneId& v) { return std::tie(v.sale, v.index); }
-inline auto columns(LaneHead& v) { return std::tie(v.fence, v.newest, v.by_store, v.suspect); }
+inline auto columns(LaneHead& v) {
+  return std::tie(v.fence, v.newest, v.by_store, v.suspect, v.late);
+}
 inline auto columns(LaneWindow& v) { return std::tie(v.state, v.starts_at, v.ends_at, v.revision); }
 inline auto columns(LaneImage& v) {
   return std::tie(v.epoch, v.stock, v.sold, v.limit_per_order, v.window);
@@ -47,6 +50,10 @@ inline auto columns(OrderView& v) { return std::tie(v.id, v.status, v.quantity);
 inline auto columns(OrderKey& v) { return std::tie(v.id, v.sale, v.user); }
 inline auto columns(Outcome& v) { return std::tie(v.status, v.reason); }
 inline auto columns(Settlement& v) { return std::tie(v.id, v.user, v.quantity); }
+inline auto columns(LateOrder& v) {
+  auto& m = v.message;
+  return std::tie(m.id, m.lane, m.epoch, m.user, m.quantity, m.reserved_at, v.noted_at, v.place);
+}
 inline auto columns(Order& v) {
   return std::tie(v.id, v.lane, v.user, v.quantity, v.status, v.reason, v.unit_price_minor,
                   v.currency, v.created_at, v.pay_by);

@@ -75,7 +75,9 @@ Outcome Apply::decide(const OrderMessage& message) {
     if (!own) return rejected(message, RejectReason::invalid);
     return {message.id, outcome.status, outcome.reason};
   }
-  if (message.epoch < lane->fence_epoch) return rejected(message, RejectReason::fenced);
+  if (message.id.epoch() < lane->fence_epoch) {
+    if (const auto known = decide_late(message, lane->fence_epoch)) return *known;
+  }
   if (live_.first<bool>(message.lane.sale, message.user)) {
     return reject_new(message, *lane, RejectReason::duplicate);
   }
@@ -86,6 +88,23 @@ Outcome Apply::decide(const OrderMessage& message) {
   std::optional<TimePoint> pay_by;
   if (lane->pay_within > Millis{0}) pay_by = connection_.clock().now() + lane->pay_within;
   return insert(message, OrderStatus::confirmed, RejectReason::none, pay_by);
+}
+
+std::optional<Outcome> Apply::decide_late(const OrderMessage& message, Epoch fence) {
+  if (const auto row = late_.first<std::pair<OrderKey, RejectReason>>(message.id)) {
+    const auto& [key, reason] = *row;
+    const bool own = key.sale == message.lane.sale && key.user == message.user;
+    if (!own) return rejected(message, RejectReason::invalid);
+    // What ended without units stays so, whoever has granted it since.
+    if (reason != RejectReason::none) return rejected(message, reason);
+  }
+  if (message.epoch < fence) {
+    park_.change(message.id, message.lane, message.user, message.quantity, message.epoch,
+                 message.reserved_at, connection_.clock().now());
+    return Outcome{message.id, OrderStatus::queued, RejectReason::none};
+  }
+  forget_late_.change(message.id);
+  return std::nullopt;
 }
 
 Outcome Apply::reject_new(const OrderMessage& message, Lane& lane, RejectReason reason) {

@@ -52,6 +52,8 @@ class Apply {
   };
 
   Outcome decide(const OrderMessage& message);
+  /// What is known of an order behind the fence without a row; empty when it is decided anew.
+  std::optional<Outcome> decide_late(const OrderMessage& message, Epoch fence);
   Outcome reject_new(const OrderMessage& message, Lane& lane, RejectReason reason);
   Outcome insert(const OrderMessage& message, OrderStatus status, RejectReason reason,
                  std::optional<TimePoint> pay_by = std::nullopt);
@@ -70,6 +72,14 @@ class Apply {
   Statement order_{
       connection_,
       "SELECT order_id, sale_id, user_id, status, reason FROM orders WHERE order_id = ?1"};
+  Statement late_{connection_,
+                  "SELECT order_id, sale_id, user_id, reason FROM late_orders WHERE order_id = ?1"};
+  Statement park_{
+      connection_,
+      "INSERT INTO late_orders (order_id, sale_id, lane, user_id, quantity, epoch, reserved_at_ms,"
+      " noted_at_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (order_id) DO UPDATE"
+      " SET quantity = ?5, reserved_at_ms = ?7 WHERE quantity = 0"};
+  Statement forget_late_{connection_, "DELETE FROM late_orders WHERE order_id = ?1"};
   Statement live_{connection_,
                   "SELECT 1 FROM orders WHERE sale_id = ?1 AND user_id = ?2"
                   " AND status IN ('queued', 'confirmed', 'paid')"};

@@ -117,6 +117,7 @@ inline const std::string kOrderByKey =
 /// The implementations behind `create_sqlite_stores`.
 std::unique_ptr<OrderStore> create_order_store(std::shared_ptr<Client> client);
 std::unique_ptr<OrderTransitions> create_order_transitions(std::shared_ptr<Client> client);
+std::unique_ptr<LateOrders> create_late_orders(std::shared_ptr<Client> client);
 std::unique_ptr<SaleStore> create_sale_store(std::shared_ptr<Client> client);
 std::unique_ptr<ControlStore> create_control_store(std::shared_ptr<Client> client);
 

@@ -16,19 +16,32 @@ using MaybeOrders = std::vector<std::optional<Order>>;
 /// The most users of one look at their lane's snapshot.
 constexpr std::size_t kUsersMax = 1'024;
 
-const std::string kHead = "SELECT fence_epoch, newest_epoch, store_epoch, suspect_epoch";
+// As `kOrderQuery`, of late orders.
+const std::string kLateQuery =
+    "SELECT order_id, l.sale_id, lane, user_id, quantity,"
+    " CASE reason WHEN 'none' THEN 'queued' ELSE 'rejected' END, reason, unit_price_minor,"
+    " currency, reserved_at_ms, NULL FROM late_orders AS l JOIN sales USING (sale_id) ";
+
+const std::string kHeadColumns =
+    " fence_epoch, newest_epoch, store_epoch, suspect_epoch,"
+    " EXISTS (SELECT 1 FROM late_orders AS l WHERE l.sale_id = product_stock.sale_id"
+    " AND l.reason = 'none')";
+const std::string kHead = "SELECT" + kHeadColumns;
 
 /// What is read of orders and lanes, and the epochs.
 struct Orders {
   Connection& c;
   Statement find_{c, kOrderByKey};
+  Statement late_{c, kLateQuery + "WHERE order_id = ?1 AND l.sale_id = ?2 AND user_id = ?3"};
+  Statement late_of_user_{c, kLateQuery +
+                                 "WHERE l.sale_id = ?1 AND user_id = ?2"
+                                 " AND reason = 'none' AND quantity > 0 LIMIT 1"};
   Statement live_{c, kOrderQuery +
                          "WHERE o.sale_id = ?1 AND user_id = ?2"
                          " AND status IN ('queued', 'confirmed', 'paid')"};
   Statement head_{c, kHead + " FROM product_stock WHERE sale_id = ?1 AND lane = ?2"};
-  Statement heads_{c,
-                   "SELECT sale_id, lane, fence_epoch, newest_epoch, store_epoch, suspect_epoch"
-                   " FROM product_stock WHERE sale_id = ?1"};
+  Statement heads_{
+      c, "SELECT sale_id, lane," + kHeadColumns + " FROM product_stock WHERE sale_id = ?1"};
   Statement unopened_{c,
                       "SELECT newest_epoch FROM product_stock WHERE sale_id = ?1 AND lane = ?2"
                       " AND unopened_epoch > 0 AND unopened_epoch = newest_epoch"
@@ -64,7 +77,9 @@ struct Orders {
                    "  status IN ('queued', 'confirmed', 'paid') AS live"
                    "  FROM orders WHERE sale_id = ?1)"
                    " SELECT sale_id, k.lane, fence_epoch, newest_epoch, store_epoch,"
-                   "  suspect_epoch, initial_stock / lanes + (k.lane < initial_stock % lanes),"
+                   "  suspect_epoch, EXISTS (SELECT 1 FROM late_orders AS l"
+                   "   WHERE l.sale_id = ?1 AND l.reason = 'none'), initial_stock / lanes + "
+                   "(k.lane < initial_stock % lanes),"
                    "  stock, total(quantity) FILTER (WHERE live), count(*) FILTER (WHERE live),"
                    "  count(*) FILTER (WHERE reason = 'stock'),"
                    "  count(*) FILTER (WHERE reason = 'duplicate'),"
@@ -78,12 +93,16 @@ struct Orders {
     if (keys.size() > kMessagesMax) return Errc::overloaded;
     MaybeOrders orders;
     orders.reserve(keys.size());
-    for (const auto& [id, sale, user] : keys) orders.push_back(find_.first<Order>(id, sale, user));
+    for (const auto& [id, sale, user] : keys) {
+      auto order = find_.first<Order>(id, sale, user);
+      orders.push_back(order ? std::move(order) : late_.first<Order>(id, sale, user));
+    }
     return orders;
   }
 
   Result<std::optional<Order>> find_live(SaleId sale, const UserId& user) {
-    return live_.first<Order>(sale, user);
+    auto order = live_.first<Order>(sale, user);
+    return order ? std::move(order) : late_of_user_.first<Order>(sale, user);
   }
 
   Result<LaneHead> head(LaneId lane) {

@@ -30,6 +30,8 @@ struct Sales {
                     "UPDATE sales SET finished = 1"
                     " WHERE sale_id = ?1 AND state = 'closed' AND finished = 0"
                     " AND NOT EXISTS (SELECT 1 FROM outbox AS b WHERE b.sale_id = sales.sale_id)"
+                    " AND NOT EXISTS (SELECT 1 FROM late_orders AS l"
+                    " WHERE l.sale_id = sales.sale_id AND l.reason = 'none')"
                     " AND NOT EXISTS (SELECT 1 FROM orders AS o WHERE o.sale_id = sales.sale_id"
                     " AND o.status = 'confirmed' AND o.pay_by_ms IS NOT NULL)"};
   Statement get_{c, kSaleQuery + " WHERE sale_id = ?1"};

@@ -45,6 +45,7 @@ SqliteStores create_sqlite_stores(boost::asio::any_io_executor executor,
   SqliteStores stores;
   stores.orders = sqlite::create_order_store(client);
   stores.moves = sqlite::create_order_transitions(client);
+  stores.late = sqlite::create_late_orders(client);
   stores.sales = sqlite::create_sale_store(client);
   stores.control = sqlite::create_control_store(client);
   stores.ping = [client](Ticks deadline) { return client->write("ping", deadline, &Alive::look); };

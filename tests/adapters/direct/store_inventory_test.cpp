@@ -218,10 +218,13 @@ TEST_F(StoreInventoryTest, TakesAsManyAttemptsAsThePortAllows) {
 }
 
 TEST_F(StoreInventoryTest, RefusesAttemptsThatAreNotOfTheCall) {
-  auto other_epoch = wish(1);
   ++call_.epoch;
-  EXPECT_EQ(error_of(reserve({other_epoch})), text(Errc::invalid));
+  const auto later = wish(1);
   --call_.epoch;
+  EXPECT_EQ(error_of(reserve({later})), text(Errc::invalid));
+  const auto late = test::message_of(kLane, user_of(1), 1, call_.epoch - 1);
+  EXPECT_EQ(error_of(reserve({late})), "ok");
+  EXPECT_EQ(error_of(reserve({late, wish(2)})), text(Errc::invalid)) << "not together";
   EXPECT_EQ(error_of(reserve({wish(1, 0)})), text(Errc::invalid));
   const auto other_lane = test::message_of(LaneId{kLane.sale, 1}, user_of(1), 1, call_.epoch);
   EXPECT_EQ(error_of(reserve({other_lane})), text(Errc::invalid));

@@ -103,8 +103,8 @@ class PostgresWorld final : public StoreWorld {
 
   StoreSet open() override {
     auto stores = create(database_.settings());
-    return {std::move(stores.orders), std::move(stores.moves), std::move(stores.sales),
-            std::move(stores.control)};
+    return {std::move(stores.orders), std::move(stores.moves), std::move(stores.late),
+            std::move(stores.sales), std::move(stores.control)};
   }
 
   /// The stores on the calling thread's context.

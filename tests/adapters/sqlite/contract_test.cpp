@@ -18,6 +18,7 @@ class SqliteWorld final : public StoreWorld {
     StoreSet set;
     set.orders = std::move(stores.orders);
     set.moves = std::move(stores.moves);
+    set.late = std::move(stores.late);
     set.sales = std::move(stores.sales);
     set.control = std::move(stores.control);
     return set;

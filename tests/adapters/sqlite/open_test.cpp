@@ -148,6 +148,7 @@ TEST(SqliteOpen, the_file_stays_open_until_the_last_store_goes) {
   auto stores = open(folder.path("sluice.db"));
   stores.orders.reset();
   stores.moves.reset();
+  stores.late.reset();
   stores.control.reset();
   stores.ping = nullptr;
   EXPECT_THAT(refusal(folder.path("sluice.db")), HasSubstr("another sluice process uses"));

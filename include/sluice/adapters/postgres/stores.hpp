@@ -11,6 +11,7 @@
 #include "sluice/base/time.hpp"
 #include "sluice/catalog/sale_store.hpp"
 #include "sluice/dependency/dependency.hpp"
+#include "sluice/orders/late_orders.hpp"
 #include "sluice/orders/order_store.hpp"
 #include "sluice/orders/order_transitions.hpp"
 #include "sluice/recovery/control_store.hpp"
@@ -44,6 +45,7 @@ std::optional<std::string> check_postgres_url(const std::string& url);
 struct PostgresStores {
   std::unique_ptr<OrderStore> orders;
   std::unique_ptr<OrderTransitions> moves;
+  std::unique_ptr<LateOrders> late;
   std::unique_ptr<SaleStore> sales;
   std::unique_ptr<ControlStore> control;
   /// Connects if necessary and asks for an answer. `Errc::unavailable` or `Errc::unknown` without

@@ -8,6 +8,7 @@
 #include "sluice/base/time.hpp"
 #include "sluice/catalog/sale_store.hpp"
 #include "sluice/dependency/dependency.hpp"
+#include "sluice/orders/late_orders.hpp"
 #include "sluice/orders/order_store.hpp"
 #include "sluice/orders/order_transitions.hpp"
 #include "sluice/recovery/control_store.hpp"
@@ -38,6 +39,7 @@ std::shared_ptr<SqliteDatabase> open_sqlite(const SqliteSettings& settings,
 struct SqliteStores {
   std::unique_ptr<OrderStore> orders;
   std::unique_ptr<OrderTransitions> moves;
+  std::unique_ptr<LateOrders> late;
   std::unique_ptr<SaleStore> sales;
   std::unique_ptr<ControlStore> control;
   std::function<Task<>(Ticks)> ping;  ///< Answers as soon as a change would be made.
