@@ -136,9 +136,9 @@ class Round:
                 unpaid = sum(row.status == "confirmed" for row in orders)
                 if plan.pay_within_ms and unpaid:
                     return f"sale {plan.sale} has {unpaid} unpaid orders"
-                late = snapshot.count_late(self.services.postgres_url, plan.sale)
-                if late:
-                    return f"sale {plan.sale} has {late} late orders"
+                late = snapshot.read_late(self.services.postgres_url, plan.sale)
+                if any(late.values()):
+                    return f"sale {plan.sale} has late orders: {late}"
                 if outbox:
                     return f"sale {plan.sale} has {len(outbox)} orders in the outbox"
                 for row in lanes:

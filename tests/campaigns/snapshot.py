@@ -62,6 +62,7 @@ class Snapshot:
     projected: dict  # lane -> Projected
     log: dict        # lane -> [Logged]
     outbox: list = field(default_factory=list)  # orders whose units Redis may not have yet
+    late: list = field(default_factory=list)    # orders that came behind a fence, refused or not
 
     def live(self):
         return [row for row in self.orders if row.status in LIVE]
@@ -89,12 +90,12 @@ def read_store(url, sale):
             [row[0] for row in outbox])
 
 
-def count_late(url, sale):
-    """Orders behind a fence that nobody has decided yet, but for those that are only missing."""
+def read_late(url, sale):
+    """order -> whether it is undecided, of those that came behind a fence and have no row."""
     with psycopg.connect(url, connect_timeout=5) as connection:
-        return connection.execute(
-            "SELECT count(*) FROM late_orders WHERE sale_id = %s AND reason = 'none' AND "
-            "quantity > 0", [sale]).fetchone()[0]
+        return dict(connection.execute(
+            "SELECT order_id::text, reason = 'none' FROM late_orders WHERE sale_id = %s AND "
+            "quantity > 0", [sale]).fetchall())
 
 
 def read_stock(url, sale):
@@ -212,4 +213,5 @@ def read(services, sale, log):
     lanes, orders, outbox = read_store(services.postgres_url, sale)
     projected = {row.lane: read_projected(services.redis.client, sale, row.lane) for row in lanes}
     return Snapshot(sale, lanes, orders, projected,
-                    {row.lane: log.get((sale, row.lane), []) for row in lanes}, outbox)
+                    {row.lane: log.get((sale, row.lane), []) for row in lanes}, outbox,
+                    list(read_late(services.postgres_url, sale)))

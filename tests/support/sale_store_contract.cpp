@@ -167,7 +167,7 @@ TEST_P(SaleStoreContract, changes_are_told_in_their_order_and_drafts_are_not) {
   create(draft_of(1));
   set_state(first, SaleState::paused).value();
   const auto news = changed(before);
-  EXPECT_EQ(ids_of(news), (std::vector{second, first}));
+  ASSERT_EQ(ids_of(news), (std::vector{second, first}));
   EXPECT_EQ(news.back().state, SaleState::paused);
   EXPECT_LT(news.front().change, news.back().change);
   EXPECT_GE(last_change(), news.back().change);
