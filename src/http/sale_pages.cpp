@@ -82,7 +82,7 @@ std::shared_ptr<const SalePage> SalePages::kept(Key key, TimePoint now, Render r
   auto& page = pages_[key];
   if (page && page->from <= now && now < page->until) return page;
   ++rendered_;
-  const auto fresh = std::make_shared<const SalePage>(render());
+  auto fresh = std::make_shared<const SalePage>(render());
   bytes_ += fresh->body.size();
   if (page) bytes_ -= page->body.size();
   page = fresh;

@@ -70,9 +70,10 @@ boost::asio::awaitable<bool> SoldOutViews::look_after(LaneId id) {
   const auto before = view.known();
   auto read = co_await services.inventory.winners(call, std::move(page->cursor), settings_.page);
   pages_.Increment();
+  const bool answered = read.has_value();
   const bool from_answer = mutant("sold_out.fresh_from_answer");
   view.read(call.epoch, std::move(read), from_answer ? ports_.clock.ticks() : asked_at);
-  const bool goes_on = view.reading() && read.has_value();
+  const bool goes_on = view.reading() && answered;
   if (view.known() != before) publish();
   co_await ports_.clock.sleep_until(ports_.clock.ticks() + settings_.page_pause);
   co_return goes_on;

@@ -84,12 +84,14 @@ Task<> LateReconciler::decide_lane(LaneId lane, const Orders& orders, const Duty
   }
   // The store has the units itself.
   std::vector<OrderMessage> messages;
+  messages.reserve(orders.size());
   for (const auto& order : orders) messages.push_back(under(head.fence, order.message));
   co_return co_await apply(messages);
 }
 
 Task<> LateReconciler::adopt(LaneId lane, Epoch epoch, const Orders& orders, const Duty& duty) {
   std::vector<Attempt> attempts;
+  attempts.reserve(orders.size());
   for (const auto& [message, noted_at, place] : orders) {
     attempts.push_back({message.id, message.user, message.quantity});
   }
@@ -143,6 +145,7 @@ Task<> LateReconciler::refuse(const std::vector<LateRefusal>& refusals, const Du
   if (!refused) co_return refused;
   refused_.Increment(static_cast<double>(refusals.size()));
   std::vector<Outcome> outcomes;
+  outcomes.reserve(refusals.size());
   for (const auto& [order, reason] : refusals) {
     outcomes.push_back({order.message.id, OrderStatus::rejected, reason});
   }

@@ -45,7 +45,7 @@ class LateReconcilerTest : public testing::Test {
 
   /// An order of an epoch that is over, which the log brought too late.
   OrderMessage parked(std::uint64_t user, std::uint32_t quantity = 1, LaneId lane = kLane) {
-    const auto message = test::message_of(lane, test::user_of(user), quantity, kNow - 1);
+    auto message = test::message_of(lane, test::user_of(user), quantity, kNow - 1);
     store_.decide(message);
     return message;
   }

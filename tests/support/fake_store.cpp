@@ -1,7 +1,6 @@
 #include "support/fake_store.hpp"
 
 #include <algorithm>
-#include <ranges>
 #include <set>
 
 namespace sluice::test {
@@ -406,7 +405,8 @@ Task<std::vector<Sale>> FakeSaleStore::list(Ticks /*deadline*/, SaleFilter which
   if (fault) co_return fault->error;
   count_changes();
   std::vector<Sale> newest;
-  for (const auto& [id, sale] : sales | std::views::reverse) {
+  for (auto entry = sales.rbegin(); entry != sales.rend(); ++entry) {
+    const auto& [id, sale] = *entry;
     const bool draft = sale.state == SaleState::draft;
     const bool listed = which == SaleFilter::all ||
                         (which == SaleFilter::finished ? sale.finished : !draft && !sale.finished);

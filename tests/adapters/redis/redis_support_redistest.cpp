@@ -1,11 +1,11 @@
 #include "redis_support.hpp"
 
 #include <chrono>
+#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
-#include <signal.h>
 #include <stdexcept>
 #include <sys/socket.h>
 #include <sys/wait.h>
