@@ -215,15 +215,16 @@ struct Node::ControlThread {
 
 /// The thread of operators and shops.
 struct Node::AdminThread {
-  AdminThread(Node& node, AdminSettings settings)
+  AdminThread(Node& node, AdminSettings settings, std::string admin_key)
       : worker("admin"),
+        key(std::move(admin_key)),
         ports(node.backend_.shop_ports(worker.executor())),
         shop(create_shop(
             worker.executor(), node.settings_.recovery.call_timeout,
             {node.book_, *ports.sales, *ports.moves, relay_soon(*node.control_), *node.clock_})),
         server(create_admin_server(worker.executor(), std::move(settings),
                                    {*node.control_->operations, node.control_->worker.executor(),
-                                    *shop, *node.clock_, node.readiness_, node.metrics_})) {}
+                                    *shop, *node.clock_, node.readiness_, node.metrics_, key})) {}
 
   ~AdminThread() { worker.stop(); }
 
@@ -234,6 +235,7 @@ struct Node::AdminThread {
   }
 
   Worker worker;
+  std::string key;  ///< Changed on the thread alone.
   Ports ports;
   std::unique_ptr<Shop> shop;
   std::unique_ptr<HttpServer> server;
@@ -275,8 +277,7 @@ Node::Node(Settings settings, const Secrets& secrets,
     // With port 0 the first thread chooses and the others share its choice.
     port = http_.front()->server->port();
   }
-  settings_.admin.key = secrets.admin_key;
-  admin_ = std::make_unique<AdminThread>(*this, settings_.admin);
+  admin_ = std::make_unique<AdminThread>(*this, settings_.admin, secrets.admin_key);
 }
 
 Node::~Node() {
@@ -301,6 +302,25 @@ void Node::start() {
   }
   admin_->server->start();
   admin_->worker.start();
+}
+
+void Node::reload(const Settings& settings, const Secrets& secrets) {
+  const auto set_rate = [](TokenBuckets& buckets, const BucketSettings& fresh) {
+    buckets.set_rate(fresh.rate_per_s, fresh.burst);
+  };
+  set_rate(ip_buckets_, settings.gate.ips);
+  set_rate(failure_buckets_, settings.gate.failures);
+  set_rate(user_buckets_, settings.gate.users);
+  set_rate(sale_buckets_, settings.gate.sales);
+  set_rate(old_sale_buckets_, settings.gate.old_sales);
+  // A key belongs to the thread that compares with it.
+  for (auto& thread : http_) {
+    auto& identity = thread->front.identity;
+    asio::post(thread->worker.executor(),
+               [&identity, key = secrets.identity_key] { identity.use_key(key); });
+  }
+  asio::post(admin_->worker.executor(),
+             [&key = admin_->key, fresh = secrets.admin_key] { key = fresh; });
 }
 
 void Node::drain() {

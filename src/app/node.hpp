@@ -35,6 +35,11 @@ class Node {
 
   void start();
 
+  /// Takes the rates of these settings and these keys, which were checked; the rest stays.
+  void reload(const Settings& settings, const Secrets& secrets);
+
+  Metrics& metrics() { return metrics_; }
+
   /// Says at once that it is not ready, and serves on until `stop`.
   void drain();
 

@@ -23,6 +23,7 @@
 #include "sluice/settings/secrets.hpp"
 
 #include "app/node.hpp"
+#include "app/reloader.hpp"
 
 namespace sluice {
 namespace {
@@ -135,29 +136,33 @@ void fit_descriptors(Settings& settings) {
 }
 
 int run(Settings settings, const ServeOptions& options) {
+  const auto asked = settings;
   fit_descriptors(settings);
   const auto clock = std::shared_ptr<Clock>(system_clock());
   const auto secrets = load_secrets(settings, process_environment());
-  auto identity = settings.identity;
-  identity.key = secrets.identity_key;
+  auto verified = settings.identity;
+  verified.key = secrets.identity_key;
+  Snapshot<IdentitySettings> identity(std::make_shared<const IdentitySettings>(verified));
 
   std::function<std::string(const UserId&)> demo_token;
   if (options.demo) {
-    demo_token = [identity, clock](const UserId& user) {
-      return sign_token(identity, user, clock->now(), Millis(kDemoTokenLife));
+    demo_token = [&identity, clock](const UserId& user) {
+      return sign_token(*identity.get(), user, clock->now(), Millis(kDemoTokenLife));
     };
   }
   // It outlives the node's threads, which answer on it.
   asio::io_context context(1);
+  HangUps hang_ups(context);
   Node node(settings, secrets, std::move(demo_token), clock);
 
   const StopSignals stop(context, node, settings);
+  const Reloader reloader(hang_ups, node, identity, asked, secrets, options.reload);
   node.start();
   std::printf("serving %s (admin %s)\n", url_of(settings.http.http.address, node.port()).c_str(),
               url_of(settings.admin.http.address, node.admin_port()).c_str());
   std::fflush(stdout);
   if (options.demo) {
-    auto greeting = greet(node, *clock, settings, identity);
+    auto greeting = greet(node, *clock, settings, verified);
     asio::co_spawn(context, std::move(greeting), asio::detached);
   }
   context.run();

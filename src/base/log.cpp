@@ -29,7 +29,7 @@ class JsonPayload final : public spdlog::custom_flag_formatter {
 }  // namespace
 
 void configure_log(const LogSettings& settings) {
-  log().set_level(spdlog::level::from_str(settings.level));
+  set_log_level(settings.level);
   log().flush_on(spdlog::level::warn);
   if (settings.format == "json") {
     auto formatter = std::make_unique<spdlog::pattern_formatter>();
@@ -38,6 +38,8 @@ void configure_log(const LogSettings& settings) {
     log().set_formatter(std::move(formatter));
   }
 }
+
+void set_log_level(const std::string& level) { log().set_level(spdlog::level::from_str(level)); }
 
 spdlog::logger& log() {
   static const auto logger = [] {

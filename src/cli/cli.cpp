@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <boost/asio/ip/address.hpp>
+#include <csignal>
 #include <fmt/format.h>
 #include <ostream>
 #include <span>
@@ -25,7 +26,8 @@ constexpr auto kServeFooter = R"(Examples:
   sluice serve --config sluice.toml
   sluice serve --mode services --set redis.url=redis://10.0.0.5 --set kafka.brokers=10.0.0.6:9092 \
       --set postgres.url=postgresql://sluice@10.0.0.7/sluice
-It stops on SIGTERM or SIGINT, after it answered what is under way.
+It stops on SIGTERM or SIGINT, after it answered what is under way, and reads rates, keys and the
+log's level anew on SIGHUP.
 Read on: docs/operations.md; config/sluice.toml for every setting.)";
 
 constexpr auto kMigrateFooter = R"(Example: sluice migrate --config sluice.toml
@@ -50,8 +52,18 @@ int check_config_command(const Cli& cli) {
   return kExitOk;
 }
 
+/// From here on SIGHUP asks for a reload and never ends the process: it waits until `serve` takes
+/// it.
+void hold_reloads() {
+  sigset_t hang_up;
+  ::sigemptyset(&hang_up);
+  ::sigaddset(&hang_up, SIGHUP);
+  ::pthread_sigmask(SIG_BLOCK, &hang_up, nullptr);
+}
+
 /// The demo hands tokens to whoever asks, so nobody from outside may.
 int serve_command(const Cli& cli) {
+  hold_reloads();
   const auto loaded = load_settings(cli);
   const auto& address = loaded.settings.http.http.address;
   if (cli.serve.demo && !boost::asio::ip::make_address(address).is_loopback()) {
@@ -60,7 +72,9 @@ int serve_command(const Cli& cli) {
                     "loopback, such as 127.0.0.1",
                     address, loaded.origins.at("http.address")));
   }
-  return cli.world.serve(loaded.settings, cli.serve);
+  auto options = cli.serve;
+  options.reload = [&cli] { return load_settings(cli); };
+  return cli.world.serve(loaded.settings, options);
 }
 
 void build(CLI::App& app, Cli& cli) {

@@ -7,13 +7,18 @@
 #include <jwt.h>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <openssl/err.h>
+#include <openssl/pem.h>
 #include <stdexcept>
+#include <utility>
+
+#include "sluice/base/mutation.hpp"
 
 namespace sluice {
 namespace {
 
 constexpr std::size_t kTokenBytesMax = 2048;
-constexpr auto kPemBegin = "-----BEGIN PUBLIC KEY-----";
+constexpr int kEcBits = 256;
 
 struct FreeJwt {
   void operator()(jwt_t* jwt) const { jwt_free(jwt); }
@@ -40,22 +45,48 @@ bool names_audience(jwt_t* jwt, const std::string& audience) {
          std::ranges::find(list, nlohmann::json(audience)) != list.end();
 }
 
+/// True for a public key, as PEM, that signatures of the algorithm can be checked with.
+bool is_public_key(const std::string& pem, jwt_alg_t algorithm) {
+  const std::unique_ptr<BIO, int (*)(BIO*)> text(
+      BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())), &BIO_free);
+  const std::unique_ptr<EVP_PKEY, void (*)(EVP_PKEY*)> key(
+      PEM_read_bio_PUBKEY(text.get(), nullptr, nullptr, nullptr), &EVP_PKEY_free);
+  ERR_clear_error();
+  if (!key) return false;
+  if (algorithm == JWT_ALG_RS256) return EVP_PKEY_base_id(key.get()) == EVP_PKEY_RSA;
+  return EVP_PKEY_base_id(key.get()) == EVP_PKEY_EC && EVP_PKEY_bits(key.get()) == kEcBits;
+}
+
 Refusal refusal(Code code) { return Refusal{code, Millis{0}}; }
 
 }  // namespace
 
-Identity::Identity(IdentitySettings settings) : settings_(std::move(settings)) {
-  const auto algorithm = jwt_str_alg(settings_.algorithm.c_str());
+void check_identity(const IdentitySettings& settings) {
+  const auto algorithm = jwt_str_alg(settings.algorithm.c_str());
   if (algorithm != JWT_ALG_HS256 && algorithm != JWT_ALG_RS256 && algorithm != JWT_ALG_ES256) {
     throw std::invalid_argument("identity.algorithm must be HS256, RS256 or ES256");
   }
-  if (algorithm == JWT_ALG_HS256 && settings_.key.size() < 32) {
+  if (algorithm == JWT_ALG_HS256 && settings.key.size() < 32) {
     throw std::invalid_argument("the identity secret must have at least 32 bytes");
   }
-  if (algorithm != JWT_ALG_HS256 && settings_.key.find(kPemBegin) == std::string::npos) {
-    throw std::invalid_argument("the identity key must be a public key as PEM");
+  if (algorithm != JWT_ALG_HS256 && !is_public_key(settings.key, algorithm)) {
+    throw std::invalid_argument("the identity key must be a public key for " + settings.algorithm +
+                                " as PEM");
   }
+}
+
+Identity::Identity(IdentitySettings settings) : settings_(std::move(settings)) {
+  check_identity(settings_);
   cache_.resize(std::bit_ceil(std::max(settings_.cache_slots, kWays)));
+}
+
+void Identity::use_key(std::string key) {
+  if (key == settings_.key) return;
+  auto changed = settings_;
+  changed.key = std::move(key);
+  check_identity(changed);
+  settings_ = std::move(changed);
+  if (!mutant("reload.tokens_outlive_their_key")) std::ranges::fill(cache_, Remembered());
 }
 
 std::optional<UserId> Identity::recall(std::string_view token, TimePoint now) {

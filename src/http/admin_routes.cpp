@@ -173,7 +173,7 @@ Reply AdminRoutes::route(const Request& request, std::string_view) {
   const auto refuse = [](Code code) { return counted_as(RouteClass::admin, refused(code)); };
   const auto token = bearer_token(request.authorization);
   if (!open && token.empty()) return refuse(Code::missing_token);
-  if (!open && !equal_secrets(token, settings_.key)) return refuse(Code::invalid_token);
+  if (!open && !equal_secrets(token, ports_.key)) return refuse(Code::invalid_token);
   if (!match) return refuse(Code::not_found);
   if (match.names_sale() && !match.target().sale) return refuse(Code::unknown_sale);
   return match.answer(*this);
@@ -192,7 +192,7 @@ namespace sluice {
 std::unique_ptr<HttpServer> create_admin_server(boost::asio::any_io_executor executor,
                                                 AdminSettings settings, AdminPorts ports) {
   constexpr std::size_t kKeyMin = 16;
-  if (settings.key.size() < kKeyMin) {
+  if (ports.key.size() < kKeyMin) {
     throw std::invalid_argument("admin: the key must have at least 16 bytes");
   }
   auto routes = http::create_admin_routes(settings, ports);

@@ -169,6 +169,12 @@ std::string load_secret(Secret which, const Settings& settings, const Environmen
   return text;
 }
 
+Secrets read_secrets(const Settings& settings, const Environment& environment) {
+  auto read =
+      for_each_secret([&](Secret which) { return load_secret(which, settings, environment); });
+  return {std::move(read[0]), std::move(read[1]), std::move(read[2])};
+}
+
 Secrets load_secrets(const Settings& settings, const Environment& environment) {
   auto made = for_each_secret([&](Secret which) {
     if (!is_public_key(which, settings)) {

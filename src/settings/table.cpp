@@ -26,6 +26,10 @@ Binding name(std::string& member, const std::string& what) {
   return text(member, 249, "the name of a " + what, not_empty);
 }
 
+Setting at_reload(std::string key, Binding binding) {
+  return {std::move(key), std::move(binding), false, true};
+}
+
 Rows front_rows(Settings& s) {
   const std::string proxies = "addresses or networks such as 10.0.0.0/8";
   return {
@@ -54,13 +58,13 @@ Rows front_rows(Settings& s) {
       {"http.wait_max_ms", whole(s.http.wait_max, 0, 30'000)},
       {"admin.address", address(s.admin.http.address)},
       {"admin.port", whole(s.admin.http.port, 0, 65'535)},
-      {"admin.key_file", path(s.admin_key_file)},
+      at_reload("admin.key_file", path(s.admin_key_file)),
       {"admin.metrics_open", flag(s.admin.metrics_open)},
       {"admin.connections_max", whole(s.admin.connections.connections_max, 1, 10'000)},
       {"admin.waiting_max", whole(s.admin.waiting_max, 1, 10'000)},
       {"identity.algorithm", one_of(s.identity.algorithm, {"HS256", "RS256", "ES256"})},
-      {"identity.secret_file", path(s.identity_secret_file)},
-      {"identity.public_key_file", path(s.identity_public_key_file)},
+      at_reload("identity.secret_file", path(s.identity_secret_file)),
+      at_reload("identity.public_key_file", path(s.identity_public_key_file)),
       {"identity.issuer", text(s.identity.issuer, 256, "text", not_empty)},
       {"identity.audience", text(s.identity.audience, 256, "text", not_empty)},
       {"identity.cache_slots", whole(s.identity.cache_slots, 1, 1 << 22)},
@@ -71,8 +75,8 @@ Rows front_rows(Settings& s) {
 
 Rows bucket_rows(BucketSettings& bucket, const std::string& prefix) {
   return {
-      {prefix + "_rate_per_s", number(bucket.rate_per_s, 0, kRateMax)},
-      {prefix + "_burst", number(bucket.burst, 1, kRateMax)},
+      at_reload(prefix + "_rate_per_s", number(bucket.rate_per_s, 0, kRateMax)),
+      at_reload(prefix + "_burst", number(bucket.burst, 1, kRateMax)),
       {prefix + "_slots", whole(bucket.slots, 4, 1 << 26)},
   };
 }
@@ -178,8 +182,8 @@ Rows degrade_and_process_rows(Settings& s) {
       {"degrade.lag_messages_max", whole(s.degrade.flow.lag.messages_max, 1, 1'000'000'000)},
       {"server.drain_delay_ms", whole(s.drain_delay, 0, 10 * kMinute)},
       {"server.drain_timeout_ms", whole(s.drain_timeout, 0, 10 * kMinute)},
-      {"log.level",
-       one_of(s.log.level, {"trace", "debug", "info", "warn", "error", "critical", "off"})},
+      at_reload("log.level", one_of(s.log.level, {"trace", "debug", "info", "warn", "error",
+                                                  "critical", "off"})),
       {"log.format", one_of(s.log.format, {"text", "json"})},
   };
 }

@@ -15,6 +15,7 @@ struct Setting {
   std::string key;        ///< section.name, or a name alone at the top; the unit comes last.
   Binding binding;        ///< Refers to the `Settings` that the table was made for.
   bool password = false;  ///< The value may hold one: it is not shown, and not taken from a flag.
+  bool reloads = false;   ///< A running server takes another value at a reload.
 };
 
 /// The table over one `Settings`, in the order of the file.

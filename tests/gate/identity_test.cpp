@@ -205,11 +205,34 @@ TEST_F(IdentityTest, WorksAfterAMove) {
   EXPECT_EQ(said(moved.verify(signed_token(claims()), kNow)), "alice");
 }
 
+TEST_F(IdentityTest, AnotherKeyEndsTheTokensOfTheFormerOne) {
+  const std::string other(32, 'o');
+  const auto old_token = signed_token(claims());
+  const auto new_token = signed_token(claims(), JWT_ALG_HS256, other);
+  EXPECT_EQ(verify(old_token), "alice");
+  EXPECT_EQ(verify(new_token), "invalid_token");
+  identity_.use_key(kSecret);
+  EXPECT_TRUE(identity_.recall(old_token, kNow)) << "the same key: nothing is forgotten";
+
+  identity_.use_key(other);
+  EXPECT_EQ(verify(old_token), "invalid_token");
+  EXPECT_EQ(verify(new_token), "alice");
+  EXPECT_THROW(identity_.use_key("short"), std::invalid_argument);
+  EXPECT_EQ(verify(new_token), "alice");
+}
+
 IdentitySettings with_key(std::string algorithm, std::string key) {
   auto changed = settings();
   changed.algorithm = std::move(algorithm);
   changed.key = std::move(key);
   return changed;
+}
+
+TEST(IdentityOfPublicKeys, RefusesWhatIsNoPublicKeyOfTheAlgorithm) {
+  EXPECT_THROW(check_identity(with_key("RS256", test::kEcPublicKey)), std::invalid_argument);
+  EXPECT_THROW(check_identity(with_key("ES256", test::kRsaPublicKey)), std::invalid_argument);
+  const auto cut = test::kEcPublicKey.substr(0, 80) + "\n-----END PUBLIC KEY-----\n";
+  EXPECT_THROW(check_identity(with_key("ES256", cut)), std::invalid_argument);
 }
 
 TEST(IdentityOfPublicKeys, AcceptsTheirOwnAlgorithmAlone) {

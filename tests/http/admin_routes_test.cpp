@@ -132,9 +132,7 @@ class AdminRoutesTest : public testing::Test {
       : clock_(system_clock()),
         ready_(std::make_shared<ReadyState>(
             ReadyState{false, {ReadyCheck{"queue", "Kafka does not answer"}}})),
-        control_thread_([this] { control_.run(); }) {
-    settings_.key = kKey;
-  }
+        control_thread_([this] { control_.run(); }) {}
   ~AdminRoutesTest() override {
     control_work_.reset();
     control_thread_.join();
@@ -147,7 +145,7 @@ class AdminRoutesTest : public testing::Test {
     bytes += "\r\n" + body;
     RequestReader reader({});
     EXPECT_EQ(reader.look(bytes), RequestReader::Step::ready) << bytes;
-    AdminPorts ports{desk_, control_.get_executor(), shop_, *clock_, ready_, metrics_};
+    AdminPorts ports{desk_, control_.get_executor(), shop_, *clock_, ready_, metrics_, key_};
     const auto routes = create_admin_routes(settings_, ports);
     auto reply = routes->route(reader.request(), "127.0.0.1");
     if (reply.later.valid()) return test::run_awaitable(std::move(reply.later));
@@ -167,6 +165,7 @@ class AdminRoutesTest : public testing::Test {
   FakeDesk desk_;
   FakeShop shop_;
   AdminSettings settings_;
+  std::string key_ = kKey;
   boost::asio::io_context control_{1};
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> control_work_{
       control_.get_executor()};
@@ -443,14 +442,20 @@ TEST_F(AdminRoutesTest, OperationsAreBounded) {
   EXPECT_EQ(code("GET /readyz"), "503");
 }
 
+TEST_F(AdminRoutesTest, TheKeyMayChange) {
+  key_ = "fedcba9876543210";
+  EXPECT_EQ(code("GET /admin/sales"), "invalid_token");
+  EXPECT_EQ(code("GET /admin/sales", "Authorization: Bearer " + key_ + "\r\n"), "200");
+}
+
 TEST_F(AdminRoutesTest, ServerNeedsAKeyOfSomeLength) {
   boost::asio::io_context context(1);
   settings_.http.port = 0;
-  settings_.key = "short";
-  AdminPorts ports{desk_, control_.get_executor(), shop_, *clock_, ready_, metrics_};
+  key_ = "short";
+  AdminPorts ports{desk_, control_.get_executor(), shop_, *clock_, ready_, metrics_, key_};
   EXPECT_THROW(create_admin_server(context.get_executor(), settings_, ports),
                std::invalid_argument);
-  settings_.key = kKey;
+  key_ = kKey;
   EXPECT_NE(create_admin_server(context.get_executor(), settings_, ports)->port(), 0);
 }
 

@@ -15,6 +15,9 @@ struct LogSettings {
 /// Configures the process's log (standard error). Call once, before threads start.
 void configure_log(const LogSettings& settings);
 
+/// Changes the level of the process's log. Thread-safe.
+void set_log_level(const std::string& level);
+
 /// The process's log. Thread-safe. Pass what a client sent through `printable`.
 spdlog::logger& log();
 

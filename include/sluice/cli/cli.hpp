@@ -17,6 +17,9 @@ enum ExitCode : int { kExitOk = 0, kExitFailed = 1, kExitUsage = 2 };
 
 struct ServeOptions {
   bool demo = false;  ///< Opens a sale at first and hands out tokens to whoever asks.
+
+  /// Reads the settings anew, from where they came; throws `SettingsError` as at the start.
+  std::function<LoadedSettings()> reload{};
 };
 
 /// What the command line touches; tests put their own in place.

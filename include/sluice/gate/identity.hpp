@@ -36,6 +36,11 @@ class Identity {
   /// Throws std::invalid_argument when the settings cannot work.
   explicit Identity(IdentitySettings settings);
 
+  /// Takes another key for the same algorithm, and forgets the tokens that the former one verified;
+  /// the same key changes nothing. Throws std::invalid_argument, and changes nothing, when the key
+  /// cannot work.
+  void use_key(std::string key);
+
   /// The user of a token that was verified before and holds now; empty for any other.
   std::optional<UserId> recall(std::string_view token, TimePoint now);
 
@@ -62,6 +67,9 @@ class Identity {
   std::vector<Remembered> cache_;
   std::size_t turn_ = 0;
 };
+
+/// Throws std::invalid_argument when no `Identity` can work with these settings.
+void check_identity(const IdentitySettings& settings);
 
 /// A token that `Identity` with these settings accepts; HS256 only. For tests and the demo.
 std::string sign_token(const IdentitySettings& settings, const UserId& user, TimePoint now,

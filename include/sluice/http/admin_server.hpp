@@ -22,7 +22,6 @@ struct AdminSettings {
 
   HttpSettings http;
   ConnectionSettings connections{256, 256};
-  std::string key;               ///< What follows "Bearer "; 16 bytes or more.
   bool metrics_open = false;     ///< `/metrics` without the key.
   std::size_t waiting_max = 64;  ///< Operations of operators at once. Above: 503.
 };
@@ -34,6 +33,7 @@ struct AdminPorts {
   Clock& clock;
   const Readiness& readiness;
   Metrics& metrics;
+  const std::string& key;  ///< What follows "Bearer "; 16 bytes or more. Changed there alone.
 };
 
 /// Binds and listens; throws as `create_public_server` does, also for a missing or short key. Drain

@@ -31,6 +31,9 @@ std::string load_secret(Secret which, const Settings& settings, const Environmen
 /// and says so in the log. Throws `SettingsError` with every problem.
 Secrets load_secrets(const Settings& settings, const Environment& environment);
 
+/// All of them, of which none is made. Throws `SettingsError` with every problem.
+Secrets read_secrets(const Settings& settings, const Environment& environment);
+
 /// Where each secret comes from, one line each, without the secrets. Reads and checks what is there
 /// and makes nothing; throws as `load_secrets` does.
 std::vector<std::string> describe_secrets(const Settings& settings, const Environment& environment);

@@ -1,0 +1,61 @@
+#include "sluice/settings/reload.hpp"
+
+#include <fmt/format.h>
+#include <stdexcept>
+#include <utility>
+
+#include "settings/table.hpp"
+
+namespace sluice {
+namespace {
+
+/// Takes what may change from `fresh` into `reload`, and notes what differs.
+void merge_settings(Reload& reload, Settings fresh) {
+  const auto rows = settings_table(reload.settings);
+  const auto fresh_rows = settings_table(fresh);
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const auto value = fresh_rows[i].binding.get();
+    if (value == rows[i].binding.get()) continue;
+    if (!rows[i].reloads) {
+      reload.restarts.push_back(rows[i].key);
+      continue;
+    }
+    rows[i].binding.set(value);
+    reload.changes.push_back(fmt::format("{} = {}", rows[i].key, to_toml(value)));
+  }
+}
+
+void merge_secrets(Reload& reload, Secrets fresh) {
+  if (fresh.orders_secret != reload.secrets.orders_secret) {
+    reload.restarts.emplace_back("the orders secret");
+  }
+  const auto take = [&](std::string Secrets::*member, const char* name) {
+    if (fresh.*member == reload.secrets.*member) return;
+    reload.secrets.*member = std::move(fresh.*member);
+    reload.changes.emplace_back(name);
+  };
+  take(&Secrets::identity_key, "the identity key");
+  take(&Secrets::admin_key, "the admin key");
+}
+
+}  // namespace
+
+Reload plan_reload(const Settings& running, const Secrets& known, const LoadedSettings& fresh,
+                   const Environment& environment) {
+  Reload reload{running, known, {}, {}};
+  merge_settings(reload, fresh.settings);
+  // What was read fits together; what the server then runs with is a mixture of both.
+  auto problems = cross_check({reload.settings, fresh.origins}, environment);
+  if (!problems.empty()) throw SettingsError(std::move(problems));
+  merge_secrets(reload, read_secrets(reload.settings, environment));
+  auto identity = reload.settings.identity;
+  identity.key = reload.secrets.identity_key;
+  try {
+    check_identity(identity);
+  } catch (const std::invalid_argument& error) {
+    throw SettingsError(error.what());
+  }
+  return reload;
+}
+
+}  // namespace sluice
