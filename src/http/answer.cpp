@@ -81,13 +81,18 @@ Answer method_not_allowed(std::string_view allow) {
   return answer;
 }
 
+AnswerWriter::AnswerWriter(std::chrono::seconds hsts_max_age)
+    : fixed_lines_("X-Content-Type-Options: nosniff\r\n") {
+  if (hsts_max_age.count() <= 0) return;
+  fixed_lines_ += fmt::format("Strict-Transport-Security: max-age={}\r\n", hsts_max_age.count());
+}
+
 void AnswerWriter::write(std::string& out, const Answer& answer, TimePoint now,
                          Persistence persistence, bool head) {
   const auto second = std::chrono::floor<std::chrono::seconds>(now);
   if (second != date_of_) {
     date_of_ = second;
-    common_lines_ =
-        fmt::format("Date: {}\r\nX-Content-Type-Options: nosniff\r\n", http_date(second));
+    common_lines_ = fmt::format("Date: {}\r\n{}", http_date(second), fixed_lines_);
   }
   if (answer.refusal) return write_refusal(out, answer, persistence, head);
 

@@ -37,6 +37,9 @@ Answer method_not_allowed(std::string_view allow);
 /// Writes answers as bytes. One per thread.
 class AnswerWriter {
  public:
+  /// `hsts_max_age`: see `HttpSettings`.
+  explicit AnswerWriter(std::chrono::seconds hsts_max_age = std::chrono::seconds{0});
+
   /// Appends the whole answer. `head`: without the body, for HEAD.
   void write(std::string& out, const Answer& answer, TimePoint now, Persistence persistence,
              bool head);
@@ -45,6 +48,7 @@ class AnswerWriter {
   void write_refusal(std::string& out, const Answer& answer, Persistence persistence, bool head);
   void write_tail(std::string& out, const Answer& answer, Persistence persistence);
 
+  std::string fixed_lines_;   ///< Of every answer, for ever.
   std::string common_lines_;  ///< Of every answer, made once a second.
   std::chrono::sys_seconds date_of_{std::chrono::seconds::min()};
 };

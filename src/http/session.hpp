@@ -38,7 +38,7 @@ struct Listener {
   std::shared_ptr<ConnectionLimits> connections;
   std::unique_ptr<Routes> routes;
   HttpMetrics http_metrics;
-  AnswerWriter writer = {};
+  AnswerWriter writer = AnswerWriter(settings.hsts_max_age);
   bool draining = false;
   bool stopped = false;
 

@@ -8,6 +8,7 @@ namespace {
 
 constexpr std::int64_t kMinute = 60'000;
 constexpr std::int64_t kHour = 60 * kMinute;
+constexpr std::int64_t kYearSeconds = 31'536'000;
 constexpr std::size_t kPathBytesMax = 4096;
 constexpr std::size_t kUrlBytesMax = 2048;
 constexpr double kRateMax = 1e9;
@@ -52,6 +53,7 @@ Rows front_rows(Settings& s) {
       {"http.idle_timeout_ms", whole(s.http.http.idle_timeout, 1'000, kHour)},
       {"http.write_timeout_ms", whole(s.http.http.write_timeout, 100, 5 * kMinute)},
       {"http.long_polls_max", whole(s.long_polls_max, 0, 1'000'000)},
+      {"http.hsts_max_age_s", whole(s.http.http.hsts_max_age, 0, 2 * kYearSeconds)},
       {"http.trusted_proxies", list(s.http.http.trusted_proxies, 64, proxies, is_network)},
       {"http.poll_after_ms", whole(s.http.poll_after, 10, kMinute)},
       {"http.poll_after_backlogged_ms", whole(s.http.poll_after_backlogged, 10, kMinute)},

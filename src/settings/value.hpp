@@ -57,7 +57,7 @@ std::string names_range(const std::vector<std::string>& names);
 template <class Held, class Member, class Fits>
 Binding bind_member(Member& member, std::string range, Fits fits) {
   const auto get = [&member] {
-    if constexpr (std::is_same_v<Member, Millis>)
+    if constexpr (std::is_same_v<Member, Millis> || std::is_same_v<Member, std::chrono::seconds>)
       return Value(Held(member.count()));
     else
       return Value(static_cast<Held>(member));
@@ -71,7 +71,7 @@ Binding bind_member(Member& member, std::string range, Fits fits) {
   return {get, set, std::move(range)};
 }
 
-/// Any integer type that can hold `max`, or `Millis`.
+/// Any integer type that can hold `max`, `Millis` or seconds.
 template <class Int>
 Binding whole(Int& member, std::int64_t min, std::int64_t max) {
   const auto fits = [min, max](std::int64_t given) { return given >= min && given <= max; };

@@ -248,6 +248,21 @@ def test_an_address_that_fails_too_often_is_limited_and_its_known_buyers_are_not
     assert requests.get(mine, headers=known, timeout=5).status_code == 404
 
 
+def test_https_alone_is_asked_for_in_every_public_answer_when_set(embedded):
+    server = embedded().start(SLUICE_HTTP_HSTS_MAX_AGE_S="60")
+    field = "Strict-Transport-Security"
+    for path in ("/", "/v1/sales", "/nowhere", "/v1/sales/1/orders/mine", "/readyz"):
+        answer = requests.get(f"{server.url}{path}", timeout=5)
+        assert answer.headers[field] == "max-age=60", path
+    with Raw(server.url) as raw:
+        raw.send("NONSENSE\r\n\r\n")
+        assert raw.read()[1][field.lower()] == "max-age=60"
+    assert field not in requests.get(f"{server.admin_url}/healthz", timeout=5).headers
+    assert server.terminate() == 0
+    server.start()
+    assert field not in requests.get(f"{server.url}/", timeout=5).headers
+
+
 def test_sigint_and_a_second_signal_end_it_too(embedded):
     server = embedded().start()
     server.process.send_signal(2)

@@ -205,6 +205,17 @@ TEST(AnswerWriter, ForbidsToGuessTheTypeOfEveryAnswerOnce) {
   }
 }
 
+TEST(AnswerWriter, AsksForHttpsAloneWhenToldTo) {
+  const std::string line = "\r\nStrict-Transport-Security: max-age=60\r\n";
+  AnswerWriter writer(std::chrono::seconds{60});
+  for (const auto& answer : {json_answer(200, "{}"), refused(Code::not_found)}) {
+    std::string out;
+    writer.write(out, answer, TimePoint{}, Persistence::keep, false);
+    EXPECT_LT(out.find(line), out.find("\r\n\r\n")) << out;
+    EXPECT_EQ(written(answer).find("Strict-Transport"), std::string::npos);
+  }
+}
+
 TEST(AnswerWriter, EscapesWhatADetailQuotes) {
   const auto out = written(refused(Code::invalid_sale, "say \"x\"\n\xff"));
   const auto json = nlohmann::json::parse(out.substr(out.find("\r\n\r\n") + 4));

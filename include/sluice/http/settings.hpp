@@ -31,6 +31,10 @@ struct HttpSettings : RequestLimits {
   Millis linger_timeout{2000};  ///< For the client to read a last answer before the close.
   Millis sweep_interval{250};   ///< How often deadlines are looked at; their precision.
 
+  /// For so long browsers shall reach this host by HTTPS alone (HSTS, RFC 6797), said in every
+  /// answer. 0: not said.
+  std::chrono::seconds hsts_max_age{0};
+
   /// Peers whose X-Forwarded-For is believed: addresses or CIDR blocks.
   std::vector<std::string> trusted_proxies;
 };
