@@ -58,6 +58,7 @@ struct Backend {
   MakePorts view_ports;         ///< What reads the winners of lanes that are sold out.
   MakePorts fulfilment_ports;   ///< Of a thread that turns the log into orders.
   MakePorts shop_ports;         ///< Of the thread on which shops pay: the stores alone.
+  MakePorts audit_ports;        ///< Of audits: the stores alone.
   std::optional<OrderLog> log;  ///< Empty where the queue decides at once.
 
   /// Waits up to `bound` for what is on its way to the queue. Nothing is published after this.

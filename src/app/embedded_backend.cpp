@@ -63,6 +63,7 @@ Backend create_embedded_backend(const Settings& settings, std::shared_ptr<Clock>
   backend.http_ports = std::bind_front(make_ports, "http.store");
   backend.control_ports = std::bind_front(make_ports, "control.store");
   backend.shop_ports = std::bind_front(make_ports, "shop.store");
+  backend.audit_ports = std::bind_front(make_ports, "audits.store");
   backend.view_ports = make_view_ports;
   return backend;
 }

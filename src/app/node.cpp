@@ -169,8 +169,14 @@ struct Node::ControlThread {
                    *ports.control, *node.clock_),
         lanes(node.settings_.recovery, {*ports.inventory, *ports.queue, *ports.orders,
                                         *ports.results, *node.clock_, node.metrics_}),
-        auditor(node.settings_.recovery.call_timeout,
+        auditor(node.settings_.recovery.call_timeout, node.settings_.recovery.call_timeout,
                 {*ports.inventory, *ports.orders, *node.clock_, node.metrics_}),
+        audit_ports(node.backend_.audit_ports(worker.executor())),
+        background_auditor(node.settings_.recovery.call_timeout,
+                           node.settings_.recovery.audit_timeout,
+                           {*ports.inventory, *audit_ports.orders, *node.clock_, node.metrics_}),
+        audits(node.settings_.recovery.audit_every,
+               {background_auditor, *node.clock_, node.metrics_}),
         returns(node.settings_.recovery, {*ports.moves, lanes, *ports.inventory, *ports.results,
                                           *node.clock_, node.metrics_}),
         late(node.settings_.recovery, {*ports.late, *ports.orders, lanes, *ports.inventory,
@@ -179,7 +185,7 @@ struct Node::ControlThread {
              {*ports.orders, node.guards_.flow, node.guards_.rate_limiter, node.guards_.direct,
               node.guards_.queue, ports.log_end, *node.clock_, node.metrics_}),
         control(node.settings_.recovery, ports.probes,
-                {*ports.sales, *ports.orders, *ports.control, leadership, lanes, auditor, returns,
+                {*ports.sales, *ports.orders, *ports.control, leadership, lanes, audits, returns,
                  late, flow, node.book_, node.readiness_, *node.clock_, node.metrics_}),
         operations(create_operations(
             node.settings_.recovery,
@@ -201,7 +207,10 @@ struct Node::ControlThread {
   Ports ports;
   Leadership leadership;
   LaneReconciler lanes;
-  Auditor auditor;
+  Auditor auditor;  ///< For operators, who wait.
+  Ports audit_ports;
+  Auditor background_auditor;
+  Audits audits;
   ReturnReconciler returns;
   LateReconciler late;
   ModeReconciler flow;
@@ -292,6 +301,7 @@ void Node::start() {
   control_->worker.start();
   control_->running = control_->worker.run(control_->control.run());
   control_->worker.spawn(control_->views.upkeep());
+  control_->worker.spawn(control_->audits.run());
   for (auto& thread : fulfilment_) {
     thread->worker.start();
     thread->running = thread->worker.run(thread->fulfilment.run());

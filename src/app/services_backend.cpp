@@ -86,9 +86,10 @@ class ServicesAdapters {
     return ports;
   }
 
-  Ports shop_ports(asio::any_io_executor executor) {
+  /// `use`: who needs nothing but the stores.
+  Ports store_ports(const std::string& use, asio::any_io_executor executor) {
     Ports ports;
-    add_stores(ports, std::move(executor), "shop");
+    add_stores(ports, std::move(executor), use);
     return ports;
   }
 
@@ -160,7 +161,8 @@ Backend create_services_backend(const Settings& settings, std::shared_ptr<Clock>
   backend.control_ports = std::bind_front(&Adapters::control_ports, all);
   backend.view_ports = std::bind_front(&Adapters::view_ports, all);
   backend.fulfilment_ports = std::bind_front(&Adapters::fulfilment_ports, all);
-  backend.shop_ports = std::bind_front(&Adapters::shop_ports, all);
+  backend.shop_ports = std::bind_front(&Adapters::store_ports, all, "shop");
+  backend.audit_ports = std::bind_front(&Adapters::store_ports, all, "audits");
   backend.log = OrderLog{settings.kafka.topic, settings.kafka.partitions};
   backend.flush = std::bind_front(&Adapters::flush, all);
   return backend;

@@ -30,8 +30,9 @@ std::int64_t drift_of(const LaneFigures& truth, const LaneView& projection) {
 
 }  // namespace
 
-Auditor::Auditor(Millis call_timeout, Ports ports)
+Auditor::Auditor(Millis call_timeout, Millis store_timeout, Ports ports)
     : call_timeout_(call_timeout),
+      store_timeout_(store_timeout),
       ports_(ports),
       drift_units_(ports.metrics.gauge(
           "sluice_drift_units", "Units by which inventories differ from the store, all lanes.")),
@@ -44,7 +45,9 @@ Task<SaleAudit> Auditor::audit(SaleId sale, std::uint32_t lanes, bool inventory_
   std::vector<std::optional<LaneView>> before(lanes);
   auto after = before;
   if (inventory_up) before = co_await views(sale, lanes);
-  const auto truth = co_await ports_.store.audit(deadline(), sale);
+  const auto began = ports_.clock.ticks();
+  const auto truth = co_await ports_.store.audit(began + store_timeout_, sale);
+  store_time_ = ports_.clock.ticks() - began;
   if (!truth) co_return truth.error();
   if (truth->size() != lanes) co_return Errc::not_found;
   // Between two equal looks nothing moved, so the three figures belong together.
@@ -88,11 +91,15 @@ Task<Auditor::Look> Auditor::check(SaleId sale, std::uint32_t lanes, bool invent
     if (!judged) co_return judged;
     if (*judged == Look::again) look = Look::again;
   }
+  show();
+  co_return look;
+}
+
+void Auditor::show() {
   double units = 0;
   for (const auto& [lane, drift] : drifts_) units += static_cast<double>(std::abs(drift));
   drift_units_.Set(units);
   unconserved_lanes_.Set(static_cast<double>(unconserved_.size()));
-  co_return look;
 }
 
 Task<Auditor::Look> Auditor::judge(const LaneAudit& lane) {

@@ -6,6 +6,7 @@
 #include <memory>
 #include <utility>
 
+#include "sluice/base/at_once.hpp"
 #include "sluice/base/log.hpp"
 #include "sluice/base/mutation.hpp"
 
@@ -27,7 +28,6 @@ Control::Control(RecoverySettings settings, std::vector<ServiceProbe> probes, Po
       sales_({settings_.sales_max, settings_.finished_sales_max, settings_.call_timeout},
              ports.sales, ports.book, ports.clock, ports.metrics),
       watch_(settings.lanes_looked_max),
-      audits_(settings.audit_every),
       authority_(settings.database_after, settings.restore_after),
       epochs_left_(ports.metrics.gauge("sluice_epochs_left",
                                        "Epochs that the lane with the fewest can be given yet.")) {
@@ -73,7 +73,7 @@ asio::awaitable<void> Control::round() {
     checks.push_back({"sales", "they are as they were when the store answered last", false});
   }
   co_await ports_.flow.update(held_, services_.up(Role::store), store_lanes_, fences_);
-  if (leads()) co_await audit_one();
+  ports_.audits.follow(kept_sales(), leads(), services_.up(Role::inventory));
   publish(std::move(checks));
 }
 
@@ -229,7 +229,6 @@ void Control::forget_unlisted() {
   std::erase_if(fences_, [&](const auto& lane) { return unlisted(lane.first.sale); });
   std::erase_if(store_lanes_, [&](LaneId lane) { return unlisted(lane.sale); });
   watch_.forget_if([&](LaneId lane) { return unlisted(lane.sale); });
-  audits_.forget_if(unlisted);
   std::erase_if(finished_, [&](const auto& sale) { return unlisted(sale.first); });
 }
 
@@ -295,20 +294,25 @@ asio::awaitable<Control::Failures> Control::keep_lanes(const std::vector<LaneWat
     Look look{rows[index]};
     looks.push_back(std::move(look));
   }
-  for (auto& look : looks) co_await look_at(look);
-
-  Failures failed;
-  bool lost = false;
-  for (auto& look : looks) {
-    const auto lane = look.row.lane;
-    const bool was_calm = watch_.calm(lane);
-    const auto kept = co_await keep_lane(look);
-    lost |= was_calm && !kept;
-    if (!kept) failed.try_emplace(lane.sale, kept.error());
-  }
+  // If the inventory has stopped answering, one lane alone waits for it.
+  if (!looks.empty()) co_await look_at(looks.front());
+  auto look = [&](std::size_t i) { return look_at(looks[i + 1]); };
+  const auto others = looks.empty() ? 0 : looks.size() - 1;
+  co_await at_once(others, settings_.lanes_at_once, std::move(look));
+  Kept kept;
+  auto keep = [&](std::size_t i) { return keep_looked_at(looks[i], kept); };
+  co_await at_once(looks.size(), settings_.lanes_at_once, std::move(keep));
   // What one calm lane lost, others may have lost, too.
-  if (lost) watch_.expect_changes();
-  co_return failed;
+  if (kept.lost) watch_.expect_changes();
+  co_return std::move(kept.failed);
+}
+
+asio::awaitable<void> Control::keep_looked_at(Look& look, Kept& all) {
+  const auto lane = look.row.lane;
+  const bool was_calm = watch_.calm(lane);
+  const auto kept = co_await keep_lane(look);
+  all.lost |= was_calm && !kept;
+  if (!kept) all.failed.try_emplace(lane.sale, kept.error());
 }
 
 asio::awaitable<void> Control::look_at(Look& look) {
@@ -375,25 +379,6 @@ Task<> Control::follow(LaneId lane, LaneState state) {
 LaneReconciler::Duty Control::duty() const {
   return {authority_.store_sells(held_) ? Authority::store : Authority::inventory,
           services_.up(Role::inventory), services_.up(Role::queue), ports_.leadership.term()};
-}
-
-asio::awaitable<void> Control::audit_one() {
-  const auto began = ports_.clock.ticks();
-  for (const auto& [id, sale] : sales_.sales()) {
-    if (sale.finished || finished_.contains(id)) {
-      audits_.forget(id);
-    } else {
-      audits_.add(id, began);
-    }
-  }
-  const auto due = audits_.next(began);
-  if (!due) co_return;
-  const auto lanes = sales_.sales().at(*due).terms.lanes;
-  const auto checked = co_await ports_.auditor.check(*due, lanes, services_.up(Role::inventory));
-  if (!checked) log().warn("sale {}: no audit: {}", *due, checked.error().message());
-  // One that failed waited for a service, and cost nobody anything.
-  const auto cost = checked ? ports_.clock.ticks() - began : Ticks::duration{0};
-  audits_.audited(*due, ports_.clock.ticks(), cost, checked && *checked == Auditor::Look::again);
 }
 
 bool Control::starting() const {

@@ -263,14 +263,16 @@ Task<> LaneReconciler::begin_copy(LaneId lane, Term leader) {
   }
   // A small one is done at once and need not wait for its turn.
   const bool large = image->lane.sold > static_cast<std::int64_t>(kImagePageMax);
-  if (large && copies_.size() >= settings_.rebuilds_max) {
+  if (large && copies_.size() + beginning_ >= settings_.rebuilds_max) {
     pauses_[lane].until = ports_.clock.ticks() + settings_.tick;
     co_return Errc::not_ready;
   }
   // From here this node alone stages under the epoch.
   if (!opening.begun && !mutant("rebuild.not_begun")) {
     const Fence fence{lane, image->lane.epoch};
+    beginning_ += large ? 1 : 0;
     const auto begun = co_await ports_.store.begin_opening(deadline(), fence, leader);
+    beginning_ -= large ? 1 : 0;
     if (!begun) {
       openings_.erase(lane);
       co_return begun;

@@ -18,15 +18,16 @@ std::size_t reserved_descriptors(const Settings& settings) {
   const std::size_t http = http_thread_count(settings);
   auto reserve = kOfProcess + (http + kOtherThreads) * kOfThread +
                  settings.admin.connections.connections_max + (http + 1) * kRefusedConnectionsMax;
-  // Each image has a connection, and so has one that waits for its turn.
-  const auto images = settings.recovery.rebuilds_max + 1;
+  // Each image has a connection, also those of which it is only seen whether they are large.
+  const auto images = settings.recovery.rebuilds_max + settings.recovery.lanes_at_once;
   if (settings.mode == Mode::embedded) return reserve + images * kOfImage;
   reserve += images;
   const std::size_t fulfilment = settings.fulfilment_workers;
   // A pool opens another connection in the place of one that was given up.
   const auto of_pool = 2 * std::size_t{settings.postgres.pool_size};
-  // The control thread has both, and so have the sold-out views; the shop has only the pool.
-  reserve += fulfilment * kOfThread + (http + fulfilment + 2) * (kOfRedis + of_pool) + of_pool +
+  // The control thread has both, and so have the sold-out views; shop and audits have only the
+  // pool.
+  reserve += fulfilment * kOfThread + (http + fulfilment + 2) * (kOfRedis + of_pool) + 2 * of_pool +
              (fulfilment + 1) * kOfKafkaClient;
   return reserve;
 }

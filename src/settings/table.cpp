@@ -149,12 +149,14 @@ Rows deciding_rows(Settings& s) {
       {"recovery.sales_max", whole(s.recovery.sales_max, 1, 100'000)},
       {"recovery.finished_sales_max", whole(s.recovery.finished_sales_max, 0, 100'000)},
       {"recovery.lanes_looked_max", whole(s.recovery.lanes_looked_max, 1, 1'000'000)},
+      {"recovery.lanes_at_once", whole(s.recovery.lanes_at_once, 1, 1'000)},
       {"recovery.rebuilds_max", whole(s.recovery.rebuilds_max, 1, 64)},
       {"recovery.rebuild_retry_max_ms", whole(s.recovery.rebuild_retry_max, 100, kHour)},
       {"recovery.fence_again_ms", whole(s.recovery.fence_again, 10, kMinute)},
       {"recovery.database_after_ms", whole(s.recovery.database_after, 10, kHour)},
       {"recovery.restore_after_ms", whole(s.recovery.restore_after, 10, kHour)},
       {"recovery.audit_every_ms", whole(s.recovery.audit_every, 100, kHour)},
+      {"recovery.audit_timeout_ms", whole(s.recovery.audit_timeout, 100, kHour)},
   };
 }
 

@@ -46,7 +46,8 @@ class AuditorTest : public testing::Test {
   test::FakeInventory inventory_{clock_};
   test::FakeOrderStore store_;
   Metrics metrics_;
-  Auditor auditor_{Millis{1000}, Auditor::Ports{inventory_, store_, clock_, metrics_}};
+  Auditor auditor_{Millis{1000}, Millis{1000},
+                   Auditor::Ports{inventory_, store_, clock_, metrics_}};
 };
 
 TEST_F(AuditorTest, AQuietLaneHolds) {

@@ -31,6 +31,7 @@ class ControlFixture : public testing::Test {
   void make() {
     control_.reset();
     flow_.reset();
+    audits_.reset();
     auditor_.reset();
     returns_.reset();
     late_reconciler_.reset();
@@ -45,7 +46,9 @@ class ControlFixture : public testing::Test {
     LateReconciler::Ports late{late_,  orders_,  *keeper_, inventory_,
                                queue_, results_, clock_,   metrics_};
     late_reconciler_.emplace(settings_, late);
-    auditor_.emplace(settings_.call_timeout, Auditor::Ports{inventory_, orders_, clock_, metrics_});
+    auditor_.emplace(settings_.call_timeout, settings_.audit_timeout,
+                     Auditor::Ports{inventory_, orders_, clock_, metrics_});
+    audits_.emplace(settings_.audit_every, Audits::Ports{*auditor_, clock_, metrics_});
     const auto log_end = [] { return std::optional<std::int64_t>(); };
     ModeReconciler::Ports flow{orders_,  state_,  limiter_, direct_,
                                breaker_, log_end, clock_,   metrics_};
@@ -54,7 +57,7 @@ class ControlFixture : public testing::Test {
     probes.push_back({ServiceProbe::Role::store, pinging(on_store_ping_), "start Postgres"});
     probes.push_back({ServiceProbe::Role::inventory, pinging(on_ping_), "start it"});
     probes.push_back({ServiceProbe::Role::queue, pinging(on_queue_ping_), "start Kafka"});
-    Control::Ports ports{sales_,    orders_,           lease_, *leadership_, *keeper_,   *auditor_,
+    Control::Ports ports{sales_,    orders_,           lease_, *leadership_, *keeper_,   *audits_,
                          *returns_, *late_reconciler_, *flow_, book_,        readiness_, clock_,
                          metrics_};
     sales_.is_over = [this](SaleId sale) { return is_over(sale); };
@@ -165,6 +168,7 @@ class ControlFixture : public testing::Test {
   std::optional<Leadership> leadership_;
   std::optional<LaneReconciler> keeper_;
   std::optional<Auditor> auditor_;
+  std::optional<Audits> audits_;
   std::optional<ReturnReconciler> returns_;
   std::optional<LateReconciler> late_reconciler_;
   std::optional<ModeReconciler> flow_;

@@ -471,6 +471,21 @@ TEST_F(ControlTest, ARoundOfTenThousandCalmLanesMakesFewCalls) {
   EXPECT_EQ(inventory_.lane({7'777, 0}).epoch, 3U);
 }
 
+TEST_F(ControlTest, ALaneThatTakesLongHoldsUpNoOther) {
+  settings_.lanes_at_once = 3;
+  make();
+  std::vector<SaleId> sales;
+  for (int i = 0; i < 7; ++i) sales.push_back(add_sale(SaleState::open).id);
+  inventory_.on_rebuild.hold();
+  auto running = loop_.start(control_->round());
+  loop_.turn();
+  EXPECT_EQ(inventory_.on_rebuild.waiting(), 3U) << "so many at once, and no more";
+  inventory_.on_rebuild.let_go();
+  loop_.turn();
+  EXPECT_TRUE(running.done());
+  for (const auto sale : sales) EXPECT_TRUE(inventory_.lane({sale, 0}).ready);
+}
+
 TEST_F(ControlTest, WhatOneCalmLaneLostIsLookedForInAll) {
   settings_.lanes_looked_max = 1;
   make();

@@ -586,6 +586,30 @@ TEST_F(LaneReconcilerTest, ALaneThatIsStillNotReadyAfterARebuildIsNoSuccess) {
   EXPECT_EQ(error_of(keep()), text_of(Errc::not_ready));
 }
 
+TEST_F(LaneReconcilerTest, LargeImagesAreBoundedHoweverManyLanesAreKeptAtOnce) {
+  settings_.rebuilds_max = 1;
+  make();
+  const LaneId lanes[] = {kLane, {7, 1}, {7, 2}};
+  for (const auto lane : lanes) {
+    auto& row = store_.lanes[lane];
+    row.window = window_of(sale_);
+    row.stock = 5'000;
+    store_.decide(test::message_of(lane, test::user_of(lane.index), 2'000));
+  }
+  store_.on_begin_opening.hold();
+  std::vector<test::Running<Result<LaneState>>> running;
+  for (const auto lane : lanes) {
+    running.push_back(loop_.start(keeper_->keep(lane, window_of(sale_), leader())));
+  }
+  loop_.turn();
+  EXPECT_EQ(store_.on_begin_opening.waiting(), 1U) << "the others wait for their turn";
+  store_.on_begin_opening.let_go();
+  loop_.turn();
+  std::size_t ready = 0;
+  for (const auto& one : running) ready += one.value().has_value() ? 1U : 0U;
+  EXPECT_EQ(ready, 1U);
+}
+
 TEST_F(LaneReconcilerTest, FailuresArePassedOn) {
   make_ready();
   inventory_.on_view.fail(Errc::unavailable);

@@ -167,7 +167,9 @@ struct Node::Control {
         leadership(shared.settings.lease, shared.settings.call_timeout,
                    "node " + std::to_string(number) + "/" + std::to_string(life), *lease, clock),
         lanes(shared.settings, {*inventory, *queue, *orders, *results, clock, services.metrics}),
-        auditor(shared.settings.call_timeout, {*inventory, *audited, clock, services.metrics}),
+        auditor(shared.settings.call_timeout, shared.settings.call_timeout,
+                {*inventory, *audited, clock, services.metrics}),
+        audits(shared.settings.audit_every, {auditor, clock, services.metrics}),
         returns(shared.settings, {*moves, lanes, *inventory, *results, clock, services.metrics}),
         late(shared.settings,
              {*parked, *orders, lanes, *inventory, *queue, *results, clock, services.metrics}),
@@ -177,7 +179,7 @@ struct Node::Control {
         network(services.network),
         log(services.log),
         control(shared.settings, probes(),
-                {*sales, *orders, *lease, leadership, lanes, auditor, returns, late, flow,
+                {*sales, *orders, *lease, leadership, lanes, audits, returns, late, flow,
                  shared.book, shared.readiness, clock, services.metrics}),
         operations(
             create_operations(shared.settings, {*sales, *orders, *lease, auditor, control, clock})),
@@ -191,6 +193,7 @@ struct Node::Control {
         views({.page = kWinnersPage}, {view_router, shared.book, view_clock, services.metrics}) {
     spawn(thread, services.story, control.run());
     spawn(thread, services.story, views.upkeep());
+    spawn(thread, services.story, audits.run());
   }
 
   static OrderLog order_log(const Services& services) {
@@ -232,6 +235,7 @@ struct Node::Control {
   Leadership leadership;
   LaneReconciler lanes;
   Auditor auditor;
+  Audits audits;
   ReturnReconciler returns;
   LateReconciler late;
   ModeReconciler flow;

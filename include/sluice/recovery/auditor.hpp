@@ -53,7 +53,8 @@ class Auditor {
   /// Whether a sale needs another look soon.
   enum class Look : std::uint8_t { enough, again };
 
-  Auditor(Millis call_timeout, Ports ports);
+  /// `store_timeout`: for reading a sale's rows, which takes long in a large one.
+  Auditor(Millis call_timeout, Millis store_timeout, Ports ports);
 
   /// Looks at the lanes of a sale.
   Task<SaleAudit> audit(SaleId sale, std::uint32_t lanes, bool inventory_up);
@@ -63,13 +64,27 @@ class Auditor {
   /// `again` when a lane drifted for the first time: another look soon tells whether it does.
   Task<Look> check(SaleId sale, std::uint32_t lanes, bool inventory_up);
 
+  /// How long the store took for the last audit.
+  Ticks::duration store_time() const { return store_time_; }
+
+  /// What was found of sales of which `gone(sale)` says so counts no more.
+  template <class Gone>
+  void forget_if(Gone gone) {
+    std::erase_if(drifts_, [&](const auto& lane) { return gone(lane.first.sale); });
+    std::erase_if(unconserved_, [&](LaneId lane) { return gone(lane.sale); });
+    show();
+  }
+
  private:
   boost::asio::awaitable<std::vector<std::optional<LaneView>>> views(SaleId sale,
                                                                      std::uint32_t lanes);
   Task<Look> judge(const LaneAudit& lane);
+  void show();
   Ticks deadline() const { return ports_.clock.ticks() + call_timeout_; }
 
   Millis call_timeout_;
+  Millis store_timeout_;
+  Ticks::duration store_time_{};
   Ports ports_;
   std::unordered_map<LaneId, std::int64_t> drifts_;  ///< Of the last look, where it was not 0.
   std::unordered_set<LaneId> unconserved_;

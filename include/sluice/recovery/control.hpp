@@ -15,8 +15,7 @@
 #include "sluice/catalog/sale_book.hpp"
 #include "sluice/catalog/sale_loader.hpp"
 #include "sluice/catalog/sale_store.hpp"
-#include "sluice/recovery/audit_schedule.hpp"
-#include "sluice/recovery/auditor.hpp"
+#include "sluice/recovery/audits.hpp"
 #include "sluice/recovery/authority_policy.hpp"
 #include "sluice/recovery/control_store.hpp"
 #include "sluice/recovery/lane_reconciler.hpp"
@@ -40,7 +39,7 @@ class Control {
     ControlStore& control;
     Leadership& leadership;
     LaneReconciler& lanes;
-    Auditor& auditor;
+    Audits& audits;
     ReturnReconciler& returns;
     LateReconciler& late;
     ModeReconciler& flow;
@@ -101,18 +100,23 @@ class Control {
     Result<LaneState> state = LaneState{};
   };
   using Failures = std::unordered_map<SaleId, boost::system::error_code>;
+  /// How a round's lanes fared.
+  struct Kept {
+    Failures failed;
+    bool lost = false;  ///< One that was calm could not be kept.
+  };
 
   /// All lanes of these sales, by one call.
   Task<std::vector<LaneWatch::Row>> rows_of(const std::vector<Sale>& kept);
   /// Looks after those of `rows` that are due; the sales of which one could not be kept.
   boost::asio::awaitable<Failures> keep_lanes(const std::vector<LaneWatch::Row>& rows);
   boost::asio::awaitable<void> look_at(Look& look);
+  boost::asio::awaitable<void> keep_looked_at(Look& look, Kept& all);
   Task<> keep_lane(Look& look);
   /// Acts on how a lane is, where `LaneReconciler::keep` has nothing to do any more.
   Task<> follow(LaneId lane, LaneState state);
   void finish_if_settled(const Sale& sale);
   std::string progress_of(const Sale& sale) const;
-  boost::asio::awaitable<void> audit_one();
   /// A node that was just started waits a moment for all of its services: their clients need it to
   /// be fit for use, and until then a purchase would not go the normal way.
   bool starting() const;
@@ -134,7 +138,6 @@ class Control {
   std::optional<LaneReconciler::Duty> last_duty_;  ///< Of the last round.
   std::unordered_set<LaneId> store_lanes_;
   std::unordered_map<LaneId, Epoch> fences_;
-  AuditSchedule audits_;
   AuthorityPolicy authority_;
   std::optional<OperatingMode> held_;
   bool busy_ = false;  ///< A service is away or a rebuild under way: the next round comes soon.

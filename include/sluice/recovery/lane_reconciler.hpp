@@ -131,6 +131,7 @@ class LaneReconciler {
   Ports ports_;
   std::unordered_map<LaneId, Opening> openings_;
   std::unordered_map<LaneId, std::unique_ptr<LaneCopy>> copies_;
+  std::size_t beginning_ = 0;           ///< Large images that are about to be copied.
   std::unordered_set<LaneId> at_work_;  ///< Lanes of which a page is on its way.
   std::unordered_map<LaneId, Pause> pauses_;
   Counter& rebuilds_;

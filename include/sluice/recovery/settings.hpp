@@ -24,6 +24,7 @@ struct RecoverySettings {
   Millis missing_after{12'000};
   /// Lanes with nothing due that a round looks at all the same, in turn.
   std::size_t lanes_looked_max = 500;
+  std::size_t lanes_at_once = 16;  ///< Lanes that a round works on at the same time; 1 or more.
   /// Lanes whose images are copied at the same time, beside those of one page.
   std::size_t rebuilds_max = 4;
   Millis rebuild_retry_max{30000};  ///< The longest pause after a rebuild that failed again.
@@ -31,6 +32,7 @@ struct RecoverySettings {
   Millis database_after{2000};      ///< The inventory is away for so long: the store sells.
   Millis restore_after{5000};       ///< The inventory is back for so long: it sells again.
   Millis audit_every{10000};        ///< Between two audits of a sale.
+  Millis audit_timeout{20000};      ///< For reading all rows of a sale, once.
 };
 
 }  // namespace sluice
