@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <optional>
+#include <utility>
 
 #include "sluice/base/log.hpp"
 #include "sluice/base/mutation.hpp"
@@ -22,15 +23,12 @@ Audits::Audits(Millis every, Ports ports)
       failures_(ports.metrics.counter("sluice_audit_failures_total",
                                       "Audits that a service did not let end.")) {}
 
-void Audits::follow(const std::vector<Sale>& sales, bool leads, bool inventory_up) {
+void Audits::follow(Lanes sales, bool leads, bool inventory_up) {
   const auto now = ports_.clock.ticks();
   leads_ = leads || mutant("audit.not_led");
   inventory_up_ = inventory_up;
-  lanes_.clear();
-  for (const auto& sale : sales) {
-    lanes_.emplace(sale.id, sale.terms.lanes);
-    schedule_.add(sale.id, now);
-  }
+  lanes_ = std::move(sales);
+  for (const auto& [sale, lanes] : lanes_) schedule_.add(sale, now);
   const auto gone = [this](SaleId sale) { return !lanes_.contains(sale); };
   schedule_.forget_if(gone);
   if (!leads_) schedule_.audited_elsewhere(now);

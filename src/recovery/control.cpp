@@ -73,7 +73,11 @@ asio::awaitable<void> Control::round() {
     checks.push_back({"sales", "they are as they were when the store answered last", false});
   }
   co_await ports_.flow.update(held_, services_.up(Role::store), store_lanes_, fences_);
-  ports_.audits.follow(kept_sales(), leads(), services_.up(Role::inventory));
+  Audits::Lanes audited;
+  for (const auto& [id, sale] : sales_.sales()) {
+    if (keeps(sale)) audited.emplace(id, sale.terms.lanes);
+  }
+  ports_.audits.follow(std::move(audited), leads(), services_.up(Role::inventory));
   publish(std::move(checks));
 }
 
@@ -149,10 +153,14 @@ Task<std::vector<LaneWatch::Row>> Control::rows_of(const std::vector<Sale>& kept
   co_return rows;
 }
 
+bool Control::keeps(const Sale& sale) const {
+  return !sale.finished && !finished_.contains(sale.id);
+}
+
 std::vector<Sale> Control::kept_sales() const {
   std::vector<Sale> kept;
   for (const auto& [id, sale] : sales_.sales()) {
-    if (!sale.finished && !finished_.contains(id)) kept.push_back(sale);
+    if (keeps(sale)) kept.push_back(sale);
   }
   // After a loss of the inventory those with buyers are rebuilt first.
   const auto now = ports_.clock.now();
@@ -164,10 +172,9 @@ std::vector<Sale> Control::kept_sales() const {
 
 /// Until then the log may still bring an order from before a rebuild of its lane.
 bool Control::log_is_past(TimePoint time) const {
-  constexpr Millis kSkew{5000};
   const auto through = ports_.flow.applied_through();
   return !ports_.flow.has_log() || mutant("sales.log_unread") ||
-         (through && *through >= time + kSkew);
+         (through && *through >= time + kClockSkew);
 }
 
 asio::awaitable<void> Control::finish_sales() {

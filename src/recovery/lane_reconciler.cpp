@@ -12,9 +12,6 @@
 namespace sluice {
 namespace {
 
-// By how much the clocks of the log and of the inventory may differ.
-constexpr Millis kSkew{5000};
-
 // More reservations than the concurrency limits of all nodes together can leave undecided.
 constexpr std::size_t kPendingMax = 1'000'000;
 
@@ -348,14 +345,8 @@ Task<std::size_t> LaneReconciler::decide(LaneId lane, Millis age, std::size_t ma
     std::vector<OrderMessage> messages;
     const auto end = std::min(begin + kApplyMax, overdue->size());
     for (auto i = begin; i < end; ++i) messages.push_back((*overdue)[i]);
-    const auto outcomes = co_await ports_.store.apply(deadline(), messages, std::nullopt);
-    if (!outcomes) co_return outcomes.error();
-    const auto settled = co_await settle(ports_.inventory, deadline(), messages, *outcomes);
-    if (!settled) {
-      log().warn("of {} orders some are left for recovery to settle: {}", messages.size(),
-                 settled.error().message());
-    }
-    co_await announce(ports_.results, deadline(), *outcomes);
+    const auto decided = co_await decide_now(messages);
+    if (!decided) co_return decided.error();
     recovered_.Increment(static_cast<double>(messages.size()));
   }
   if (!overdue->empty()) {
@@ -364,12 +355,24 @@ Task<std::size_t> LaneReconciler::decide(LaneId lane, Millis age, std::size_t ma
   co_return overdue->size();
 }
 
+Task<std::vector<Outcome>> LaneReconciler::decide_now(const std::vector<OrderMessage>& messages) {
+  const auto outcomes = co_await ports_.store.apply(deadline(), messages, std::nullopt);
+  if (!outcomes) co_return outcomes.error();
+  const auto settled = co_await settle(ports_.inventory, deadline(), messages, *outcomes);
+  if (!settled) {
+    log().warn("of {} orders some are left for recovery to settle: {}", messages.size(),
+               settled.error().message());
+  }
+  co_await announce(ports_.results, deadline(), *outcomes);
+  co_return outcomes;
+}
+
 Millis LaneReconciler::overdue_age(std::optional<TimePoint> through) const {
   // Without a log nothing is on its way.
   if (ports_.queue.decides()) return settings_.overdue_age;
   // While a partition was never read, it is not known which orders are on their way.
   if (!through) return settings_.overdue_age_max;
-  const auto behind = ports_.clock.now() - *through + kSkew;
+  const auto behind = ports_.clock.now() - *through + kClockSkew;
   return std::clamp(behind, settings_.overdue_age, settings_.overdue_age_max);
 }
 

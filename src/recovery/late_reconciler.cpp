@@ -10,9 +10,6 @@
 namespace sluice {
 namespace {
 
-// By how much the clocks of the store and of the log may differ.
-constexpr Millis kSkew{5000};
-
 /// As the present epoch's grant of it.
 OrderMessage under(Epoch epoch, OrderMessage message) {
   message.epoch = epoch;
@@ -69,7 +66,7 @@ Task<std::size_t> LateReconciler::decide(Duty duty) {
 /// A message that was on its way when the order was noted has come by now, or never will.
 bool LateReconciler::given_up(const LateOrder& order, const Duty& duty) const {
   if (mutant("late.given_up_early")) return true;
-  const auto until = order.noted_at + settings_.missing_after + kSkew;
+  const auto until = order.noted_at + settings_.missing_after + kClockSkew;
   if (ports_.clock.now() < until) return false;
   return ports_.queue.decides() || (duty.through && *duty.through >= until);
 }
@@ -126,14 +123,8 @@ Task<> LateReconciler::adopt(LaneId lane, Epoch epoch, const Orders& orders, con
 
 Task<> LateReconciler::apply(const std::vector<OrderMessage>& messages) {
   if (messages.empty()) co_return boost::system::in_place_value;
-  const auto outcomes = co_await ports_.store.apply(deadline(), messages, std::nullopt);
-  if (!outcomes) co_return outcomes.error();
-  const auto settled = co_await settle(ports_.inventory, deadline(), messages, *outcomes);
-  if (!settled) {
-    log().warn("of {} late orders some are left for recovery to settle: {}", messages.size(),
-               settled.error().message());
-  }
-  co_await announce(ports_.results, deadline(), *outcomes);
+  const auto decided = co_await ports_.lanes.decide_now(messages);
+  if (!decided) co_return decided.error();
   adopted_.Increment(static_cast<double>(messages.size()));
   log().info("{} late orders were decided", messages.size());
   co_return boost::system::in_place_value;

@@ -10,7 +10,8 @@ LEFT = 5
 SQLITE = """
 BEGIN;
 WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < {orders})
-INSERT INTO orders (order_id, sale_id, lane, user_id, quantity, status, reason, epoch, reserved_at_ms)
+INSERT INTO orders (order_id, sale_id, lane, user_id, quantity, status, reason, epoch,
+                    reserved_at_ms)
 SELECT randomblob(16), {sale}, 0, 'bulk-' || i, 1, 'confirmed', 'none', 1, 1800000000000 FROM n;
 UPDATE product_stock SET stock = {left} WHERE sale_id = {sale};
 COMMIT;

@@ -10,7 +10,8 @@ from test_failpoints import QUICK
 STOCK = 3
 # For five seconds before the message leaves, the thread that sells does nothing.
 STALLED = {"SLUICE_FAILPOINT": "http.queue.publish=stall@2", "SLUICE_HTTP_THREADS": "1",
-           "SLUICE_PURCHASE_PUBLISH_TIMEOUT_MS": "9000", "SLUICE_PURCHASE_ANSWER_TIMEOUT_MS": "20000",
+           "SLUICE_PURCHASE_PUBLISH_TIMEOUT_MS": "9000",
+           "SLUICE_PURCHASE_ANSWER_TIMEOUT_MS": "20000",
            "SLUICE_RECOVERY_OVERDUE_AGE_MS": "15000", "SLUICE_ORDERS_DECIDE_WITHIN_MS": "20000"}
 
 

@@ -1,4 +1,5 @@
-"""A node knows the winners of a lane that is sold out: it refuses by itself, and nobody else waits."""
+"""A node knows the winners of a lane that is sold out: it refuses by itself, and nobody else
+waits."""
 
 import figures
 from sluice import FAILPOINT_BINARY

@@ -2,7 +2,6 @@
 
 #include <gtest/gtest.h>
 #include <string>
-#include <vector>
 
 #include "support/event_loop.hpp"
 #include "support/fake_clock.hpp"
@@ -16,16 +15,12 @@ constexpr Millis kEvery{10'000};
 
 class AuditsTest : public testing::Test {
  protected:
-  Sale add_sale(SaleId id) {
+  void add_sale(SaleId id) {
     auto& lane = store_.lanes[{id, 0}];
     lane.initial = 100;
     lane.stock = 100;
     inventory_.open_lane({id, 0}, 100, 1);
-    Sale sale;
-    sale.id = id;
-    sale.terms.lanes = 1;
-    sales_.push_back(sale);
-    return sale;
+    sales_.emplace(id, 1);
   }
 
   void audit() { loop_.finish(audits_.audit_next()); }
@@ -44,7 +39,7 @@ class AuditsTest : public testing::Test {
   Auditor auditor_{Millis{1000}, Millis{5000},
                    Auditor::Ports{inventory_, store_, clock_, metrics_}};
   Audits audits_{kEvery, Audits::Ports{auditor_, clock_, metrics_}};
-  std::vector<Sale> sales_;
+  Audits::Lanes sales_;
 };
 
 TEST_F(AuditsTest, EachSaleIsAuditedInItsTurn) {
@@ -96,7 +91,7 @@ TEST_F(AuditsTest, WhatWasFoundEndsWithTheSaleAndWithTheLead) {
   clock_.advance(kEvery);
   for (int i = 0; i < 2; ++i) audit();
   EXPECT_EQ(metric("sluice_unconserved_lanes"), 2);
-  sales_.pop_back();
+  sales_.erase(2);
   audits_.follow(sales_, true, true);
   EXPECT_EQ(metric("sluice_unconserved_lanes"), 1);
   audits_.follow(sales_, false, true);

@@ -43,8 +43,7 @@ class ControlFixture : public testing::Test {
     keeper_.emplace(settings_, keeper);
     ReturnReconciler::Ports returns{moves_, *keeper_, inventory_, results_, clock_, metrics_};
     returns_.emplace(settings_, returns);
-    LateReconciler::Ports late{late_,  orders_,  *keeper_, inventory_,
-                               queue_, results_, clock_,   metrics_};
+    LateReconciler::Ports late{late_, *keeper_, inventory_, queue_, results_, clock_, metrics_};
     late_reconciler_.emplace(settings_, late);
     auditor_.emplace(settings_.call_timeout, settings_.audit_timeout,
                      Auditor::Ports{inventory_, orders_, clock_, metrics_});

@@ -38,8 +38,7 @@ class LateReconcilerTest : public testing::Test {
   }
 
   void make() {
-    LateReconciler::Ports ports{late_,  store_,   lanes_, inventory_,
-                                queue_, results_, clock_, metrics_};
+    LateReconciler::Ports ports{late_, lanes_, inventory_, queue_, results_, clock_, metrics_};
     reconciler_.emplace(settings_, ports);
   }
 

@@ -172,7 +172,7 @@ struct Node::Control {
         audits(shared.settings.audit_every, {auditor, clock, services.metrics}),
         returns(shared.settings, {*moves, lanes, *inventory, *results, clock, services.metrics}),
         late(shared.settings,
-             {*parked, *orders, lanes, *inventory, *queue, *results, clock, services.metrics}),
+             {*parked, lanes, *inventory, *queue, *results, clock, services.metrics}),
         flow({}, shared.settings.call_timeout, order_log(services),
              {*orders, shared.flow, shared.rate_limiter, shared.direct, shared.queue_breaker,
               [this] { return log_end(); }, clock, services.metrics}),

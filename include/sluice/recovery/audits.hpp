@@ -3,11 +3,10 @@
 #include <boost/asio/awaitable.hpp>
 #include <cstdint>
 #include <unordered_map>
-#include <vector>
 
 #include "sluice/base/metrics.hpp"
 #include "sluice/base/time.hpp"
-#include "sluice/domain/sale.hpp"
+#include "sluice/domain/ids.hpp"
 #include "sluice/recovery/audit_schedule.hpp"
 #include "sluice/recovery/auditor.hpp"
 
@@ -26,8 +25,11 @@ class Audits {
   /// `every`: between two audits of one sale, at least.
   Audits(Millis every, Ports ports);
 
+  /// How many lanes each sale has.
+  using Lanes = std::unordered_map<SaleId, std::uint32_t>;
+
   /// What the last round saw: the sales to audit, and whether this node does.
-  void follow(const std::vector<Sale>& sales, bool leads, bool inventory_up);
+  void follow(Lanes sales, bool leads, bool inventory_up);
 
   /// Audits whatever is due, for ever. It may be given up at any moment.
   boost::asio::awaitable<void> run();
@@ -40,7 +42,7 @@ class Audits {
 
   Ports ports_;
   AuditSchedule schedule_;
-  std::unordered_map<SaleId, std::uint32_t> lanes_;  ///< How many each sale has.
+  Lanes lanes_;
   bool leads_ = false;
   bool inventory_up_ = false;
   Gauge& age_;

@@ -89,6 +89,7 @@ class Control {
   boost::asio::awaitable<ReadyCheck> look_after_sales();
   boost::asio::awaitable<void> look_after_returns();
   boost::asio::awaitable<void> look_after_late_orders();
+  bool keeps(const Sale& sale) const;
   std::vector<Sale> kept_sales() const;
   bool log_is_past(TimePoint time) const;
   boost::asio::awaitable<void> finish_sales();

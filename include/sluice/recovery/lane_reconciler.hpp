@@ -96,6 +96,10 @@ class LaneReconciler {
   /// the log time through which the log is applied, or was a moment ago; empty when not known.
   Task<std::size_t> decide_overdue(LaneId lane, std::optional<TimePoint> through, bool queue_up);
 
+  /// Lets the store decide these orders at once, settles and announces what it decided. At most
+  /// `kMessagesMax`; one outcome each, in order.
+  Task<std::vector<Outcome>> decide_now(const std::vector<OrderMessage>& messages);
+
  private:
   /// What this reconciler did for an epoch that it was allotted and has not opened yet.
   struct Opening {

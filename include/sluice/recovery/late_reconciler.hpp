@@ -26,7 +26,6 @@ class LateReconciler {
  public:
   struct Ports {
     LateOrders& late;
-    OrderStore& store;
     LaneReconciler& lanes;
     Inventory& inventory;
     OrderQueue& queue;

@@ -6,6 +6,9 @@
 
 namespace sluice {
 
+/// By how much the clocks of log, store and inventory may differ.
+inline constexpr Millis kClockSkew{5000};
+
 struct RecoverySettings {
   Millis tick{1000};              ///< Between two rounds over the sales.
   Millis busy_tick{100};          ///< The same, while a lane is rebuilt or a service is away.
