@@ -36,7 +36,7 @@ class Services:
         finally:
             self.flush_redis()
             self.sql(f"DROP DATABASE {name} WITH (FORCE)")
-            delete_topics(self.kafka, [name, f"{name}.dead"])
+            delete_topics(self.kafka, [name, f"{name}.dead", f"{name}.heartbeats"])
 
     def sql(self, text, url=None):
         command = ["psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", url or self.postgres,

@@ -18,6 +18,7 @@
 #include "sluice/orders/order_store.hpp"
 #include "sluice/orders/order_transitions.hpp"
 #include "sluice/recovery/control_store.hpp"
+#include "sluice/recovery/isolation.hpp"
 #include "sluice/recovery/lane_reconciler.hpp"
 #include "sluice/recovery/service_probes.hpp"
 #include "sluice/settings/settings.hpp"
@@ -47,6 +48,7 @@ struct Ports {
   std::vector<ServiceProbe> probes;
   /// Records ever written to the log; empty when not known now.
   std::function<std::optional<std::int64_t>()> log_end;
+  Heartbeat heartbeat;
 };
 
 /// The adapters of one mode: what makes the ports of a thread on its executor.

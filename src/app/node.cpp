@@ -45,6 +45,12 @@ SaleLookUpSettings look_up_settings(const Settings& settings) {
   return look_up;
 }
 
+ModeSettings flow_settings(const Settings& settings) {
+  auto flow = settings.degrade.flow;
+  flow.lease = settings.recovery.lease;
+  return flow;
+}
+
 asio::awaitable<void> sweep(OrderWatch& watch, Clock& clock) {
   for (;;) {
     watch.sweep(clock.ticks());
@@ -150,8 +156,9 @@ struct Node::FulfilmentThread {
   FulfilmentThread(Node& node, unsigned index)
       : worker("fulfil-" + std::to_string(index)),
         ports(node.backend_.fulfilment_ports(worker.executor())),
-        fulfilment(node.settings_.fulfilment, {*ports.feed, *ports.orders, *ports.inventory,
-                                               *ports.results, *node.clock_, node.metrics_}) {}
+        fulfilment(node.settings_.fulfilment,
+                   {*ports.feed, *ports.orders, *ports.inventory, *ports.results, node.guards_.flow,
+                    *node.clock_, node.metrics_}) {}
 
   ~FulfilmentThread() { worker.stop(); }
 
@@ -166,7 +173,7 @@ struct Node::ControlThread {
       : worker("control"),
         ports(node.backend_.control_ports(worker.executor())),
         leadership(node.settings_.recovery.lease, node.settings_.recovery.call_timeout, node_name(),
-                   *ports.control, *node.clock_),
+                   *ports.control, *node.clock_, ports.heartbeat.send),
         lanes(node.settings_.recovery, {*ports.inventory, *ports.queue, *ports.orders,
                                         *ports.results, *node.clock_, node.metrics_}),
         auditor(node.settings_.recovery.call_timeout, node.settings_.recovery.call_timeout,
@@ -181,9 +188,10 @@ struct Node::ControlThread {
                                           *node.clock_, node.metrics_}),
         late(node.settings_.recovery, {*ports.late, lanes, *ports.inventory, *ports.queue,
                                        *ports.results, *node.clock_, node.metrics_}),
-        flow(node.settings_.degrade.flow, node.settings_.recovery.call_timeout, node.backend_.log,
+        flow(flow_settings(node.settings_), node.settings_.recovery.call_timeout, node.backend_.log,
              {*ports.orders, node.guards_.flow, node.guards_.rate_limiter, node.guards_.direct,
-              node.guards_.queue, ports.log_end, *node.clock_, node.metrics_}),
+              node.guards_.queue, ports.log_end, ports.heartbeat.count, *node.clock_,
+              node.metrics_}),
         control(node.settings_.recovery, ports.probes,
                 {*ports.sales, *ports.orders, *ports.control, leadership, lanes, audits, returns,
                  late, flow, node.book_, node.readiness_, *node.clock_, node.metrics_}),

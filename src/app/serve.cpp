@@ -211,8 +211,8 @@ int migrate(const Settings& settings) {
     log().critical("Kafka: {}", topics.error().message());
     return EXIT_FAILURE;
   }
-  log().info("Kafka: topics {} and {} are there", settings.kafka.topic,
-             settings.kafka.dead_letter_topic);
+  log().info("Kafka: topics {}, {} and {} are there", settings.kafka.topic,
+             settings.kafka.dead_letter_topic, heartbeat_topic(settings.kafka));
   return EXIT_SUCCESS;
 }
 

@@ -51,6 +51,8 @@ class ServicesAdapters {
     auto ports = make_ports(executor, redis, "control", nullptr, nullptr);
     ports.queue = producer_->create_queue(add(ports, "kafka", "control.queue", nullptr));
     ports.log_end = [producer = producer_] { return producer->figures().log_end; };
+    ports.heartbeat = {[producer = producer_] { producer->send_heartbeat(); },
+                       [producer = producer_] { return producer->figures().heartbeats; }};
     ports.probes.push_back(
         {ServiceProbe::Role::inventory,
          [this, redis](Ticks deadline) -> Task<> { return ping_inventory(redis, deadline); },

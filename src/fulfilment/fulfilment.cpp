@@ -18,6 +18,7 @@ namespace asio = boost::asio;
 Fulfilment::Fulfilment(FulfilmentSettings settings, Ports ports)
     : settings_(settings),
       ports_(ports),
+      mode_(ports.mode),
       batch_size_(ports.metrics.histogram("sluice_apply_batch_size", "Messages in one transaction.",
                                           {1, 4, 16, 64, 128, 256, 512, 1024, 4096})),
       poison_(
@@ -45,6 +46,7 @@ asio::awaitable<void> Fulfilment::run() {
 
 asio::awaitable<void> Fulfilment::step() {
   co_await settle_what_is_left();
+  if (isolated()) co_return co_await leave();
   auto delivery = co_await ports_.feed.next(in(settings_.poll), settings_.batch_max);
   if (!delivery) {
     log().warn("the order log does not answer: {}", delivery.error().message());
@@ -126,10 +128,18 @@ Task<std::vector<Outcome>> Fulfilment::apply(const Delivery& delivery) {
     retries_.Increment();
     log().warn("{} orders wait for the store: {}", delivery.messages.size(),
                outcomes.error().message());
-    if (stopped_) co_return outcomes;
+    if (stopped_ || isolated()) co_return outcomes;
     co_await pause();
   }
   co_return Errc::unavailable;
+}
+
+bool Fulfilment::isolated() { return mode_.get().isolated && !mutant("isolation.partitions_kept"); }
+
+asio::awaitable<void> Fulfilment::leave() {
+  const auto left = co_await ports_.feed.leave(in(settings_.poll));
+  if (!left) log().warn("the partitions are not left yet: {}", left.error().message());
+  co_await pause();
 }
 
 asio::awaitable<void> Fulfilment::rewind(const OffsetRange& range) {

@@ -395,6 +395,8 @@ bool Control::starting() const {
 void Control::tolerate(std::vector<ReadyCheck>& checks) const {
   // Where there are three services, two are enough to sell, once a sale was seen to sell. A lane
   // that is rebuilt meanwhile is sold by no node, so it does not make this one unready.
+  // Others sell where this one alone has no store: buyers are to go there.
+  if (ports_.flow.state().isolated) return;
   const bool three = services_.has(Role::queue);
   const bool sold = was_ready_ || some_sell_ || checks.back().problem.empty();
   if (!sold || (!three && services_.down() > 0) || services_.down() > 1) return;

@@ -20,12 +20,13 @@ std::optional<Term> LeasePolicy::term(Ticks now) const {
 }
 
 Leadership::Leadership(Millis lease, Millis call_timeout, std::string node, ControlStore& store,
-                       Clock& clock)
+                       Clock& clock, std::function<void()> renewed)
     : length_(lease),
       call_timeout_(call_timeout),
       node_(std::move(node)),
       store_(store),
       clock_(clock),
+      renewed_(std::move(renewed)),
       policy_(lease) {}
 
 boost::asio::awaitable<void> Leadership::run() {
@@ -46,6 +47,7 @@ boost::asio::awaitable<void> Leadership::renew() {
   if (lease) {
     known_ = true;
     policy_.answered(asked, *lease);
+    if (lease->held) renewed_();
   } else {
     policy_.failed(asked);
   }

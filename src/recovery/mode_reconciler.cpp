@@ -24,12 +24,15 @@ ModeReconciler::ModeReconciler(ModeSettings settings, Millis call_timeout,
       ports_(std::move(ports)),
       lag_(settings.lag),
       direct_rate_(settings.direct),
+      isolation_(settings.lease),
       direct_measured_(ports_.clock.ticks()),
       lag_messages_(ports_.metrics.gauge("sluice_lag_messages",
                                          "Messages in the log that are not applied yet.")),
       lag_wait_ms_(ports_.metrics.gauge("sluice_lag_wait_ms",
                                         "Estimated time from acknowledgement to decision.")),
       mode_(ports_.metrics.gauge("sluice_mode", "0 normal, 1 bypass, 2 database.")),
+      isolated_(
+          ports_.metrics.gauge("sluice_isolated", "1: the store is away for this node alone.")),
       admitted_(ports_.metrics.gauge("sluice_admitted_per_second",
                                      "The rate to which the node throttles; -1: not at all.")),
       queue_opened_(entered(ports_.metrics, "open")),
@@ -50,8 +53,11 @@ boost::asio::awaitable<void> ModeReconciler::update(std::optional<OperatingMode>
   co_await measure_lag(store_up);
   const bool direct_sells = mode() != OperatingMode::normal;
   measure_direct(direct_sells);
+  isolation_.seen(ports_.clock.ticks(), store_up, ports_.heartbeats());
 
+  state_.isolated = isolation_.isolated();
   state_.admitted_per_s = direct_sells ? direct_rate_.per_s() : lag_.admit_per_s();
+  if (state_.isolated) state_.admitted_per_s = 0;
   ports_.rate_limiter.set_rate(state_.admitted_per_s, ports_.clock.ticks());
   ports_.flow.publish(std::make_shared<const ModeState>(state_));
   report();
@@ -101,6 +107,7 @@ void ModeReconciler::report() {
   const auto now = mode();
   if (now != reported_) log().warn("mode: {} (was {})", name(now), name(reported_));
   reported_ = now;
+  isolated_.Set(state_.isolated ? 1 : 0);
   mode_.Set(static_cast<double>(now));
   lag_messages_.Set(static_cast<double>(state_.behind));
   lag_wait_ms_.Set(static_cast<double>(state_.wait.count()));

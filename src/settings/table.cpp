@@ -23,8 +23,8 @@ Binding address(std::string& member) {
   return text(member, 64, "an IPv4 or IPv6 address", is_address);
 }
 
-Binding name(std::string& member, const std::string& what) {
-  return text(member, 249, "the name of a " + what, not_empty);
+Binding name(std::string& member, const std::string& what, std::size_t max = 249) {
+  return text(member, max, "the name of a " + what, not_empty);
 }
 
 Setting at_reload(std::string key, Binding binding) {
@@ -102,7 +102,7 @@ Rows selling_rows(Settings& s) {
       {"redis.silence_max_ms", whole(s.redis.silence_max, 100, 10 * kMinute)},
       {"redis.in_flight_max", whole(s.redis.in_flight_max, 1, 1'000'000)},
       {"kafka.brokers", text(s.kafka.brokers, kUrlBytesMax, "host:port, separated by commas")},
-      {"kafka.topic", name(s.kafka.topic, "topic")},
+      {"kafka.topic", name(s.kafka.topic, "topic", 238)},
       {"kafka.dead_letter_topic", name(s.kafka.dead_letter_topic, "topic")},
       {"kafka.group", name(s.kafka.group, "group")},
       {"kafka.partitions", whole(s.kafka.partitions, 1, 1'024)},

@@ -128,4 +128,4 @@ def services(folder, kafka_admin, own_redis):
     own_redis.flush()
     with psycopg.connect(POSTGRES, autocommit=True) as connection:
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
-    delete_topics(kafka_admin, [name, f"{name}.dead"])
+    delete_topics(kafka_admin, [name, f"{name}.dead", f"{name}.heartbeats"])

@@ -30,7 +30,7 @@ class FulfilmentTest : public testing::Test {
       inventory_.open_lane(lane, 100);
       store_.lanes[lane].stock = 100;
     }
-    Fulfilment::Ports ports{feed_, store_, inventory_, results_, clock_, metrics_};
+    Fulfilment::Ports ports{feed_, store_, inventory_, results_, mode_, clock_, metrics_};
     fulfilment_.emplace(settings_, ports);
   }
 
@@ -85,6 +85,7 @@ class FulfilmentTest : public testing::Test {
   test::FakeFeed feed_;
   test::FakeResults results_;
   Metrics metrics_;
+  ModeSnapshot mode_{std::make_shared<ModeState>()};
   FulfilmentSettings settings_;
   std::optional<Fulfilment> fulfilment_;
   OrderMessage one_ = message_of(kLane, user_of(1));
@@ -240,6 +241,30 @@ TEST_F(FulfilmentTest, WaitsOutAStoreThatDoesNotAnswer) {
   EXPECT_TRUE(feed_.rewound.empty()) << "nothing was dropped";
 }
 
+TEST_F(FulfilmentTest, AnIsolatedNodeLeavesItsPartitionsToOthers) {
+  deliver({one_});
+  store_.on_apply.fail_always(Errc::unavailable);
+  const auto running = start_step();
+  advance();
+  EXPECT_FALSE(running.done());
+  auto isolated = std::make_shared<ModeState>();
+  isolated->isolated = true;
+  mode_.publish(isolated);
+  advance();
+  ASSERT_TRUE(running.done()) << "it does not wait for the store any more";
+  EXPECT_EQ(feed_.rewound.size(), 1U);
+  const auto leaving = start_step();
+  EXPECT_FALSE(feed_.joined);
+  advance();
+  ASSERT_TRUE(leaving.done());
+
+  store_.on_apply.work_again();
+  mode_.publish(std::make_shared<ModeState>());
+  step();
+  EXPECT_TRUE(feed_.joined);
+  EXPECT_EQ(projected(one_), OrderStatus::confirmed);
+}
+
 TEST_F(FulfilmentTest, StopEndsTheWaitForTheStore) {
   deliver({one_});
   store_.on_apply.fail_always(Errc::unavailable);
@@ -362,7 +387,7 @@ TEST_F(FulfilmentTest, WhileTheInventoryIsAwayAStepAsksItOnce) {
 
 TEST_F(FulfilmentTest, WhatIsKeptForSettlingIsBounded) {
   settings_.unsettled_max = 2;
-  Fulfilment::Ports ports{feed_, store_, inventory_, results_, clock_, metrics_};
+  Fulfilment::Ports ports{feed_, store_, inventory_, results_, mode_, clock_, metrics_};
   fulfilment_.emplace(settings_, ports);
   inventory_.on_settle.fail_always(Errc::unavailable);
   for (int i = 0; i < 3; ++i) {

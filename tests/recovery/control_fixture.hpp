@@ -36,7 +36,8 @@ class ControlFixture : public testing::Test {
     returns_.reset();
     late_reconciler_.reset();
     keeper_.reset();
-    leadership_.emplace(settings_.lease, settings_.call_timeout, "node-a", lease_, clock_);
+    leadership_.emplace(settings_.lease, settings_.call_timeout, "node-a", lease_, clock_,
+                        [this] { ++heartbeats_sent_; });
     queue_.raise_in = &orders_;
     queue_.decides_at_once = true;
     LaneReconciler::Ports keeper{inventory_, queue_, orders_, results_, clock_, metrics_};
@@ -49,8 +50,9 @@ class ControlFixture : public testing::Test {
                      Auditor::Ports{inventory_, orders_, clock_, metrics_});
     audits_.emplace(settings_.audit_every, Audits::Ports{*auditor_, clock_, metrics_});
     const auto log_end = [] { return std::optional<std::int64_t>(); };
-    ModeReconciler::Ports flow{orders_,  state_,  limiter_, direct_,
-                               breaker_, log_end, clock_,   metrics_};
+    const auto heartbeats = [this] { return heartbeats_; };
+    ModeReconciler::Ports flow{orders_, state_,     limiter_, direct_, breaker_,
+                               log_end, heartbeats, clock_,   metrics_};
     flow_.emplace(ModeSettings(), settings_.call_timeout, log_, std::move(flow));
     std::vector<ServiceProbe> probes;
     probes.push_back({ServiceProbe::Role::store, pinging(on_store_ping_), "start Postgres"});
@@ -164,6 +166,8 @@ class ControlFixture : public testing::Test {
   Millis pay_within_{0};  ///< Of the sales that are added.
   RecoverySettings settings_;
   std::optional<OrderLog> log_;
+  std::int64_t heartbeats_sent_ = 0;            ///< By this node.
+  std::optional<std::int64_t> heartbeats_ = 0;  ///< As the log tells.
   std::optional<Leadership> leadership_;
   std::optional<LaneReconciler> keeper_;
   std::optional<Auditor> auditor_;

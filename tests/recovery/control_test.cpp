@@ -257,6 +257,29 @@ TEST_F(ControlTest, ANodeThatWasReadySellsOnWithoutOneService) {
   EXPECT_FALSE(readiness_.get()->ready()) << "nothing can be sold without both";
 }
 
+TEST_F(ControlTest, ANodeThatAloneHasNoStoreLetsNobodyIn) {
+  add_sale(SaleState::open);
+  round();
+  on_store_ping_.fail_always(Errc::unavailable);
+  const auto silent = settings_.lease;
+  for (Millis passed{0}; passed < 2 * silent; passed += settings_.tick) {
+    clock_.advance(settings_.tick);
+    round();
+  }
+  EXPECT_TRUE(readiness_.get()->ready()) << "nobody has it";
+  for (Millis passed{0}; passed < silent; passed += settings_.tick) {
+    ++*heartbeats_;
+    clock_.advance(settings_.tick);
+    round();
+  }
+  EXPECT_FALSE(readiness_.get()->ready()) << "another node has it";
+  EXPECT_EQ(limiter_.rate(), 0.0);
+  on_store_ping_.work_again();
+  round();
+  EXPECT_TRUE(readiness_.get()->ready());
+  EXPECT_EQ(limiter_.rate(), std::nullopt);
+}
+
 TEST_F(ControlTest, ANodeThatStartsWithoutTheInventoryIsReadyWhenTheStoreSells) {
   add_sale(SaleState::open);
   on_ping_.fail_always(Errc::unavailable);

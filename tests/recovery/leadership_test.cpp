@@ -53,7 +53,8 @@ class LeadershipTest : public testing::Test {
   test::EventLoop loop_;
   test::FakeClock clock_;
   test::FakeControlStore store_;
-  Leadership leadership_{kLength, Millis{1000}, "a", store_, clock_};
+  Leadership leadership_{kLength, Millis{1000}, "a", store_, clock_, [this] { ++renewed_; }};
+  unsigned renewed_ = 0;
 };
 
 TEST_F(LeadershipTest, RenewsByItselfAndGivesTheLeaseUpAtItsEnd) {
@@ -63,6 +64,7 @@ TEST_F(LeadershipTest, RenewsByItselfAndGivesTheLeaseUpAtItsEnd) {
   pass(4 * kLength);
   EXPECT_EQ(leadership_.term(), Term{1});
   EXPECT_EQ(store_.on_acquire.calls(), 1U + 12U) << "three times in its length";
+  EXPECT_EQ(renewed_, 1U + 12U);
   leadership_.stop();
   pass(Millis{100});
   EXPECT_TRUE(running.done()) << "a stop is not slept through";
@@ -92,6 +94,7 @@ TEST_F(LeadershipTest, LeavesTheLeaseOfAnotherAlone) {
   leadership_.stop();
   pass(Millis{100});
   EXPECT_EQ(store_.holder, "b");
+  EXPECT_EQ(renewed_, 0U);
 }
 
 }  // namespace

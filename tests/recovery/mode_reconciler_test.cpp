@@ -19,8 +19,15 @@ class ModeReconcilerTest : public testing::Test {
 
   void make(std::optional<OrderLog> log) {
     keeper_.reset();
-    ModeReconciler::Ports ports{
-        store_, flow_, limiter_, direct_, breaker_, [this] { return log_end_; }, clock_, metrics_};
+    ModeReconciler::Ports ports{store_,
+                                flow_,
+                                limiter_,
+                                direct_,
+                                breaker_,
+                                [this] { return log_end_; },
+                                [this] { return heartbeats_; },
+                                clock_,
+                                metrics_};
     keeper_.emplace(settings_, Millis{1000}, std::move(log), std::move(ports));
   }
 
@@ -47,6 +54,7 @@ class ModeReconcilerTest : public testing::Test {
   CallMeter direct_;
   Breaker breaker_{BreakerSettings()};
   Metrics metrics_;
+  std::optional<std::int64_t> heartbeats_ = 7;
   ModeSettings settings_;
   std::optional<std::int64_t> log_end_ = 0;
   bool store_up_ = true;

@@ -227,6 +227,10 @@ class PacedFeed final : public OrderFeed {
     co_return delivery;
   }
 
+  Task<> leave(Ticks deadline) override {
+    co_return paced_.run(inner_->leave(paced_.virtual_time(deadline)));
+  }
+
   Task<> rewind(Ticks deadline, OffsetRange range) override {
     co_return paced_.run(inner_->rewind(paced_.virtual_time(deadline), std::move(range)));
   }

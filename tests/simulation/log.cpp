@@ -72,6 +72,11 @@ void Log::join(Consumer* consumer) {
 
 void Log::leave(Consumer* consumer) {
   std::erase(consumers_, consumer);
+  rebalance();
+}
+
+void Log::lose(Consumer* consumer) {
+  std::erase(consumers_, consumer);
   const auto session = scheduler_.rng().between(Millis{100}, kSessionMax);
   const auto generation = generation_;
   scheduler_.in(session, [this, generation] {

@@ -45,6 +45,9 @@ class Log {
   std::uint32_t tardy = 0;
   Receipt take(std::int32_t partition, const OrderMessage& message);
 
+  /// How many were ever sent.
+  std::int64_t heartbeats = 0;
+
   /// What consumers put aside.
   std::vector<Poison> dead_letters;
 
@@ -62,8 +65,10 @@ class Log {
   void await(std::function<void()> wake) { sleepers_.push_back(std::move(wake)); }
 
   void join(Consumer* consumer);
-  /// It is gone; the others learn of it after the session's time.
+  /// It says that it is gone.
   void leave(Consumer* consumer);
+  /// It is gone without a word; the others learn of it after the session's time.
+  void lose(Consumer* consumer);
   /// Deals the partitions out anew.
   void rebalance();
 

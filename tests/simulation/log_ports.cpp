@@ -62,7 +62,7 @@ class FeedPort final : public OrderFeed, public Log::Consumer {
       : network_(network), caller_(caller), log_(log), positions_(positions), clock_(clock) {
     log_.join(this);
   }
-  ~FeedPort() override { log_.leave(this); }
+  ~FeedPort() override { log_.lose(this); }
 
   void assign(std::vector<std::int32_t> partitions) override {
     std::map<std::int32_t, Reading> readings;
@@ -74,6 +74,12 @@ class FeedPort final : public OrderFeed, public Log::Consumer {
   bool responsive() const override { return !caller_.thread.frozen(); }
 
   Task<Delivery> next(Ticks deadline, std::size_t max) override;
+
+  Task<> leave(Ticks) override {
+    if (std::exchange(joined_, false)) log_.leave(this);
+    readings_.clear();
+    co_return Result<void>{};
+  }
 
   Task<> rewind(Ticks deadline, OffsetRange range) override {
     const auto found = readings_.find(range.partition);
@@ -125,6 +131,7 @@ class FeedPort final : public OrderFeed, public Log::Consumer {
   std::map<std::int32_t, Reading> readings_;
   std::shared_ptr<Wait<bool>> wake_;
   std::int32_t cursor_ = -1;
+  bool joined_ = true;
 };
 
 Task<> FeedPort::locate(Ticks deadline) {
@@ -165,6 +172,7 @@ bool FeedPort::take(Delivery& delivery) {
 
 Task<Delivery> FeedPort::next(Ticks deadline, std::size_t max) {
   if (max == 0) co_return Errc::invalid;
+  if (!std::exchange(joined_, true)) log_.join(this);
   for (;;) {
     const auto located = co_await locate(deadline);
     if (!located) co_return located.error();

@@ -93,6 +93,11 @@ class Network {
   void part(Who node, Service service) { parted_.emplace(node, service); }
   void join(Who node, Service service) { parted_.erase({node, service}); }
 
+  /// Whether calls of the node arrive there now.
+  bool reaches(Who node, Service service) const {
+    return !states_[index(service)].down && !parted_.contains({node, service});
+  }
+
   /// What happens now is a call that is carried out again.
   bool repeats() const { return repeats_; }
 
@@ -143,9 +148,6 @@ class Network {
 
   static std::size_t index(Service service) { return static_cast<std::size_t>(service); }
   State& state(Service service) { return states_[index(service)]; }
-  bool reachable(Who node, Service service) const {
-    return !states_[index(service)].down && !parted_.contains({node, service});
-  }
   Micros one_way(Service service);
 
   template <class X>
@@ -154,7 +156,7 @@ class Network {
     auto& rng = scheduler_.rng();
     exchange->connection = service.connections;
     const auto there = one_way(exchange->to);
-    if (!reachable(exchange->node, exchange->to) || rng.ppm(service.faults.refuse)) {
+    if (!reaches(exchange->node, exchange->to) || rng.ppm(service.faults.refuse)) {
       reply(exchange, there, Errc::unavailable);
       return;
     }
@@ -173,7 +175,7 @@ class Network {
   template <class X>
   void arrive(std::shared_ptr<X> exchange) {
     auto& service = state(exchange->to);
-    if (exchange->connection != service.connections || !reachable(exchange->node, exchange->to)) {
+    if (exchange->connection != service.connections || !reaches(exchange->node, exchange->to)) {
       reply(exchange, Micros{100}, Errc::unknown);
       return;
     }

@@ -26,6 +26,7 @@ constexpr std::size_t kWinnersPage = 2;
 // The same for the naps of the control thread.
 constexpr Millis kNapSloth{250};
 constexpr Millis kSweepEvery{500};
+constexpr Millis kHeartbeatTimeout{10'000};
 
 BreakerSettings eager(BreakerSettings settings) {
   settings.calls_min = 5;
@@ -54,6 +55,9 @@ void spawn(Thread& thread, Story& story, asio::awaitable<void> work) {
     }
   });
 }
+
+/// A call of which nobody wants the answer.
+asio::awaitable<void> forget(Task<> call) { co_await std::move(call); }
 
 }  // namespace
 
@@ -136,7 +140,7 @@ struct Node::Fulfilment {
         results(create_result_feed(services.network, caller, services.results)),
         feed(create_feed(services.network, caller, services.log, *store, clock)),
         fulfilment(shared.fulfilment,
-                   {*feed, *store, *inventory, *results, clock, services.metrics}) {
+                   {*feed, *store, *inventory, *results, shared.flow, clock, services.metrics}) {
     spawn(thread, services.story, fulfilment.run());
   }
 
@@ -165,7 +169,8 @@ struct Node::Control {
         lease(create_control_store(services.network, caller, services.store)),
         results(create_result_feed(services.network, caller, services.results)),
         leadership(shared.settings.lease, shared.settings.call_timeout,
-                   "node " + std::to_string(number) + "/" + std::to_string(life), *lease, clock),
+                   "node " + std::to_string(number) + "/" + std::to_string(life), *lease, clock,
+                   [this] { send_heartbeat(); }),
         lanes(shared.settings, {*inventory, *queue, *orders, *results, clock, services.metrics}),
         auditor(shared.settings.call_timeout, shared.settings.call_timeout,
                 {*inventory, *audited, clock, services.metrics}),
@@ -175,7 +180,8 @@ struct Node::Control {
              {*parked, lanes, *inventory, *queue, *results, clock, services.metrics}),
         flow({}, shared.settings.call_timeout, order_log(services),
              {*orders, shared.flow, shared.rate_limiter, shared.direct, shared.queue_breaker,
-              [this] { return log_end(); }, clock, services.metrics}),
+              [this] { return log_end(); }, [this] { return heartbeats(); }, clock,
+              services.metrics}),
         network(services.network),
         log(services.log),
         control(shared.settings, probes(),
@@ -203,6 +209,21 @@ struct Node::Control {
   std::optional<std::int64_t> log_end() const {
     if (network.is_down(Service::log)) return std::nullopt;
     return log.end();
+  }
+
+  void send_heartbeat() {
+    auto work = [&log = log]() -> Result<void> {
+      ++log.heartbeats;
+      return {};
+    };
+    const auto until = clock.ticks() + kHeartbeatTimeout;
+    auto sent = network.call<void>(caller, Service::log, until, std::move(work));
+    spawn(thread, network.story(), forget(std::move(sent)));
+  }
+
+  std::optional<std::int64_t> heartbeats() const {
+    if (!network.reaches(caller.node, Service::log)) return std::nullopt;
+    return log.heartbeats;
   }
 
   Task<> ping(Service service, Ticks deadline) {

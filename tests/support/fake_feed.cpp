@@ -7,10 +7,18 @@ namespace sluice::test {
 Task<Delivery> FakeFeed::next(Ticks /*deadline*/, std::size_t /*max*/) {
   const auto fault = co_await on_next.enter();
   if (fault) co_return fault->error;
+  joined = true;
   if (deliveries.empty()) co_return Delivery();
   last_ = std::move(deliveries.front());
   deliveries.pop_front();
   co_return *last_;
+}
+
+Task<> FakeFeed::leave(Ticks /*deadline*/) {
+  const auto fault = co_await on_leave.enter();
+  if (fault) co_return fault->error;
+  joined = false;
+  co_return boost::system::in_place_value;
 }
 
 Task<> FakeFeed::rewind(Ticks /*deadline*/, OffsetRange range) {

@@ -19,14 +19,17 @@ class FakeFeed final : public OrderFeed {
   };
 
   Task<Delivery> next(Ticks deadline, std::size_t max) override;
+  Task<> leave(Ticks deadline) override;
   Task<> rewind(Ticks deadline, OffsetRange range) override;
   Task<> dead_letter(Ticks deadline, const OffsetRange& range, In<Poison> poison) override;
 
   FakeStep on_next;
+  FakeStep on_leave;
   FakeStep on_rewind;
   FakeStep on_dead_letter;
 
   std::deque<Delivery> deliveries;  ///< What comes next; nothing when empty.
+  bool joined = false;
   std::vector<OffsetRange> rewound;
   std::vector<DeadLetters> dead_letters;
 

@@ -252,6 +252,41 @@ TEST_P(OrderFeedTest, a_rewind_delivers_again_what_was_not_applied) {
   EXPECT_EQ(harness_->store().applied(), sent);
 }
 
+TEST_P(OrderFeedTest, who_left_reads_on_at_the_stores_position_when_it_comes_back) {
+  const auto sent = messages(6);
+  harness_->append(0, as_json(sent));
+  ASSERT_TRUE(apply(next_stretch(2)));
+  next_stretch(2);
+  for (int i = 0; i < 2; ++i) {
+    const auto left = run_awaitable(harness_->feed().leave(soon()));
+    ASSERT_TRUE(left.has_value()) << left.error().message();
+  }
+  while (harness_->store().applied().size() < sent.size()) {
+    const auto delivery = next_stretch(2);
+    ASSERT_TRUE(delivery.range.has_value());
+    ASSERT_TRUE(apply(delivery)) << "it must begin at the store's position";
+  }
+  EXPECT_EQ(harness_->store().applied(), sent);
+}
+
+TEST_P(OrderFeedTest, who_leaves_before_the_positions_could_be_read_holds_nobody_up) {
+  const auto sent = messages(3);
+  harness_->append(0, as_json(sent));
+  harness_->store().fail_positions(true);
+  const auto until = steady_clock::now() + kPatience;
+  while (next(100, Millis{500}).has_value() && steady_clock::now() < until) {
+  }
+  const auto left = run_awaitable(harness_->feed().leave(soon()));
+  ASSERT_TRUE(left.has_value()) << left.error().message();
+  harness_->store().fail_positions(false);
+  while (harness_->store().applied().size() < sent.size()) {
+    const auto delivery = next_stretch(100);
+    ASSERT_TRUE(delivery.range.has_value());
+    ASSERT_TRUE(apply(delivery));
+  }
+  EXPECT_EQ(harness_->store().applied(), sent);
+}
+
 TEST_P(OrderFeedTest, after_a_failed_rewind_nothing_of_the_partition_is_skipped) {
   const auto sent = messages(6);
   harness_->append(0, as_json(sent));

@@ -12,6 +12,7 @@
 #include "sluice/fulfilment/order_feed.hpp"
 #include "sluice/fulfilment/result_feed.hpp"
 #include "sluice/inventory/inventory.hpp"
+#include "sluice/orders/lane_router.hpp"
 #include "sluice/orders/order_store.hpp"
 
 namespace sluice {
@@ -35,6 +36,7 @@ class Fulfilment {
     OrderStore& store;
     Inventory& inventory;
     ResultFeed& results;
+    const ModeSnapshot& mode;
     Clock& clock;
     Metrics& metrics;
   };
@@ -45,7 +47,8 @@ class Fulfilment {
   boost::asio::awaitable<void> run();
 
   /// Takes one stretch through all four stages. While the store does not answer it waits:
-  /// nothing is dropped, and the log keeps what comes meanwhile.
+  /// nothing is dropped, and the log keeps what comes meanwhile. While the node is isolated the
+  /// partitions are left to others: nobody could raise the fence of a lane in one of them.
   boost::asio::awaitable<void> step();
 
   /// Callable from any thread.
@@ -63,11 +66,14 @@ class Fulfilment {
   boost::asio::awaitable<bool> keep_poison(const Delivery& delivery);
   boost::asio::awaitable<void> settle_what_is_left();
   void keep_unsettled(Unsettled stretch);
+  bool isolated();
+  boost::asio::awaitable<void> leave();
   boost::asio::awaitable<void> pause();
   Ticks in(Millis timeout) const { return ports_.clock.ticks() + timeout; }
 
   FulfilmentSettings settings_;
   Ports ports_;
+  ModeSnapshot::Reader mode_;
   std::deque<Unsettled> unsettled_;
   std::size_t unsettled_orders_ = 0;
   Histogram& batch_size_;

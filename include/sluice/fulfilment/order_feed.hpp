@@ -33,6 +33,9 @@ class OrderFeed {
   /// for the first message. Positions come from the store, never from the broker.
   virtual Task<Delivery> next(Ticks deadline, std::size_t max) = 0;
 
+  /// Gives all partitions away at once, for other consumers to take; `next` asks for some again.
+  virtual Task<> leave(Ticks deadline) = 0;
+
   /// Reads the partition of `range` again from the store's position: the last delivery was not
   /// applied.
   virtual Task<> rewind(Ticks deadline, OffsetRange range) = 0;

@@ -32,6 +32,7 @@ struct ModeState {
   std::optional<OperatingMode> held;         ///< By an operator, on all nodes.
   std::unordered_set<LaneId> store_lanes;    ///< Lanes that the store sells.
   std::unordered_map<LaneId, Epoch> fences;  ///< Of every lane, as of the last look.
+  bool isolated = false;                     ///< The store is away for this node alone.
   bool backlogged = false;                   ///< Buyers are told that they wait.
   Millis wait{0};                            ///< Estimated, from acknowledgement to decision.
   std::int64_t behind = 0;                   ///< Messages in the log and not applied.

@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <boost/asio/awaitable.hpp>
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -48,9 +49,10 @@ class LeasePolicy {
 /// out. Belongs to the control thread.
 class Leadership {
  public:
-  /// `node`: a name unique among all nodes.
-  Leadership(Millis lease, Millis call_timeout, std::string node, ControlStore& store,
-             Clock& clock);
+  /// `node`: a name unique among all nodes. `renewed` is called whenever the store has given or
+  /// renewed the lease.
+  Leadership(Millis lease, Millis call_timeout, std::string node, ControlStore& store, Clock& clock,
+             std::function<void()> renewed);
 
   /// Asks for the lease again and again until `stop`; then gives it up.
   boost::asio::awaitable<void> run();
@@ -75,6 +77,7 @@ class Leadership {
   std::string node_;
   ControlStore& store_;
   Clock& clock_;
+  std::function<void()> renewed_;
   LeasePolicy policy_;
   bool known_ = false;
   std::optional<Term> reported_;  ///< In the log.

@@ -16,6 +16,7 @@
 #include "sluice/gate/rate_limiter.hpp"
 #include "sluice/orders/lane_router.hpp"
 #include "sluice/orders/order_store.hpp"
+#include "sluice/recovery/isolation.hpp"
 
 namespace sluice {
 
@@ -27,12 +28,14 @@ struct OrderLog {
 };
 
 struct ModeSettings {
+  Millis lease{5000};   ///< Of the leader.
   AimdSettings direct;  ///< What the store takes directly, in bypass and database mode.
   LagSettings lag;
 };
 
 /// Says each round in which mode this node sells: which lanes the store sells, whether the log is
-/// bypassed, how long orders wait, and how many purchases are let in.
+/// bypassed, how long orders wait, and how many purchases are let in: none while the node is
+/// isolated.
 class ModeReconciler {
  public:
   struct Ports {
@@ -43,6 +46,7 @@ class ModeReconciler {
     Breaker& queue;             ///< Guards the log; open, this node bypasses it.
     /// Records ever written to the log; empty when not known now.
     std::function<std::optional<std::int64_t>()> log_end;
+    std::function<std::optional<std::int64_t>()> heartbeats;  ///< See `Heartbeat::count`.
     Clock& clock;
     Metrics& metrics;
   };
@@ -81,6 +85,7 @@ class ModeReconciler {
   Ports ports_;
   Lag lag_;
   AimdLimit direct_rate_;
+  IsolationPolicy isolation_;
   Ticks direct_measured_{};
   ModeState state_;
   std::optional<TimePoint> applied_through_;
@@ -89,6 +94,7 @@ class ModeReconciler {
   Gauge& lag_messages_;
   Gauge& lag_wait_ms_;
   Gauge& mode_;
+  Gauge& isolated_;
   Gauge& admitted_;
   Counter& queue_opened_;
   Counter& queue_half_opened_;

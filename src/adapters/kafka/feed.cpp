@@ -60,12 +60,7 @@ Result<Client> start_consumer(const KafkaSettings& settings) {
   auto client = config.start(RD_KAFKA_CONSUMER);
   if (!client) return client;
   rd_kafka_poll_set_consumer(client->get());
-  const Partitions wanted(rd_kafka_topic_partition_list_new(1));
-  rd_kafka_topic_partition_list_add(wanted.get(), settings.topic.c_str(), RD_KAFKA_PARTITION_UA);
-  const auto failed = rd_kafka_subscribe(client->get(), wanted.get());
-  if (failed == RD_KAFKA_RESP_ERR_NO_ERROR) return client;
-  log().critical("kafka: cannot subscribe to {}: {}", settings.topic, rd_kafka_err2str(failed));
-  return Errc::invalid;
+  return client;
 }
 
 class Feed final : public OrderFeed {
@@ -95,6 +90,7 @@ class Feed final : public OrderFeed {
   }
 
   Task<Delivery> next(Ticks deadline, std::size_t max) override;
+  Task<> leave(Ticks deadline) override;
   Task<> rewind(Ticks deadline, OffsetRange range) override;
   Task<> dead_letter(Ticks deadline, const OffsetRange& range, In<Poison> poison) override;
 
@@ -109,6 +105,7 @@ class Feed final : public OrderFeed {
   void handle_error(rd_kafka_event_t* event);
   void add(const rd_kafka_message_t& message);
 
+  Task<> join();
   Task<> locate(Ticks deadline);
   bool assign();
   asio::awaitable<void> return_inside();
@@ -131,6 +128,7 @@ class Feed final : public OrderFeed {
   asio::thread_pool thread_{1};  // For what librdkafka only does blocking.
 
   std::map<std::int32_t, PartitionLog> partitions_;  // The assigned ones.
+  bool joined_ = false;                              // The group, or asked to.
   bool must_assign_ = false;  // Kafka waits for, or needs, a whole assignment.
   bool fatal_ = false;
   std::int32_t cursor_ = -1;  // The partition of the last delivery.
@@ -140,6 +138,7 @@ class Feed final : public OrderFeed {
 
 Task<Delivery> Feed::next(Ticks deadline, std::size_t max) {
   if (max == 0) co_return Errc::invalid;
+  if (const auto joined = co_await join(); !joined) co_return joined.error();
   for (;;) {
     co_await pump(deadline);
     if (fatal_) co_return Errc::unavailable;
@@ -150,6 +149,37 @@ Task<Delivery> Feed::next(Ticks deadline, std::size_t max) {
     auto delivery = take(max);
     if (delivery->range || clock_->ticks() >= deadline) co_return std::move(delivery);
   }
+}
+
+Task<> Feed::join() {
+  if (joined_) co_return Result<void>{};
+  const Partitions wanted(rd_kafka_topic_partition_list_new(1));
+  rd_kafka_topic_partition_list_add(wanted.get(), settings_.topic.c_str(), RD_KAFKA_PARTITION_UA);
+  const auto ask = [&] { return rd_kafka_subscribe(client_.get(), wanted.get()); };
+  const auto failed = co_await block(ask);
+  joined_ = failed == RD_KAFKA_RESP_ERR_NO_ERROR;
+  if (joined_) co_return Result<void>{};
+  log().critical("kafka: cannot subscribe to {}: {}", settings_.topic, rd_kafka_err2str(failed));
+  co_return Errc::unavailable;
+}
+
+Task<> Feed::leave(Ticks deadline) {
+  if (joined_) {
+    // An assignment that nobody answered would hold the group up. Not by a null: that answers a
+    // revocation, and librdkafka 2.0.2 then waits for good.
+    const Partitions none(rd_kafka_topic_partition_list_new(0));
+    if (std::exchange(must_assign_, false)) rd_kafka_assign(client_.get(), none.get());
+    const auto ask = [this] { return rd_kafka_unsubscribe(client_.get()); };
+    const auto failed = co_await block(ask);
+    joined_ = failed != RD_KAFKA_RESP_ERR_NO_ERROR;
+    if (!joined_) log().warn("kafka: leaves the consumers of {}", settings_.topic);
+  }
+  // The group lets this member go once the revocation is answered.
+  for (drain(); !partitions_.empty() && clock_->ticks() < deadline; drain()) {
+    co_await wait_for_event(deadline);
+  }
+  if (joined_ || !partitions_.empty()) co_return Errc::unavailable;
+  co_return Result<void>{};
 }
 
 Task<> Feed::rewind(Ticks deadline, OffsetRange range) {

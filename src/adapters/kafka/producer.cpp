@@ -42,6 +42,7 @@ constexpr int kPurgeAll = RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT;
 struct Connection {
   Client client;
   Topic topic;  // Destroyed before the client, as librdkafka asks.
+  Topic heartbeats;
 };
 
 Fate fate_of(const rd_kafka_message_t& message) {
@@ -61,6 +62,7 @@ class Producer final : public KafkaProducer, public std::enable_shared_from_this
   std::unique_ptr<OrderQueue> create_queue(Dependency& dependency) override;
   Result<void> ping() const override;
   KafkaFigures figures() const override;
+  void send_heartbeat() override;
   void close(Millis flush_for) override;
 
   /// Hands the messages over; `answer` is called once, from any thread.
@@ -84,6 +86,7 @@ class Producer final : public KafkaProducer, public std::enable_shared_from_this
   void look_after(std::stop_token stop);
   Result<void> look();
   std::optional<std::int64_t> look_for_end();
+  std::optional<std::int64_t> look_for_heartbeats();
 
   const KafkaSettings settings_;
   InFlight in_flight_;
@@ -96,6 +99,7 @@ class Producer final : public KafkaProducer, public std::enable_shared_from_this
   std::atomic<std::uint64_t> acknowledged_{0};
   std::atomic<std::uint64_t> failed_{0};
   std::atomic<std::int64_t> log_end_{-1};  // -1: not known.
+  std::atomic<std::int64_t> heartbeats_{-1};
   std::atomic<bool> has_id_{false};  // Without its producer id the client keeps all messages back.
   std::atomic<int> health_{static_cast<int>(Errc::unavailable)};  // 0: good, else an Errc.
 
@@ -116,7 +120,9 @@ Result<std::shared_ptr<Connection>> Producer::connect() {
   auto made = std::make_shared<Connection>();
   made->client = std::move(*client);
   made->topic.reset(rd_kafka_topic_new(made->client.get(), settings_.topic.c_str(), nullptr));
-  if (!made->topic) return Errc::invalid;
+  made->heartbeats.reset(
+      rd_kafka_topic_new(made->client.get(), heartbeat_topic(settings_).c_str(), nullptr));
+  if (!made->topic || !made->heartbeats) return Errc::invalid;
   return made;
 }
 
@@ -162,7 +168,15 @@ void Producer::send(const void* owner, Ticks deadline, LaneId lane, In<std::stri
 
 void Producer::on_report(rd_kafka_t*, const rd_kafka_message_t* message, void* opaque) {
   auto& self = *static_cast<Producer*>(opaque);
-  self.report(message->_private, fate_of(*message));
+  const bool heartbeat = message->_private == nullptr;
+  if (!heartbeat) self.report(message->_private, fate_of(*message));
+}
+
+void Producer::send_heartbeat() {
+  const auto used = connection();
+  std::string value = R"({"v":1})";
+  rd_kafka_produce(used->heartbeats.get(), 0, RD_KAFKA_MSG_F_COPY, value.data(), value.size(),
+                   nullptr, 0, nullptr);
 }
 
 void Producer::report(void* slot, Fate fate) {
@@ -234,6 +248,7 @@ void Producer::look_after(std::stop_token stop) {
   while (!stop.stop_requested()) {
     const auto found = look();
     log_end_ = found ? look_for_end().value_or(-1) : -1;
+    heartbeats_ = found ? look_for_heartbeats().value_or(-1) : -1;
     const auto health = found ? 0 : found.error().value();
     if (health_.exchange(health) != health) {
       log().log(found ? spdlog::level::info : spdlog::level::warn, "kafka: topic {}: {}",
@@ -269,6 +284,16 @@ std::optional<std::int64_t> Producer::look_for_end() {
   return sum;
 }
 
+std::optional<std::int64_t> Producer::look_for_heartbeats() {
+  const auto topic = heartbeat_topic(settings_);
+  std::int64_t low = 0;
+  std::int64_t high = 0;
+  const auto failed = rd_kafka_query_watermark_offsets(connection()->client.get(), topic.c_str(), 0,
+                                                       &low, &high, kEndMs);
+  if (failed != RD_KAFKA_RESP_ERR_NO_ERROR) return std::nullopt;
+  return high;
+}
+
 Result<void> Producer::ping() const {
   const auto health = health_.load();
   if (health != 0) return static_cast<Errc>(health);
@@ -276,8 +301,9 @@ Result<void> Producer::ping() const {
 }
 
 KafkaFigures Producer::figures() const {
-  KafkaFigures figures{outstanding_.load(), acknowledged_.load(), failed_.load(), std::nullopt};
+  KafkaFigures figures{outstanding_.load(), acknowledged_.load(), failed_.load(), {}, {}};
   if (const auto end = log_end_.load(); end >= 0) figures.log_end = end;
+  if (const auto sent = heartbeats_.load(); sent >= 0) figures.heartbeats = sent;
   return figures;
 }
 
@@ -292,6 +318,7 @@ void Producer::close(Millis flush_for) {
   delivery_.join();
   health_ = static_cast<int>(Errc::unavailable);
   log_end_ = -1;
+  heartbeats_ = -1;
 }
 
 class ProducerQueue final : public OrderQueue {

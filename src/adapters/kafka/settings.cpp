@@ -8,6 +8,7 @@ namespace sluice {
 namespace {
 
 constexpr std::size_t kNameMax = 249;
+constexpr std::string_view kHeartbeats = ".heartbeats";
 
 bool valid_topic(std::string_view name) {
   return name.size() <= kNameMax && name != "." && name != ".." && is_plain_name(name);
@@ -15,13 +16,21 @@ bool valid_topic(std::string_view name) {
 
 }  // namespace
 
+std::string heartbeat_topic(const KafkaSettings& settings) {
+  return settings.topic + std::string(kHeartbeats);
+}
+
 std::optional<std::string> check(const KafkaSettings& s) {
   if (s.brokers.empty()) return "brokers must name at least one host:port";
-  if (!valid_topic(s.topic)) return "topic must be 1 to 249 of [A-Za-z0-9._-]";
+  if (!valid_topic(s.topic) || !valid_topic(heartbeat_topic(s))) {
+    return "topic must be 1 to 238 of [A-Za-z0-9._-]";
+  }
   if (!valid_topic(s.dead_letter_topic)) {
     return "dead_letter_topic must be 1 to 249 of [A-Za-z0-9._-]";
   }
-  if (s.topic == s.dead_letter_topic) return "dead_letter_topic must differ from topic";
+  if (s.dead_letter_topic == s.topic || s.dead_letter_topic == heartbeat_topic(s)) {
+    return "dead_letter_topic must differ from topic and from that of its heartbeats";
+  }
   if (s.group.empty() || s.group.size() > kNameMax) return "group must have 1 to 249 bytes";
   return std::nullopt;
 }

@@ -33,8 +33,8 @@ class Admin {
         queue_(rd_kafka_queue_new(client_.get())),
         deadline_(deadline) {}
 
-  Result<void> create(const std::string& topic);
-  Result<void> has_partitions(const std::string& topic);
+  Result<void> create(const std::string& topic, std::int32_t partitions);
+  Result<void> has_partitions(const std::string& topic, std::int32_t partitions);
   Result<void> has_append_time(const std::string& topic);
 
  private:
@@ -61,10 +61,10 @@ Event Admin::ask(rd_kafka_admin_op_t operation, Send send) const {
   return good ? std::move(event) : nullptr;
 }
 
-Result<void> Admin::create(const std::string& topic) {
+Result<void> Admin::create(const std::string& topic, std::int32_t partitions) {
   std::array<char, 128> why{};
-  const NewTopic wanted(rd_kafka_NewTopic_new(topic.c_str(), settings_.partitions,
-                                              settings_.replication, why.data(), why.size()));
+  const NewTopic wanted(rd_kafka_NewTopic_new(topic.c_str(), partitions, settings_.replication,
+                                              why.data(), why.size()));
   if (!wanted) {
     log().critical("kafka: topic {}: {}", topic, printable(why.data()));
     return Errc::invalid;
@@ -97,15 +97,15 @@ Result<void> Admin::create(const std::string& topic) {
   return refused ? Errc::invalid : Errc::unavailable;
 }
 
-Result<void> Admin::has_partitions(const std::string& topic) {
+Result<void> Admin::has_partitions(const std::string& topic, std::int32_t partitions) {
   const Topic handle(rd_kafka_topic_new(client_.get(), topic.c_str(), nullptr));
   while (const int left = remaining_ms(deadline_)) {
     const auto count = count_partitions(client_.get(), handle.get(), left);
     if (!count && count.error() == Errc::unavailable) return count.error();
-    if (count && *count == settings_.partitions) return {};
+    if (count && *count == partitions) return {};
     if (count && *count > 0) {
       log().critical("kafka: topic {} has {} partitions, the settings say {}", topic, *count,
-                     settings_.partitions);
+                     partitions);
       return Errc::invalid;
     }
     // Just created: the brokers tell each other; there is no event to wait for.
@@ -147,9 +147,14 @@ Result<void> create_kafka_topics(const KafkaSettings& settings, Ticks deadline) 
   auto client = config.start(RD_KAFKA_PRODUCER);
   if (!client) return client.error();
   kafka::Admin admin(settings, std::move(*client), deadline);
-  for (const auto& topic : {settings.topic, settings.dead_letter_topic}) {
-    if (auto created = admin.create(topic); !created) return created;
-    if (auto complete = admin.has_partitions(topic); !complete) return complete;
+  const std::pair<std::string, std::int32_t> topics[] = {
+      {settings.topic, settings.partitions},
+      {settings.dead_letter_topic, settings.partitions},
+      {heartbeat_topic(settings), 1},
+  };
+  for (const auto& [topic, partitions] : topics) {
+    if (auto created = admin.create(topic, partitions); !created) return created;
+    if (auto complete = admin.has_partitions(topic, partitions); !complete) return complete;
   }
   return admin.has_append_time(settings.topic);
 }

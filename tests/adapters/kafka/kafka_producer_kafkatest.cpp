@@ -266,6 +266,29 @@ TEST(KafkaProducer, knows_how_many_records_the_log_ever_had) {
   EXPECT_EQ(producer->figures().log_end, std::nullopt);
 }
 
+TEST(KafkaProducer, counts_the_heartbeats_of_all_nodes) {
+  KafkaTopics topics(2);
+  const auto one = create_kafka_producer(topics.settings()).value();
+  const auto other = create_kafka_producer(topics.settings()).value();
+  const auto await = [&](std::int64_t expected) {
+    const auto until = steady_clock::now() + Millis{10'000};
+    while (one->figures().heartbeats != expected && steady_clock::now() < until) {
+      std::this_thread::sleep_for(Millis{20});
+    }
+    return one->figures().heartbeats;
+  };
+  EXPECT_EQ(await(0), 0);
+  one->send_heartbeat();
+  other->send_heartbeat();
+  other->send_heartbeat();
+  EXPECT_EQ(await(3), 3);
+  EXPECT_EQ(one->figures().log_end, 0) << "they are no orders";
+  EXPECT_EQ(one->figures().acknowledged, 0U);
+  EXPECT_EQ(one->figures().outstanding, 0U);
+  one->close(Millis{0});
+  EXPECT_EQ(one->figures().heartbeats, std::nullopt);
+}
+
 TEST(KafkaProducer, does_not_know_the_end_of_a_log_without_its_topic) {
   auto topics = std::make_optional<KafkaTopics>(2);
   const auto producer = create_kafka_producer(topics->settings()).value();

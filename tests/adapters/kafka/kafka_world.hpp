@@ -102,6 +102,7 @@ class KafkaTopics {
   ~KafkaTopics() {
     remove(settings_.topic);
     remove(settings_.dead_letter_topic);
+    remove(heartbeat_topic(settings_));
   }
 
   KafkaTopics(const KafkaTopics&) = delete;

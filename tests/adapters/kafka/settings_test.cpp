@@ -31,11 +31,14 @@ TEST(KafkaSettings, names_of_topics_are_checked) {
     EXPECT_NE(check(settings), std::nullopt) << name;
   }
   auto settings = valid();
-  settings.topic = std::string(249, 'a');
+  settings.topic = std::string(238, 'a');
   EXPECT_EQ(check(settings), std::nullopt);
   settings.topic += 'a';
   EXPECT_NE(check(settings), std::nullopt);
   settings.topic = settings.dead_letter_topic;
+  EXPECT_NE(check(settings), std::nullopt);
+  settings = valid();
+  settings.dead_letter_topic = heartbeat_topic(settings);
   EXPECT_NE(check(settings), std::nullopt);
 }
 

@@ -20,6 +20,8 @@ struct KafkaFigures {
   /// Records that the topic ever had, over all partitions, about a second ago; empty when the
   /// brokers do not tell.
   std::optional<std::int64_t> log_end;
+  /// Heartbeats that the log ever had, from all nodes, about a second ago; empty likewise.
+  std::optional<std::int64_t> heartbeats;
 };
 
 /// The process's one connection to the log, idempotent and waiting for all replicas. Thread-safe.
@@ -44,6 +46,9 @@ class KafkaProducer {
   virtual Result<void> ping() const = 0;
 
   virtual KafkaFigures figures() const = 0;
+
+  /// Writes a heartbeat to its topic and does not wait for it; what becomes of it is not told.
+  virtual void send_heartbeat() = 0;
 
   /// Refuses new publishes (`Errc::unavailable`), waits up to `flush_for` for those under way, then
   /// gives the rest up: every call has its answer when this returns. Blocks; idempotent. The

@@ -14,7 +14,7 @@ namespace sluice {
 /// the settings' table enforces.
 struct KafkaSettings {
   std::string brokers;                                    ///< host:port[,host:port]…; required.
-  std::string topic = "seckill.orders";                   ///< 1 … 249 of [A-Za-z0-9._-].
+  std::string topic = "seckill.orders";                   ///< 1 … 238 of [A-Za-z0-9._-].
   std::string dead_letter_topic = "seckill.orders.dead";  ///< Likewise, and another one.
   std::string group = "sluice-fulfilment";  ///< Consumers that share the topic; 1 … 249.
   std::int32_t partitions = 16;             ///< 1 … 1,024; fixed once the topic exists.
@@ -40,6 +40,9 @@ struct KafkaSettings {
   /// Passed to librdkafka as they are (TLS, SASL, …). What the adapter sets itself wins.
   std::map<std::string, std::string> extra;
 };
+
+/// The topic of one partition that the leader tells with that it reaches the store.
+std::string heartbeat_topic(const KafkaSettings& settings);
 
 /// Empty when the brokers and the names can be used, else what is wrong, naming the member.
 std::optional<std::string> check(const KafkaSettings& settings);

@@ -7,8 +7,8 @@
 namespace sluice {
 
 /// Creates the orders topic (broker's append time as timestamp, `min.insync.replicas` one below the
-/// replication) and the dead-letter topic where they are missing, and waits until the brokers know
-/// them. Blocks up to `deadline`. Any number of nodes may do this at once.
+/// replication), the dead-letter topic and that of the heartbeats where they are missing, and waits
+/// until the brokers know them. Blocks up to `deadline`. Any number of nodes may do this at once.
 /// `Errc::invalid` when the settings are wrong or a topic exists with another partition count or
 /// another kind of timestamp: the log says which. `Errc::unavailable` when the brokers did not
 /// answer.
