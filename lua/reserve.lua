@@ -1,16 +1,18 @@
 -- ARGV: epoch, the hashes of all users, 1 if the orders are late and the window does not matter,
--- then id, user, quantity of each attempt.
--- Answers {version, pending, one per attempt}: the user's record, or 1 granted, 2 sold out,
--- 3 insufficient, 4 not open.
+-- the time after which the caller waits no more (0: not known), then id, user, quantity of each
+-- attempt.
+-- Answers {now, version, pending, one per attempt}: the user's record, or 1 granted, 2 sold out,
+-- 3 insufficient, 4 not open. Or {now} when the caller waits no more.
+local now, not_after = now_ms(), tonumber(ARGV[4])
+if not_after > 0 and now > not_after then return {now} end
 local lane = load_lane(ARGV[1])
 if not lane then return 0 end
 
-local count = (#ARGV - 3) / 3
+local count = (#ARGV - 4) / 3
 local lookup = {KEYS[3]}
-for i = 1, count do lookup[i + 1] = ARGV[3 * i + 2] end
+for i = 1, count do lookup[i + 1] = ARGV[3 * i + 3] end
 local records = count > 0 and redis.call('HMGET', unpack(lookup)) or {}
 
-local now = now_ms()
 local open = ARGV[3] == '1'
   or lane.state == 'open' and now >= lane.starts_at_ms and now < lane.ends_at_ms
 local units, granted = lane.units, 0
@@ -18,10 +20,10 @@ local units, granted = lane.units, 0
 local score = string.format('%.0f', now)
 local fresh = {}
 local success, pending, winners = {KEYS[3]}, {KEYS[4]}, {}
-local reply = {lane.version, 0}
+local reply = {now, lane.version, 0}
 
 for i = 1, count do
-  local user = ARGV[3 * i + 2]
+  local user = ARGV[3 * i + 3]
   local record = records[i] or fresh[user]
   local answer
   if record then
@@ -31,13 +33,13 @@ for i = 1, count do
   elseif units <= 0 then
     answer = 2
   else
-    local quantity = ARGV[3 * i + 3]
+    local quantity = ARGV[3 * i + 4]
     local left = units - tonumber(quantity)
     if left < 0 then
       answer = 3
     else
       units = left
-      record = 'q' .. ARGV[3 * i + 1] .. quantity
+      record = 'q' .. ARGV[3 * i + 2] .. quantity
       fresh[user] = record
       granted = granted + 1
       success[2 * granted] = user
@@ -48,7 +50,7 @@ for i = 1, count do
       answer = 1
     end
   end
-  reply[i + 2] = answer
+  reply[i + 3] = answer
 end
 
 if granted > 0 then
@@ -58,5 +60,5 @@ if granted > 0 then
   redis.call('HINCRBY', KEYS[2], 'units', units - lane.units)
   redis.call('HINCRBY', KEYS[2], 'held', lane.units - units)
 end
-reply[2] = pending_count()
+reply[3] = pending_count()
 return reply

@@ -35,6 +35,9 @@ Ledger::Ledger(const Scheduler& scheduler, Story& story, Store& store, Redis& re
   store.on_refusal = [this](const LateRefusal& refusal) { refused(refusal); };
   redis.on_grant = [this](const Call& call, const Attempt& attempt) {
     granted(call.lane, call.epoch, attempt);
+    if (scheduler_.now() > call.deadline) {
+      story_.violate(text(call.lane) + ": a grant that its caller waits for no more");
+    }
   };
   redis.on_return = [this](LaneId lane, Epoch epoch, const OrderId& id) {
     returned(lane, epoch, id);

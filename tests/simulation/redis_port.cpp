@@ -2,6 +2,8 @@
 #include <string>
 #include <utility>
 
+#include "sluice/base/mutation.hpp"
+
 #include "simulation/redis.hpp"
 
 namespace sluice::simulation {
@@ -13,9 +15,14 @@ class InventoryPort final : public Inventory {
       : network_(network), caller_(caller), redis_(redis) {}
 
   Task<ReserveReply> reserve(Call call, In<Attempt> attempts) override {
-    return go<ReserveReply>(call, [call, attempts = copy_of(attempts)](Redis& redis) {
-      return redis.reserve(call, attempts);
-    });
+    const auto& now = network_.scheduler();
+    return go<ReserveReply>(
+        call, [call, attempts = copy_of(attempts), &now](Redis& redis) -> Result<ReserveReply> {
+          if (now.now() > call.deadline && !mutant("reserve.outlives_call")) {
+            return Errc::unavailable;
+          }
+          return redis.reserve(call, attempts);
+        });
   }
 
   Task<> settle(Call call, In<Settlement> settlements) override {

@@ -116,7 +116,8 @@ class Inventory {
   virtual ~Inventory() = default;
 
   /// Decides every attempt atomically, in order, by the inventory's own clock. A repeated attempt
-  /// (same id) finds itself: `granted` again. `Errc::invalid` unless they are `valid`.
+  /// (same id) finds itself: `granted` again. `Errc::invalid` unless they are `valid`. One that
+  /// reaches the inventory after its deadline grants nothing, as far as that is known there.
   virtual Task<ReserveReply> reserve(Call call, In<Attempt> attempts) = 0;
 
   /// Acts only on settlements whose user's record names that very order; others change nothing, nor

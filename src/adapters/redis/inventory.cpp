@@ -15,6 +15,7 @@
 
 #include "adapters/redis/connection.hpp"
 #include "adapters/redis/records.hpp"
+#include "adapters/redis/remote_clock.hpp"
 #include "adapters/redis/script.hpp"
 
 namespace sluice {
@@ -123,13 +124,13 @@ std::optional<Reservation> read_reservation(const redisReply& answer, const Atte
 
 std::optional<ReserveReply> read_reserve(const redisReply& reply, In<Attempt> attempts) {
   const auto words = elements(reply);
-  if (words.size() != attempts.size() + 2) return std::nullopt;
+  if (words.size() != attempts.size() + 3) return std::nullopt;
   ReserveReply out;
-  out.version = static_cast<std::uint64_t>(words[0]->integer);
-  out.may_return = words[1]->integer > 0;
+  out.version = static_cast<std::uint64_t>(words[1]->integer);
+  out.may_return = words[2]->integer > 0;
   out.reservations.reserve(attempts.size());
   for (std::size_t i = 0; i < attempts.size(); ++i) {
-    auto reservation = read_reservation(*words[i + 2], attempts[i]);
+    auto reservation = read_reservation(*words[i + 3], attempts[i]);
     if (!reservation) return std::nullopt;
     out.reservations.push_back(std::move(*reservation));
   }
@@ -194,6 +195,7 @@ class RedisInventory final : public Inventory {
 
   RedisConnection connection_;
   Dependency& dependency_;
+  RemoteClock clock_;
 };
 
 Task<Reply> RedisInventory::run(const Script& script, Ticks deadline, const Command& words) {
@@ -214,12 +216,17 @@ Task<ReserveReply> RedisInventory::reserve(Call call, In<Attempt> attempts) {
   std::string hashes;
   hashes.reserve(attempts.size() * sizeof(std::uint64_t));
   for (const auto& attempt : attempts) add_hash(hashes, attempt.user);
-  words.add(hashes).add(late(call, attempts) ? 1 : 0);
+  words.add(hashes).add(late(call, attempts) ? 1 : 0).add(clock_.at(call.deadline));
   for (const auto& attempt : attempts) {
     words.add(attempt.id.text()).add(attempt.user.text()).add(attempt.quantity);
   }
   const auto reply = co_await run(scripts().reserve, call.deadline, words);
   if (!reply) co_return reply.error();
+  const auto heard = elements(**reply);
+  if (heard.empty()) co_return garbled("reserve");
+  clock_.heard(std::chrono::steady_clock::now(), heard.front()->integer);
+  // It is late, or its clock was set: the next call knows the clock better.
+  if (heard.size() == 1) co_return Errc::unavailable;
   auto out = read_reserve(**reply, attempts);
   if (!out) co_return garbled("reserve");
   co_return std::move(*out);

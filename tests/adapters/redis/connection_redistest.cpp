@@ -69,6 +69,16 @@ TEST_F(RedisTrouble, AnswersUnknownAtTheDeadlineAndTheRetryFindsItself) {
   EXPECT_EQ(lane_.view().pending, 1U);
 }
 
+TEST_F(RedisTrouble, GrantsNothingThatItsCallerWaitsForNoMore) {
+  lane_.open(5);
+  lane_.reserve_one(lane_.attempt("ann"));
+  world_.admin().ask({"CLIENT", "PAUSE", "300", "ALL"});
+  EXPECT_EQ(reserve_by(in(50), {lane_.attempt("bob")}).error(), Errc::unknown);
+  // On the same connection: when this is answered, so is what was sent before.
+  EXPECT_EQ(lane_.view().stock, 4);
+  EXPECT_EQ(lane_.reserve_one(lane_.attempt("bob")).verdict, Verdict::granted);
+}
+
 TEST_F(RedisTrouble, SendsNothingAfterTheDeadline) {
   lane_.open(5);
   EXPECT_EQ(reserve_by(in(-1), {lane_.attempt("ann")}).error(), Errc::unavailable);
