@@ -277,7 +277,7 @@ Node::Node(Settings settings, const Secrets& secrets,
       concurrency_(settings_.gate.concurrency_max),
       connections_(create_connection_limits(settings_.connections)) {
   settings_.http_threads = http_thread_count(settings_);
-  settings_.identity.key = secrets.identity_key;
+  settings_.identity.keys = secrets.identity_keys;
   settings_.recovery.missing_after = settings_.purchase.publish_timeout;
   if (settings_.mode != Mode::embedded) {
     settings_.recovery.missing_after += settings_.kafka.delivery_timeout;
@@ -335,7 +335,7 @@ void Node::reload(const Settings& settings, const Secrets& secrets) {
   for (auto& thread : http_) {
     auto& identity = thread->front.identity;
     asio::post(thread->worker.executor(),
-               [&identity, key = secrets.identity_key] { identity.use_key(key); });
+               [&identity, keys = secrets.identity_keys] { identity.use_keys(keys); });
   }
   asio::post(admin_->worker.executor(),
              [&key = admin_->key, fresh = secrets.admin_key] { key = fresh; });

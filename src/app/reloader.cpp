@@ -71,7 +71,7 @@ void Reloader::reload() {
 void Reloader::take(Reload fresh) {
   node_.reload(fresh.settings, fresh.secrets);
   auto identity = fresh.settings.identity;
-  identity.key = fresh.secrets.identity_key;
+  identity.keys = fresh.secrets.identity_keys;
   identity_.publish(std::make_shared<const IdentitySettings>(std::move(identity)));
   set_log_level(fresh.settings.log.level);
   settings_ = std::move(fresh.settings);

@@ -141,7 +141,7 @@ int run(Settings settings, const ServeOptions& options) {
   const auto clock = std::shared_ptr<Clock>(system_clock());
   const auto secrets = load_secrets(settings, process_environment());
   auto verified = settings.identity;
-  verified.key = secrets.identity_key;
+  verified.keys = secrets.identity_keys;
   Snapshot<IdentitySettings> identity(std::make_shared<const IdentitySettings>(verified));
 
   std::function<std::string(const UserId&)> demo_token;

@@ -1,4 +1,5 @@
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cerrno>
 #include <fcntl.h>
 #include <fstream>
@@ -59,12 +60,12 @@ int token_command(const Cli& cli) {
                   "--lifetime is a time such as 30s, 10m, 2h or 7d, at most 366d");
   const auto settings = load_settings(cli).settings;
   auto identity = settings.identity;
-  if (identity.algorithm != "HS256") {
+  identity.keys = load_identity_keys(settings, cli.world.environment);
+  if (std::ranges::count(identity.keys, "HS256", &VerifyingKey::algorithm) == 0) {
     throw UsageError(
-        "identity.algorithm is " + identity.algorithm +
-        ": only the shop's login has the private key; tokens are signed with HS256 alone");
+        "only the shop's login has the private keys: tokens are signed with a shared secret "
+        "(HS256) alone");
   }
-  identity.key = load_secret(Secret::identity, settings, cli.world.environment);
   std::ofstream file;
   if (!cli.output.empty()) file = open_private(cli.output);
   write_tokens(cli, identity, lifetime, cli.output.empty() ? cli.world.out : file);

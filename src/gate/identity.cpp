@@ -7,8 +7,6 @@
 #include <jwt.h>
 #include <memory>
 #include <nlohmann/json.hpp>
-#include <openssl/err.h>
-#include <openssl/pem.h>
 #include <stdexcept>
 #include <utility>
 
@@ -18,12 +16,23 @@ namespace sluice {
 namespace {
 
 constexpr std::size_t kTokenBytesMax = 2048;
-constexpr int kEcBits = 256;
 
 struct FreeJwt {
   void operator()(jwt_t* jwt) const { jwt_free(jwt); }
 };
 using Jwt = std::unique_ptr<jwt_t, FreeJwt>;
+
+const unsigned char* bytes_of(const std::string& text) {
+  return reinterpret_cast<const unsigned char*>(text.data());
+}
+
+/// Null when the token is none, or not signed with the key; without a key that is not checked.
+Jwt parse(const std::string& token, const VerifyingKey* key) {
+  jwt_t* raw = nullptr;
+  const auto* bytes = key == nullptr ? nullptr : bytes_of(key->key);
+  const int size = key == nullptr ? 0 : static_cast<int>(key->key.size());
+  return Jwt(jwt_decode(&raw, token.c_str(), bytes, size) == 0 ? raw : nullptr);
+}
 
 std::int64_t seconds(TimePoint when) {
   return std::chrono::floor<std::chrono::seconds>(when.time_since_epoch()).count();
@@ -45,48 +54,22 @@ bool names_audience(jwt_t* jwt, const std::string& audience) {
          std::ranges::find(list, nlohmann::json(audience)) != list.end();
 }
 
-/// True for a public key, as PEM, that signatures of the algorithm can be checked with.
-bool is_public_key(const std::string& pem, jwt_alg_t algorithm) {
-  const std::unique_ptr<BIO, int (*)(BIO*)> text(
-      BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())), &BIO_free);
-  const std::unique_ptr<EVP_PKEY, void (*)(EVP_PKEY*)> key(
-      PEM_read_bio_PUBKEY(text.get(), nullptr, nullptr, nullptr), &EVP_PKEY_free);
-  ERR_clear_error();
-  if (!key) return false;
-  if (algorithm == JWT_ALG_RS256) return EVP_PKEY_base_id(key.get()) == EVP_PKEY_RSA;
-  return EVP_PKEY_base_id(key.get()) == EVP_PKEY_EC && EVP_PKEY_bits(key.get()) == kEcBits;
-}
-
 Refusal refusal(Code code) { return Refusal{code, Millis{0}}; }
 
 }  // namespace
 
-void check_identity(const IdentitySettings& settings) {
-  const auto algorithm = jwt_str_alg(settings.algorithm.c_str());
-  if (algorithm != JWT_ALG_HS256 && algorithm != JWT_ALG_RS256 && algorithm != JWT_ALG_ES256) {
-    throw std::invalid_argument("identity.algorithm must be HS256, RS256 or ES256");
-  }
-  if (algorithm == JWT_ALG_HS256 && settings.key.size() < 32) {
-    throw std::invalid_argument("the identity secret must have at least 32 bytes");
-  }
-  if (algorithm != JWT_ALG_HS256 && !is_public_key(settings.key, algorithm)) {
-    throw std::invalid_argument("the identity key must be a public key for " + settings.algorithm +
-                                " as PEM");
-  }
-}
-
 Identity::Identity(IdentitySettings settings) : settings_(std::move(settings)) {
-  check_identity(settings_);
+  check_keys(settings_.keys);
   cache_.resize(std::bit_ceil(std::max(settings_.cache_slots, kWays)));
 }
 
-void Identity::use_key(std::string key) {
-  if (key == settings_.key) return;
-  auto changed = settings_;
-  changed.key = std::move(key);
-  check_identity(changed);
-  settings_ = std::move(changed);
-  if (!mutant("reload.tokens_outlive_their_key")) std::ranges::fill(cache_, Remembered());
+void Identity::use_keys(VerifyingKeys keys) {
+  check_keys(keys);
+  const auto stays = [&keys](const VerifyingKey& old) { return std::ranges::count(keys, old) > 0; };
+  const bool all_stay = std::ranges::all_of(settings_.keys, stays);
+  settings_.keys = std::move(keys);
+  if (all_stay || mutant("reload.tokens_outlive_their_key")) return;
+  std::ranges::fill(cache_, Remembered());
 }
 
 std::optional<UserId> Identity::recall(std::string_view token, TimePoint now) {
@@ -131,15 +114,29 @@ void Identity::remember(Remembered fresh, TimePoint now) {
   *slot = std::move(fresh);
 }
 
-Identified Identity::decode(const std::string& token, TimePoint now, TimePoint& expires_at) const {
-  jwt_t* raw = nullptr;
-  const auto* key = reinterpret_cast<const unsigned char*>(settings_.key.data());
-  if (jwt_decode(&raw, token.c_str(), key, static_cast<int>(settings_.key.size())) != 0) {
-    return refusal(Code::invalid_token);
+// The key that a token names, before anything in it is believed; null when there is none.
+const VerifyingKey* Identity::key_of(const std::string& token) const {
+  const auto& keys = settings_.keys;
+  if (keys.front().id.empty()) return &keys.front();
+  const auto jwt = parse(token, nullptr);
+  if (!jwt) return nullptr;
+  const char* id = jwt_get_header(jwt.get(), "kid");
+  if (id == nullptr) {
+    const bool absent = errno == ENOENT;  // Not there, rather than no text.
+    const bool alone = keys.size() == 1 || mutant("identity.any_key_without_kid");
+    return absent && alone ? &keys.front() : nullptr;
   }
-  const Jwt jwt(raw);
+  const auto named = std::ranges::find(keys, std::string_view(id), &VerifyingKey::id);
+  return named == keys.end() ? nullptr : &*named;
+}
+
+Identified Identity::decode(const std::string& token, TimePoint now, TimePoint& expires_at) const {
+  const auto* key = key_of(token);
+  const auto jwt = key == nullptr ? Jwt() : parse(token, key);
+  if (!jwt) return refusal(Code::invalid_token);
   // The library accepts any algorithm that fits the key: the pin is ours to check.
-  if (jwt_get_alg(jwt.get()) != jwt_str_alg(settings_.algorithm.c_str()) ||
+  const bool pinned = jwt_get_alg(jwt.get()) == jwt_str_alg(key->algorithm.c_str());
+  if (!(pinned || mutant("identity.any_algorithm")) ||
       grant(jwt.get(), "iss") != settings_.issuer ||
       !names_audience(jwt.get(), settings_.audience)) {
     return refusal(Code::invalid_token);
@@ -162,6 +159,8 @@ Identified Identity::decode(const std::string& token, TimePoint now, TimePoint& 
 
 std::string sign_token(const IdentitySettings& settings, const UserId& user, TimePoint now,
                        Millis lifetime) {
+  const auto key = std::ranges::find(settings.keys, "HS256", &VerifyingKey::algorithm);
+  if (key == settings.keys.end()) throw std::invalid_argument("no identity secret to sign with");
   jwt_t* raw = nullptr;
   if (jwt_new(&raw) != 0) throw std::bad_alloc();
   const Jwt jwt(raw);
@@ -170,8 +169,9 @@ std::string sign_token(const IdentitySettings& settings, const UserId& user, Tim
   jwt_add_grant(jwt.get(), "sub", user.text().c_str());
   jwt_add_grant_int(jwt.get(), "iat", seconds(now));
   jwt_add_grant_int(jwt.get(), "exp", seconds(now + lifetime));
-  const auto* key = reinterpret_cast<const unsigned char*>(settings.key.data());
-  if (jwt_set_alg(jwt.get(), JWT_ALG_HS256, key, static_cast<int>(settings.key.size())) != 0) {
+  if (!key->id.empty()) jwt_add_header(jwt.get(), "kid", key->id.c_str());
+  const int size = static_cast<int>(key->key.size());
+  if (jwt_set_alg(jwt.get(), JWT_ALG_HS256, bytes_of(key->key), size) != 0) {
     throw std::invalid_argument("the identity secret cannot sign");
   }
   const std::unique_ptr<char, void (*)(void*)> encoded(jwt_encode_str(jwt.get()), &std::free);

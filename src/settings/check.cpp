@@ -90,6 +90,21 @@ void check_services(Checker& checker, const Settings& s) {
   if (wrong && !s.kafka.brokers.empty()) checker.problems.push_back("[kafka]: " + *wrong);
 }
 
+/// The keys of tokens come from one place.
+void check_identity_files(Checker& checker, const Settings& s) {
+  const bool pem = !s.identity_public_key_file.empty();
+  if (!s.identity_jwks_file.empty()) {
+    const auto why = "of no use with " + checker.say("identity.jwks_file");
+    checker.require(!pem, "identity.public_key_file", why);
+    checker.require(s.identity_secret_file.empty(), "identity.secret_file", why);
+    return;
+  }
+  const bool shared = s.identity_algorithm == "HS256";
+  checker.require(
+      shared != pem, "identity.public_key_file",
+      (shared ? "of no use with " : "needed with ") + checker.say("identity.algorithm"));
+}
+
 }  // namespace
 
 std::vector<std::string> cross_check(const LoadedSettings& loaded, const Environment& environment) {
@@ -102,10 +117,7 @@ std::vector<std::string> cross_check(const LoadedSettings& loaded, const Environ
                   "SLUICE_ADMIN_KEY");
   checker.require(s.http.http.port == 0 || s.http.http.port != s.admin.http.port, "admin.port",
                   "must differ from " + checker.say("http.port"));
-  const bool shared = s.identity.algorithm == "HS256";
-  checker.require(
-      shared == s.identity_public_key_file.empty(), "identity.public_key_file",
-      (shared ? "of no use with " : "needed with ") + checker.say("identity.algorithm"));
+  check_identity_files(checker, s);
   const auto& purchase = s.purchase;
   checker.require(
       purchase.reserve_timeout + purchase.publish_timeout < purchase.answer_timeout,

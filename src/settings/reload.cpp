@@ -1,7 +1,6 @@
 #include "sluice/settings/reload.hpp"
 
 #include <fmt/format.h>
-#include <stdexcept>
 #include <utility>
 
 #include "settings/table.hpp"
@@ -29,12 +28,12 @@ void merge_secrets(Reload& reload, Secrets fresh) {
   if (fresh.orders_secret != reload.secrets.orders_secret) {
     reload.restarts.emplace_back("the orders secret");
   }
-  const auto take = [&](std::string Secrets::*member, const char* name) {
+  const auto take = [&](auto member, const char* name) {
     if (fresh.*member == reload.secrets.*member) return;
     reload.secrets.*member = std::move(fresh.*member);
     reload.changes.emplace_back(name);
   };
-  take(&Secrets::identity_key, "the identity key");
+  take(&Secrets::identity_keys, "the identity keys");
   take(&Secrets::admin_key, "the admin key");
 }
 
@@ -48,13 +47,6 @@ Reload plan_reload(const Settings& running, const Secrets& known, const LoadedSe
   auto problems = cross_check({reload.settings, fresh.origins}, environment);
   if (!problems.empty()) throw SettingsError(std::move(problems));
   merge_secrets(reload, read_secrets(reload.settings, environment));
-  auto identity = reload.settings.identity;
-  identity.key = reload.secrets.identity_key;
-  try {
-    check_identity(identity);
-  } catch (const std::invalid_argument& error) {
-    throw SettingsError(error.what());
-  }
   return reload;
 }
 

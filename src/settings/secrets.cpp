@@ -1,9 +1,11 @@
 #include "sluice/settings/secrets.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <fcntl.h>
 #include <filesystem>
 #include <fmt/format.h>
+#include <stdexcept>
 #include <sys/stat.h>
 #include <system_error>
 #include <unistd.h>
@@ -18,6 +20,7 @@ namespace sluice {
 namespace {
 
 constexpr std::size_t kSecretBytesMax = 16'384;
+constexpr std::size_t kKeySetBytesMax = 65'536;
 constexpr std::size_t kMadeBytes = 32;
 
 /// What is particular to each secret.
@@ -104,18 +107,26 @@ Place place_of(const Kind& kind, const Settings& settings, const Environment& en
                   kind.setting, kind.title, kind.variable));
 }
 
+void warn_of_readers(const std::string& path, const std::string& title) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0 || (status.st_mode & 077) == 0) return;
+  log().warn("{0} may be read or changed by others, and holds the {1}: chmod 600 {0}", path, title);
+}
+
 std::string read_secret(const Place& place, const Kind& kind) {
   if (place.value) return *place.value;
-  struct stat status {};
-  if (::stat(place.name.c_str(), &status) == 0 && (status.st_mode & 077) != 0) {
-    log().warn("{0} may be read or changed by others, and holds the {1}: chmod 600 {0}", place.name,
-               kind.title);
-  }
+  warn_of_readers(place.name, kind.title);
   return read_secret_file(place.name, kind.title);
 }
 
-bool is_public_key(Secret which, const Settings& settings) {
-  return which == Secret::identity && settings.identity.algorithm != "HS256";
+/// The file with the keys of the login; empty when it shares a secret with Sluice.
+std::string login_key_file(const Settings& settings) {
+  if (!settings.identity_jwks_file.empty()) return settings.identity_jwks_file;
+  return settings.identity_algorithm == "HS256" ? "" : settings.identity_public_key_file;
+}
+
+bool is_login_key(Secret which, const Settings& settings) {
+  return which == Secret::identity && !login_key_file(settings).empty();
 }
 
 std::string public_key(const std::string& path) {
@@ -126,26 +137,53 @@ std::string public_key(const std::string& path) {
   return text + "\n";
 }
 
-/// What `make` gives for each secret. Throws `SettingsError` with the problems of all of them.
-template <class Make>
-std::vector<std::string> for_each_secret(Make make) {
-  std::vector<std::string> made;
+VerifyingKeys key_set(const std::string& path) {
+  auto set = parse_key_set(read_file(path, kKeySetBytesMax,
+                                     "; it should hold the login's JSON Web Key Set",
+                                     "larger than 64 KiB, which no key set is"));
+  for (const auto& sentence : set.skipped) log().warn("{}: {}: skipped", path, sentence);
+  const auto is_shared = [](const VerifyingKey& key) { return key.algorithm == "HS256"; };
+  if (std::ranges::any_of(set.keys, is_shared)) warn_of_readers(path, "identity secret");
+  return std::move(set.keys);
+}
+
+/// Does `step` for each secret. Throws `SettingsError` with the problems of all of them.
+template <class Step>
+void for_each_secret(Step step) {
   std::vector<std::string> problems;
   for (const auto which : {Secret::identity, Secret::orders, Secret::admin}) {
     try {
-      made.push_back(make(which));
+      step(which);
     } catch (const SettingsError& error) {
       problems.insert(problems.end(), error.problems.begin(), error.problems.end());
     }
   }
   if (!problems.empty()) throw SettingsError(std::move(problems));
-  return made;
+}
+
+/// Makes what embedded mode does not find.
+void make_secret(Secret which, const Settings& settings, const Environment& environment) {
+  if (is_login_key(which, settings)) return;
+  const Kind& kind = kind_of(which);
+  const auto place = place_of(kind, settings, environment);
+  if (place.to_be_made && make_secret_file(place.name)) {
+    log().info("made a new {} in {}", kind.title, place.name);
+  }
+}
+
+void read_into(Secrets& secrets, Secret which, const Settings& settings,
+               const Environment& environment) {
+  if (which == Secret::identity) {
+    secrets.identity_keys = load_identity_keys(settings, environment);
+  } else {
+    auto& member = which == Secret::orders ? secrets.orders_secret : secrets.admin_key;
+    member = load_secret(which, settings, environment);
+  }
 }
 
 }  // namespace
 
 std::string load_secret(Secret which, const Settings& settings, const Environment& environment) {
-  if (is_public_key(which, settings)) return public_key(settings.identity_public_key_file);
   const Kind& kind = kind_of(which);
   const auto place = place_of(kind, settings, environment);
   if (place.to_be_made) {
@@ -169,39 +207,53 @@ std::string load_secret(Secret which, const Settings& settings, const Environmen
   return text;
 }
 
+VerifyingKeys load_identity_keys(const Settings& settings, const Environment& environment) {
+  const auto file = login_key_file(settings);
+  if (file.empty()) {
+    return {
+        {"", settings.identity_algorithm, load_secret(Secret::identity, settings, environment)}};
+  }
+  try {
+    if (!settings.identity_jwks_file.empty()) return key_set(file);
+    VerifyingKeys keys = {{"", settings.identity_algorithm, public_key(file)}};
+    check_keys(keys);
+    return keys;
+  } catch (const std::invalid_argument& error) {
+    throw SettingsError(file + ": " + error.what());
+  }
+}
+
 Secrets read_secrets(const Settings& settings, const Environment& environment) {
-  auto read =
-      for_each_secret([&](Secret which) { return load_secret(which, settings, environment); });
-  return {std::move(read[0]), std::move(read[1]), std::move(read[2])};
+  Secrets secrets;
+  for_each_secret([&](Secret which) { read_into(secrets, which, settings, environment); });
+  return secrets;
 }
 
 Secrets load_secrets(const Settings& settings, const Environment& environment) {
-  auto made = for_each_secret([&](Secret which) {
-    if (!is_public_key(which, settings)) {
-      const Kind& kind = kind_of(which);
-      const auto place = place_of(kind, settings, environment);
-      if (place.to_be_made && make_secret_file(place.name)) {
-        log().info("made a new {} in {}", kind.title, place.name);
-      }
-    }
-    return load_secret(which, settings, environment);
+  Secrets secrets;
+  for_each_secret([&](Secret which) {
+    make_secret(which, settings, environment);
+    read_into(secrets, which, settings, environment);
   });
-  return {std::move(made[0]), std::move(made[1]), std::move(made[2])};
+  return secrets;
 }
 
 std::vector<std::string> describe_secrets(const Settings& settings,
                                           const Environment& environment) {
-  return for_each_secret([&](Secret which) {
-    if (is_public_key(which, settings)) {
-      load_secret(which, settings, environment);
-      return "public key of the login: " + settings.identity_public_key_file;
+  std::vector<std::string> lines;
+  for_each_secret([&](Secret which) {
+    if (is_login_key(which, settings)) {
+      load_identity_keys(settings, environment);
+      lines.push_back("keys of the login: " + login_key_file(settings));
+      return;
     }
     const Kind& kind = kind_of(which);
     const auto place = place_of(kind, settings, environment);
-    if (place.to_be_made) return kind.title + ": made at the first start in " + place.name;
-    load_secret(which, settings, environment);
-    return kind.title + ": " + place.name;
+    if (!place.to_be_made) load_secret(which, settings, environment);
+    lines.push_back(kind.title + (place.to_be_made ? ": made at the first start in " : ": ") +
+                    place.name);
   });
+  return lines;
 }
 
 }  // namespace sluice

@@ -4,6 +4,7 @@
 #include "sluice/gate/identity.hpp"
 
 #include "cli/shell.hpp"
+#include "gate/signed_tokens.hpp"
 #include "support/temp_folder.hpp"
 
 namespace sluice {
@@ -188,7 +189,7 @@ TEST(Cli, TokensAreAcceptedByTheGate) {
   const auto tokens = lines_of(shell.out.str());
   ASSERT_EQ(tokens.size(), 3U);
   IdentitySettings settings;
-  settings.key = kSecret;
+  settings.keys = {{"", "HS256", kSecret}};
   Identity identity(settings);
   const auto now = system_clock()->now();
   const char* users[] = {"alice", "test-1", "test-2"};
@@ -216,10 +217,13 @@ TEST(Cli, TokensGoToAPrivateFile) {
 
 TEST(Cli, TokensNeedASharedSecret) {
   Shell shell;
+  const TempFolder folder;
+  const auto pem = folder.write("pem", test::kEcPublicKey);
   EXPECT_EQ(shell.run({"token", "a", "--set", "identity.algorithm=ES256", "--set",
-                       "identity.public_key_file=/x"}),
+                       "identity.public_key_file=" + pem}),
             2);
   EXPECT_EQ(lines_of(shell.err.str()).size(), 1U);
+  EXPECT_NE(shell.err.str().find("(HS256) alone"), std::string::npos);
 }
 
 TEST(Cli, SaleCreateSendsTheTerms) {

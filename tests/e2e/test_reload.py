@@ -1,10 +1,13 @@
 """SIGHUP: what a running server takes anew, and that nothing broken changes or ends it."""
 
+import base64
+import json
 import os
 import signal
 import threading
 import time
 
+import jwt
 import pytest
 import requests
 
@@ -92,7 +95,7 @@ def test_a_reload_takes_rates_the_level_and_keys_and_names_what_needs_a_restart(
                            headers={"Authorization": f"Bearer {old_key}"})
     assert (refused.status_code, refused.json()["code"]) == (401, "invalid_token")
     log = server.log_text()
-    assert "the identity key, the admin key" in log
+    assert "the identity keys, the admin key" in log
     assert "j" * 64 not in log and "b" * 64 not in log
     assert server.terminate() == 0
 
@@ -164,4 +167,61 @@ def test_a_hang_up_during_the_start_is_not_lost(reloadable):
 
     server = reloadable.server.start(before=before)
     server.wait_until(lambda: reloadable.reloads("done") == 1, 10)
+    assert server.terminate() == 0
+
+
+def key_set(**secrets):
+    """A JSON Web Key Set of shared secrets by their kid."""
+    def encoded(secret):
+        return base64.urlsafe_b64encode(secret.encode()).decode().rstrip("=")
+    keys = [{"kty": "oct", "alg": "HS256", "kid": kid, "k": encoded(secret)}
+            for kid, secret in secrets.items()]
+    return json.dumps({"keys": keys})
+
+
+def test_keys_of_a_set_overlap_while_the_login_changes_over(reloadable):
+    former, latter = "f" * 64, "l" * 64
+    file = reloadable.folder / "keys.json"
+    server = reloadable.server
+
+    def write(text):
+        file.write_text(text)
+        file.chmod(0o600)
+
+    def said(kid, secret):
+        now = int(time.time())
+        token = jwt.encode({"sub": "ann", "iss": "sluice", "aud": "sluice", "exp": now + 600},
+                           secret, algorithm="HS256", headers={"kid": kid} if kid else None)
+        answer = requests.get(f"{server.url}/v1/sales/{sale}/orders/mine", timeout=5,
+                              headers={"Authorization": f"Bearer {token}"})
+        return answer.json()["code"]
+
+    write(key_set(former=former))
+    reloadable.file.write_text(reloadable.file.read_text().replace(
+        f'secret_file = "{reloadable.folder}/identity.secret"', f'jwks_file = "{file}"'))
+    server.start()
+    sale = server.open_sale()
+    assert said("former", former) == "unknown_order"
+    assert said(None, former) == "unknown_order", "there is no other key"
+    assert said("latter", latter) == "invalid_token"
+
+    write(key_set(former=former, latter=latter))
+    reloadable.hang_up()
+    server.wait_until(lambda: said("latter", latter) == "unknown_order", 10)
+    assert said("former", former) == "unknown_order"
+    assert said(None, latter) == "invalid_token", "which of the two?"
+
+    for broken in ('{"keys": [', key_set(latter=latter, last="short"),
+                   '{"keys": [%s]}' % ", ".join([json.dumps({"kty": "oct", "kid": "x"})] * 2)):
+        write(broken)
+        reloadable.hang_up("failed")
+        assert f"reload: nothing was changed: {file}: " in server.log_text()
+        assert said("former", former) == said("latter", latter) == "unknown_order"
+
+    write(key_set(latter=latter))
+    reloadable.hang_up()
+    server.wait_until(lambda: said("former", former) == "invalid_token", 10)
+    assert said("latter", latter) == "unknown_order"
+    log = server.log_text()
+    assert "the identity keys" in log and latter not in log
     assert server.terminate() == 0

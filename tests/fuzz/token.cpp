@@ -36,7 +36,7 @@ std::string signed_token(std::string_view text) {
 
 sluice::Identity make_identity() {
   sluice::IdentitySettings settings;
-  settings.key = kSecret;
+  settings.keys = {{"", "HS256", kSecret}};
   settings.cache_slots = 4;
   return sluice::Identity(settings);
 }

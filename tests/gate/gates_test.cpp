@@ -200,7 +200,7 @@ class FrontGateTest : public testing::Test {
 
   static IdentitySettings identity_settings() {
     IdentitySettings settings;
-    settings.key = std::string(32, 'k');
+    settings.keys = {{"", "HS256", std::string(32, 'k')}};
     return settings;
   }
   static std::string token_of(const std::string& user, Millis lifetime = Millis{600'000}) {

@@ -40,9 +40,11 @@ std::string claims(std::string_view sub = R"("alice")", std::string_view exp = "
          std::string(exp) + std::string(more) + "}";
 }
 
+VerifyingKeys one_key(const std::string& secret) { return {{"", "HS256", secret}}; }
+
 IdentitySettings settings() {
   IdentitySettings settings;
-  settings.key = kSecret;
+  settings.keys = {{"", "HS256", kSecret}};
   settings.cache_slots = 64;
   return settings;
 }
@@ -211,28 +213,27 @@ TEST_F(IdentityTest, AnotherKeyEndsTheTokensOfTheFormerOne) {
   const auto new_token = signed_token(claims(), JWT_ALG_HS256, other);
   EXPECT_EQ(verify(old_token), "alice");
   EXPECT_EQ(verify(new_token), "invalid_token");
-  identity_.use_key(kSecret);
+  identity_.use_keys(one_key(kSecret));
   EXPECT_TRUE(identity_.recall(old_token, kNow)) << "the same key: nothing is forgotten";
 
-  identity_.use_key(other);
+  identity_.use_keys(one_key(other));
   EXPECT_EQ(verify(old_token), "invalid_token");
   EXPECT_EQ(verify(new_token), "alice");
-  EXPECT_THROW(identity_.use_key("short"), std::invalid_argument);
+  EXPECT_THROW(identity_.use_keys(one_key("short")), std::invalid_argument);
   EXPECT_EQ(verify(new_token), "alice");
 }
 
 IdentitySettings with_key(std::string algorithm, std::string key) {
   auto changed = settings();
-  changed.algorithm = std::move(algorithm);
-  changed.key = std::move(key);
+  changed.keys = {{"", std::move(algorithm), std::move(key)}};
   return changed;
 }
 
 TEST(IdentityOfPublicKeys, RefusesWhatIsNoPublicKeyOfTheAlgorithm) {
-  EXPECT_THROW(check_identity(with_key("RS256", test::kEcPublicKey)), std::invalid_argument);
-  EXPECT_THROW(check_identity(with_key("ES256", test::kRsaPublicKey)), std::invalid_argument);
+  EXPECT_THROW(check_keys(with_key("RS256", test::kEcPublicKey).keys), std::invalid_argument);
+  EXPECT_THROW(check_keys(with_key("ES256", test::kRsaPublicKey).keys), std::invalid_argument);
   const auto cut = test::kEcPublicKey.substr(0, 80) + "\n-----END PUBLIC KEY-----\n";
-  EXPECT_THROW(check_identity(with_key("ES256", cut)), std::invalid_argument);
+  EXPECT_THROW(check_keys(with_key("ES256", cut).keys), std::invalid_argument);
 }
 
 TEST(IdentityOfPublicKeys, AcceptsTheirOwnAlgorithmAlone) {
@@ -264,7 +265,8 @@ TEST(IdentitySettings, ThatCannotWorkAreRefused) {
        {with_key("HS256", std::string(31, 'k')), with_key("HS256", ""), with_key("HS384", kSecret),
         with_key("none", kSecret), with_key("", kSecret), with_key("HS1", kSecret),
         with_key("RS256", ""), with_key("RS256", kSecret), with_key("ES256", kSecret)}) {
-    EXPECT_THROW(Identity{bad}, std::invalid_argument) << bad.algorithm << ' ' << bad.key;
+    EXPECT_THROW(Identity{bad}, std::invalid_argument)
+        << bad.keys[0].algorithm << ' ' << bad.keys[0].key;
   }
 }
 

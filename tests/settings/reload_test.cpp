@@ -47,7 +47,7 @@ class ReloadTest : public testing::Test {
     settings.data_dir = folder_.path("data");
     return settings;
   }();
-  Secrets known_{kKey, kKey, kKey};
+  Secrets known_{{{"", "HS256", kKey}}, kKey, kKey};
 };
 
 TEST_F(ReloadTest, OfTheSameChangesNothing) {
@@ -67,10 +67,10 @@ TEST_F(ReloadTest, TakesRatesKeysAndTheLevelOfTheLog) {
   EXPECT_EQ(reload.settings.gate.sales.burst, 7);
   EXPECT_EQ(reload.settings.log.level, "debug");
   EXPECT_EQ(reload.secrets.admin_key, kOther);
-  EXPECT_EQ(reload.secrets.identity_key, kOther);
+  EXPECT_EQ(reload.secrets.identity_keys, (VerifyingKeys{{"", "HS256", kOther}}));
   EXPECT_THAT(reload.changes,
               ElementsAre("gate.user_rate_per_s = 3.0", "gate.sale_burst = 7.0",
-                          "log.level = \"debug\"", "the identity key", "the admin key"));
+                          "log.level = \"debug\"", "the identity keys", "the admin key"));
   EXPECT_THAT(reload.restarts, IsEmpty());
 }
 
@@ -96,7 +96,7 @@ TEST_F(ReloadTest, RefusesKeysThatCannotWork) {
 }
 
 TEST_F(ReloadTest, RefusesAFileThatIsNoPublicKey) {
-  running_.identity.algorithm = "ES256";
+  running_.identity_algorithm = "ES256";
   running_.identity_public_key_file = folder_.path("key.pem");
   set("identity.algorithm", "ES256");
   set("identity.public_key_file", folder_.path("key.pem"));

@@ -6,6 +6,7 @@
 
 #include "sluice/base/log.hpp"
 
+#include "gate/signed_tokens.hpp"
 #include "support/temp_folder.hpp"
 
 namespace sluice {
@@ -57,11 +58,11 @@ TEST(Secrets, EmbeddedModeMakesItsOwnOnceForItsOwnerAlone) {
   const auto settings = embedded_in(folder);
   const LogSpy spy;
   const auto first = load_secrets(settings, {});
-  EXPECT_EQ(first.identity_key.size(), 64U);
+  EXPECT_EQ(first.identity_keys[0].key.size(), 64U);
   EXPECT_EQ(first.orders_secret.size(), 64U);
   EXPECT_EQ(first.admin_key.size(), 64U);
-  EXPECT_NE(first.identity_key, first.orders_secret);
-  EXPECT_NE(first.identity_key, first.admin_key);
+  EXPECT_NE(first.identity_keys[0].key, first.orders_secret);
+  EXPECT_NE(first.identity_keys[0].key, first.admin_key);
   const auto secrets = settings.data_dir + "/secrets";
   EXPECT_EQ(mode_of(settings.data_dir), 0700U);
   EXPECT_EQ(mode_of(secrets), 0700U);
@@ -72,7 +73,7 @@ TEST(Secrets, EmbeddedModeMakesItsOwnOnceForItsOwnerAlone) {
   EXPECT_EQ(spy.text().find(first.admin_key), std::string::npos);
 
   const auto second = load_secrets(settings, {});
-  EXPECT_EQ(second.identity_key, first.identity_key);
+  EXPECT_EQ(second.identity_keys, first.identity_keys);
   EXPECT_EQ(second.orders_secret, first.orders_secret);
   EXPECT_EQ(second.admin_key, first.admin_key);
   const auto entries = std::filesystem::directory_iterator(secrets);
@@ -167,12 +168,49 @@ TEST(Secrets, AFileThatOthersMayReadIsUsedWithAWarning) {
 TEST(Secrets, PublicKeysComeFromTheirFile) {
   const TempFolder folder;
   auto settings = services();
-  settings.identity.algorithm = "ES256";
-  settings.identity_public_key_file = folder.write("pem", "-----BEGIN PUBLIC KEY-----\nx\n");
-  EXPECT_TRUE(
-      load_secret(Secret::identity, settings, {}).starts_with("-----BEGIN PUBLIC KEY-----"));
-  settings.identity_public_key_file = folder.write("private", "-----BEGIN PRIVATE KEY-----\nx\n");
-  EXPECT_EQ(problems_of([&] { load_secret(Secret::identity, settings, {}); }).size(), 1U);
+  settings.identity_algorithm = "ES256";
+  settings.identity_public_key_file = folder.write("pem", test::kEcPublicKey);
+  EXPECT_EQ(load_identity_keys(settings, {}), (VerifyingKeys{{"", "ES256", test::kEcPublicKey}}));
+  for (const auto* other :
+       {"-----BEGIN PRIVATE KEY-----\nx\n", "-----BEGIN PUBLIC KEY-----\nx\n"}) {
+    settings.identity_public_key_file = folder.write("other", other);
+    EXPECT_EQ(problems_of([&] { load_identity_keys(settings, {}); }).size(), 1U) << other;
+  }
+}
+
+const std::string kSharedKey =
+    R"({"kty":"oct","kid":"a","k":"MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY"})";
+
+TEST(Secrets, AKeySetComesFromItsFile) {
+  const TempFolder folder;
+  auto settings = services();
+  settings.identity_jwks_file = folder.write(
+      "keys", R"({"keys":[{"kty":"OKP","crv":"Ed25519","x":"AA"},)" + kSharedKey + "]}", 0644);
+  const LogSpy spy;
+  EXPECT_EQ(load_identity_keys(settings, {}), (VerifyingKeys{{"a", "HS256", kLong}}));
+  EXPECT_NE(spy.text().find(settings.identity_jwks_file + ": key 1 is for no signature"),
+            std::string::npos);
+  EXPECT_NE(spy.text().find("chmod 600 " + settings.identity_jwks_file), std::string::npos);
+  EXPECT_EQ(spy.text().find(kLong), std::string::npos);
+}
+
+TEST(Secrets, AKeySetThatCannotWorkIsRefusedByItsName) {
+  const TempFolder folder;
+  auto settings = services();
+  const auto problem = [&](const std::string& text) {
+    settings.identity_jwks_file = folder.write("keys", text);
+    const auto problems = problems_of([&] { load_identity_keys(settings, {}); });
+    return problems.size() == 1 ? problems[0] : "none";
+  };
+  const auto path = folder.path("keys");
+  EXPECT_EQ(problem("{}"), path + ": is no JSON Web Key Set: {\"keys\": [...]}");
+  EXPECT_EQ(problem(R"({"keys":[)" + kSharedKey + ',' + kSharedKey + "]}"),
+            path + ": the \"kid\" a is there twice");
+  EXPECT_EQ(problem(std::string(65'537, ' ')), path + ": larger than 64 KiB, which no key set is");
+  settings.identity_jwks_file = folder.path("nowhere");
+  EXPECT_EQ(problems_of([&] { load_identity_keys(settings, {}); })[0],
+            folder.path("nowhere") +
+                ": there is no such file; it should hold the login's JSON Web Key Set");
 }
 
 TEST(Secrets, DescribingThemMakesNothingAndShowsNothing) {

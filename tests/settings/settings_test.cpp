@@ -344,6 +344,12 @@ TEST(Settings, BoundsThatContradictEachOtherAreRefused) {
             Lines{"identity.public_key_file = \"\" (default): needed with identity.algorithm = "
                   "\"ES256\" (--set)"});
   EXPECT_EQ(problems_of_flags({"identity.public_key_file=/key"}).size(), 1U);
+  EXPECT_EQ(problems_of_flags({"identity.jwks_file=/keys"}), Lines{});
+  EXPECT_EQ(problems_of_flags({"identity.jwks_file=/keys", "identity.public_key_file=/key"}),
+            Lines{"identity.public_key_file = \"/key\" (--set): of no use with "
+                  "identity.jwks_file = \"/keys\" (--set)"});
+  EXPECT_EQ(problems_of_flags({"identity.jwks_file=/keys", "identity.secret_file=/secret"}).size(),
+            1U);
 }
 
 TEST(Settings, APasswordOnTheCommandLineIsRefusedWithoutRepeatingIt) {

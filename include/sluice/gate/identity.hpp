@@ -13,12 +13,12 @@
 #include "sluice/base/result.hpp"
 #include "sluice/base/time.hpp"
 #include "sluice/domain/ids.hpp"
+#include "sluice/gate/key_set.hpp"
 
 namespace sluice {
 
 struct IdentitySettings {
-  std::string algorithm = "HS256";  ///< The one accepted: HS256, RS256 or ES256.
-  std::string key;  ///< The shared secret (32 bytes or more), or the public key as PEM.
+  VerifyingKeys keys;               ///< As `check_keys` wants them.
   std::string issuer = "sluice";    ///< The `iss` that a token must have.
   std::string audience = "sluice";  ///< Must be the token's `aud`, or one of them.
   std::size_t cache_slots =
@@ -28,18 +28,18 @@ struct IdentitySettings {
 /// The user of a verified token, or why it is refused.
 using Identified = boost::system::result<UserId, Refusal>;
 
-/// Verifies JSON Web Tokens of the shop's own login: one pinned algorithm, `iss`, `aud`, `exp` (and
-/// `nbf` if there), `sub` as the user. It remembers tokens it verified, by a keyed 128-bit hash,
-/// until they expire. One per thread.
+/// Verifies JSON Web Tokens of the shop's own login: the key by `kid`, its one algorithm, `iss`,
+/// `aud`, `exp` (and `nbf` if there), `sub` as the user. A token without a `kid` is checked with
+/// the only key, or refused. It remembers tokens it verified, by a keyed 128-bit hash, until they
+/// expire. One per thread.
 class Identity {
  public:
   /// Throws std::invalid_argument when the settings cannot work.
   explicit Identity(IdentitySettings settings);
 
-  /// Takes another key for the same algorithm, and forgets the tokens that the former one verified;
-  /// the same key changes nothing. Throws std::invalid_argument, and changes nothing, when the key
-  /// cannot work.
-  void use_key(std::string key);
+  /// Takes other keys, and forgets the tokens it verified unless all former keys are among them.
+  /// Throws std::invalid_argument, and changes nothing, when they cannot work.
+  void use_keys(VerifyingKeys keys);
 
   /// The user of a token that was verified before and holds now; empty for any other.
   std::optional<UserId> recall(std::string_view token, TimePoint now);
@@ -60,6 +60,7 @@ class Identity {
   const UserId* find(const Mark& mark, TimePoint now);
   std::span<Remembered, kWays> slots_of(const Mark& mark);
   void remember(Remembered fresh, TimePoint now);
+  const VerifyingKey* key_of(const std::string& token) const;
   Identified decode(const std::string& token, TimePoint now, TimePoint& expires_at) const;
 
   IdentitySettings settings_;
@@ -68,10 +69,8 @@ class Identity {
   std::size_t turn_ = 0;
 };
 
-/// Throws std::invalid_argument when no `Identity` can work with these settings.
-void check_identity(const IdentitySettings& settings);
-
-/// A token that `Identity` with these settings accepts; HS256 only. For tests and the demo.
+/// A token that `Identity` with these settings accepts, signed with the first of the keys for
+/// HS256. For tests and the demo. Throws std::invalid_argument when there is none.
 std::string sign_token(const IdentitySettings& settings, const UserId& user, TimePoint now,
                        Millis lifetime);
 

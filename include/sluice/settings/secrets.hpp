@@ -10,9 +10,9 @@ namespace sluice {
 
 /// What must not be in the settings.
 struct Secrets {
-  std::string identity_key;   ///< For `IdentitySettings::key`.
-  std::string orders_secret;  ///< For `OrderIdSeal`.
-  std::string admin_key;      ///< For `AdminSettings::key`.
+  VerifyingKeys identity_keys;  ///< For `IdentitySettings::keys`.
+  std::string orders_secret;    ///< For `OrderIdSeal`.
+  std::string admin_key;        ///< For `AdminSettings::key`.
 };
 
 enum class Secret { identity, orders, admin };
@@ -26,6 +26,12 @@ inline constexpr std::array<const char*, 3> kSecretVariables = {
 /// owner may read or write is used, with a warning in the log. Throws `SettingsError` when it is
 /// missing, too short or cannot be read; the text says what to do.
 std::string load_secret(Secret which, const Settings& settings, const Environment& environment);
+
+/// What buyers' tokens are checked with: the login's key set or public key where the settings name
+/// its file, else the identity secret. Keys of a set that are for something else are skipped, with
+/// a warning in the log. Throws `SettingsError` as `load_secret` does, and for keys that cannot
+/// work.
+VerifyingKeys load_identity_keys(const Settings& settings, const Environment& environment);
 
 /// All of them, for the server: what embedded mode does not find it makes (folder 0700, file 0600)
 /// and says so in the log. Throws `SettingsError` with every problem.

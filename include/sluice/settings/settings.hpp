@@ -49,9 +49,11 @@ struct Settings {
   AdminSettings admin;  ///< Without its key.
   std::string admin_key_file;
 
-  IdentitySettings identity;  ///< Without its key.
+  IdentitySettings identity;  ///< Without its keys.
+  std::string identity_algorithm = "HS256";
   std::string identity_secret_file;
   std::string identity_public_key_file;
+  std::string identity_jwks_file;
 
   std::string orders_secret_file;
 
