@@ -393,6 +393,7 @@ bool Control::starting() const {
 }
 
 void Control::tolerate(std::vector<ReadyCheck>& checks) const {
+  if (checks.empty()) return;  // The drain began before the first round.
   // Where there are three services, two are enough to sell, once a sale was seen to sell. A lane
   // that is rebuilt meanwhile is sold by no node, so it does not make this one unready.
   // Others sell where this one alone has no store: buyers are to go there.

@@ -232,6 +232,12 @@ TEST_F(ControlTest, MoreUnfinishedSalesThanItHoldsAreAProblemOfReadinessThatIsTo
   EXPECT_TRUE(readiness_.get()->ready());
 }
 
+TEST_F(ControlTest, DrainingMayBeginBeforeTheFirstRound) {
+  control_->drain();
+  EXPECT_TRUE(readiness_.get()->draining);
+  EXPECT_FALSE(readiness_.get()->ready());
+}
+
 TEST_F(ControlTest, DrainingIsSaidAtOnceAndForGood) {
   round();
   EXPECT_TRUE(readiness_.get()->ready());
