@@ -17,6 +17,7 @@
 
 #include "sluice/adapters/kafka/topics.hpp"
 #include "sluice/adapters/postgres/migrations.hpp"
+#include "sluice/adapters/postgres/stores.hpp"
 #include "sluice/base/log.hpp"
 #include "sluice/gate/identity.hpp"
 #include "sluice/settings/descriptors.hpp"
@@ -135,9 +136,15 @@ void fit_descriptors(Settings& settings) {
   if (!lowered.empty()) log().warn("{}", lowered);
 }
 
+void warn_of_open_network(const Settings& settings) {
+  if (settings.mode == Mode::embedded) return;
+  if (const auto warning = postgres_url_warning(settings.postgres.url)) log().warn("{}", *warning);
+}
+
 int run(Settings settings, const ServeOptions& options) {
   const auto asked = settings;
   fit_descriptors(settings);
+  warn_of_open_network(settings);
   const auto clock = std::shared_ptr<Clock>(system_clock());
   const auto secrets = load_secrets(settings, process_environment());
   auto verified = settings.identity;

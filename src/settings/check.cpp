@@ -80,9 +80,22 @@ class Checker {
   std::vector<Setting> rows_;
 };
 
+void check_redis_tls(Checker& checker, const RedisSettings& redis) {
+  const bool tls = is_tls(redis.url);
+  const auto check_use = [&](const std::string& file, const std::string& key) {
+    checker.require(file.empty() || tls, key, "of no use without rediss:// in redis.url");
+  };
+  check_use(redis.tls_ca_file, "redis.tls_ca_file");
+  check_use(redis.tls_cert_file, "redis.tls_cert_file");
+  check_use(redis.tls_key_file, "redis.tls_key_file");
+  checker.require(redis.tls_cert_file.empty() == redis.tls_key_file.empty(), "redis.tls_cert_file",
+                  "goes together with " + checker.say("redis.tls_key_file"));
+}
+
 void check_services(Checker& checker, const Settings& s) {
   checker.check_address("redis.url", s.redis.url, "redis://127.0.0.1:6379",
                         check_redis_url(s.redis.url));
+  check_redis_tls(checker, s.redis);
   checker.check_address("kafka.brokers", s.kafka.brokers, "127.0.0.1:9092", std::nullopt);
   checker.check_address("postgres.url", s.postgres.url, "postgresql://sluice@127.0.0.1/sluice",
                         check_postgres_url(s.postgres.url));

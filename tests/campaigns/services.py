@@ -86,20 +86,26 @@ def signal_all(pids, number):
 class Redis:
     """One redis-server. `durability` names a row of DURABILITY and holds from the next start on."""
 
-    def __init__(self, folder, port):
+    def __init__(self, folder, port, tls=None):
+        """`tls`: options with which it takes TLS, and nothing else, on the port."""
         self.folder = Path(folder)
         self.port = port
+        self.tls = tls
         self.url = f"redis://127.0.0.1:{port}"
         self.durability = "aof"
         self.process = None
-        self.client = redis.Redis(port=port, socket_timeout=3, socket_connect_timeout=3)
+        trusting = {"ssl": True, "ssl_cert_reqs": "none"} if tls else {}
+        self.client = redis.Redis(port=port, socket_timeout=3, socket_connect_timeout=3, **trusting)
 
     def start(self, **changes):
         durability = changes.get("durability", self.durability)
         self.folder.mkdir(parents=True, exist_ok=True)
+        listen = ["--port", str(self.port)]
+        if self.tls:
+            listen = ["--port", "0", "--tls-port", str(self.port), *self.tls]
         with open(self.folder.parent / "redis.log", "ab") as log:
             self.process = subprocess.Popen(
-                ["redis-server", "--bind", "127.0.0.1", "--port", str(self.port), "--dir",
+                ["redis-server", "--bind", "127.0.0.1", *listen, "--dir",
                  str(self.folder), "--maxmemory-policy", "noeviction", *DURABILITY[durability]],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         wait_until(self.client.ping, START_TIMEOUT_S, "redis answers")
@@ -156,11 +162,14 @@ class Redis:
 class Scripted:
     """A service that scripts/services looks after, in a folder (and under a lock) of its own."""
 
-    def __init__(self, name, folder, **ports):
+    def __init__(self, name, folder, tls_folder=None, **ports):
+        """`tls_folder`: with the certificate that it takes at each start."""
         self.name = name
         self.script = self._link_script(folder / name)
         self.environment = {**os.environ, **{f"SLUICE_TEST_{service.upper()}_PORT": str(port)
                                              for service, port in ports.items()}}
+        if tls_folder:
+            self.environment["SLUICE_TEST_TLS_FOLDER"] = str(tls_folder)
         self.pid = None
 
     @staticmethod

@@ -262,6 +262,15 @@ TEST(Settings, ServicesModeNeedsItsUrls) {
   bad[1] = "redis.url=http://127.0.0.1";
   EXPECT_EQ(problems_of_flags(bad).size(), 1U);
   bad = urls;
+  bad.emplace_back("redis.tls_ca_file=/ca");
+  EXPECT_EQ(problems_of_flags(bad), Lines{"redis.tls_ca_file = \"/ca\" (--set): of no use without "
+                                          "rediss:// in redis.url"});
+  bad[1] = "redis.url=rediss://127.0.0.1";
+  EXPECT_EQ(problems_of_flags(bad), Lines{});
+  bad.emplace_back("redis.tls_key_file=/key");
+  EXPECT_EQ(problems_of_flags(bad), Lines{"redis.tls_cert_file = \"\" (default): goes together "
+                                          "with redis.tls_key_file = \"/key\" (--set)"});
+  bad = urls;
   bad.emplace_back("kafka.dead_letter_topic=seckill.orders");
   EXPECT_EQ(problems_of_flags(bad), Lines{"[kafka]: dead_letter_topic must differ from topic"});
 }

@@ -2,8 +2,12 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <chrono>
+#include <fmt/format.h>
 #include <future>
+#include <openssl/x509_vfy.h>
+#include <string_view>
 #include <thread>
 #include <utility>
 
@@ -14,16 +18,35 @@ namespace {
 
 constexpr std::size_t kLogLineMax = 512;
 constexpr Millis kLetGoFor{5'000};
+constexpr std::chrono::seconds kRefusalsEvery{10};
 constexpr Millis kWaitMax{60'000};
+
+/// Clients name a refused certificate at each of their attempts. True once in a while, for one.
+bool is_due() {
+  static std::atomic<Ticks::rep> next{0};
+  const auto now = std::chrono::steady_clock::now();
+  auto due = next.load();
+  return due <= now.time_since_epoch().count() &&
+         next.compare_exchange_strong(due, (now + kRefusalsEvery).time_since_epoch().count());
+}
 
 // The levels of syslog. A broker that is away is an error to librdkafka and a warning to us: the
 // breaker and readiness speak up when it matters.
 void on_log(const rd_kafka_t*, int level, const char* facility, const char* text) {
+  if (std::string_view(facility) == "SSLCERTVRFY" && !is_due()) return;
   const auto ours = level <= 2   ? spdlog::level::err
                     : level <= 4 ? spdlog::level::warn
                     : level == 5 ? spdlog::level::info
                                  : spdlog::level::debug;
   log().log(ours, "kafka: {}: {}", facility, printable(text, kLogLineMax));
+}
+
+/// Agrees with what librdkafka found, and names it: by itself it says only that the check failed.
+int on_certificate(rd_kafka_t*, const char*, std::int32_t, int* problem, int, const char*,
+                   std::size_t, char* why, std::size_t why_size, void*) {
+  if (*problem == X509_V_OK) return 1;
+  *fmt::format_to_n(why, why_size - 1, "{}", X509_verify_cert_error_string(*problem)).out = '\0';
+  return 0;
 }
 
 }  // namespace
@@ -37,6 +60,7 @@ Config::Config(const KafkaSettings& settings)
   set("socket.timeout.ms", 10'000);
   set("socket.nagle.disable", "true");
   rd_kafka_conf_set_log_cb(conf_.get(), on_log);
+  rd_kafka_conf_set_ssl_cert_verify_cb(conf_.get(), on_certificate);
 }
 
 void Config::set(const char* name, const std::string& value) {

@@ -10,6 +10,8 @@
 #include "sluice/base/log.hpp"
 #include "sluice/base/text.hpp"
 
+#include "adapters/postgres/tls.hpp"
+
 namespace sluice::postgres {
 namespace {
 
@@ -69,11 +71,12 @@ void Connecting::failed(const PostgresSettings& settings, const std::string& why
   problem = why;
   backoff = std::clamp(backoff * 2, settings.backoff_min, settings.backoff_max);
   next_attempt = std::chrono::steady_clock::now() + backoff;
-  if (!std::exchange(down, true)) log().warn("postgres: cannot connect: {}", problem);
+  if (std::exchange(down_by, why) != why) log().warn("postgres: cannot connect: {}", why);
 }
 
 void Connecting::succeeded() {
-  if (std::exchange(down, false)) log().info("postgres: connected again");
+  if (!down_by.empty()) log().info("postgres: connected again");
+  down_by.clear();
   backoff = Millis{0};
 }
 
@@ -112,8 +115,9 @@ void Link::open() {
 /// One step of the handshake, in which libpq may change to another socket.
 void Link::dial() {
   socket_.release();
+  const TlsKeeper tls(connection_.get());
   const auto state = PQconnectPoll(connection_.get());
-  if (state == PGRES_POLLING_FAILED) return lose(reason());
+  if (state == PGRES_POLLING_FAILED) return lose(reason() + tls.refusal());
   if (state != PGRES_POLLING_OK) return wait_to_dial(state == PGRES_POLLING_READING);
   if (watch_socket()) prepare_session();
 }
@@ -287,7 +291,7 @@ void Link::read() {
   socket_.async_wait(Descriptor::wait_read, [self = shared_from_this()](error_code error) {
     self->reading_ = false;
     if (error || !self->connection_) return;
-    if (PQconsumeInput(self->connection_.get()) == 0) return self->lose(self->reason());
+    if (!take_input(self->connection_.get())) return self->lose(self->reason());
     self->take_results();
     self->read();
   });

@@ -66,7 +66,7 @@ struct Connecting {
   std::string problem;  ///< Why the last call or attempt failed, for a person. Holds no secret.
   Ticks next_attempt{};
   Millis backoff{0};
-  bool down = false;
+  std::string down_by;  ///< What was logged since connections fail; empty while they do not.
 };
 
 /// One connection to the server, in pipeline mode: calls are sent as they come and answered in

@@ -1,7 +1,14 @@
 #include "sluice/adapters/postgres/stores.hpp"
 
+#include <algorithm>
+#include <boost/algorithm/string/classification.hpp>
+#include <boost/algorithm/string/split.hpp>
+#include <boost/asio/ip/address.hpp>
 #include <libpq-fe.h>
+#include <memory>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 #include "adapters/postgres/schema.hpp"
 #include "adapters/postgres/store_parts.hpp"
@@ -11,6 +18,23 @@ namespace postgres {
 namespace {
 
 constexpr Statement kAlive{"ping", "SELECT 1"};
+
+using Options = std::unique_ptr<PQconninfoOption, decltype(&PQconninfoFree)>;
+
+std::string value_in(const Options& options, std::string_view keyword) {
+  for (auto* option = options.get(); option != nullptr && option->keyword != nullptr; ++option) {
+    if (option->keyword == keyword && option->val != nullptr) return option->val;
+  }
+  return {};
+}
+
+/// Connections to it do not leave this machine.
+bool is_local(const std::string& host) {
+  if (host.empty() || host == "localhost" || host[0] == '/' || host[0] == '@') return true;
+  boost::system::error_code error;
+  const auto address = boost::asio::ip::make_address(host, error);
+  return !error && address.is_loopback();
+}
 
 }  // namespace
 
@@ -52,6 +76,24 @@ std::optional<std::string> check_postgres_url(const std::string& url) {
   // libpq may quote the URL, password and all: keep only what comes before the first quote.
   problem.resize(std::min(problem.find_first_of("\":\n"), problem.size()));
   return "not a PostgreSQL URL: " + problem;
+}
+
+std::optional<std::string> postgres_url_warning(const std::string& url) {
+  const postgres::Options given(PQconninfoParse(url.c_str(), nullptr), &PQconninfoFree);
+  const postgres::Options defaults(PQconndefaults(), &PQconninfoFree);
+  const auto value = [&](std::string_view keyword) {
+    const auto named = postgres::value_in(given, keyword);
+    return named.empty() ? postgres::value_in(defaults, keyword) : named;
+  };
+  const auto mode = value("sslmode");
+  const auto addresses = value("hostaddr");
+  std::vector<std::string> hosts;
+  boost::split(hosts, addresses.empty() ? value("host") : addresses, boost::is_any_of(","));
+  const auto far = std::ranges::find_if_not(hosts, postgres::is_local);
+  if (mode == "verify-full" || far == hosts.end()) return std::nullopt;
+  return "postgres.url: with sslmode=" + mode + " nobody checks that it is " + *far +
+         " who answers: use sslmode=verify-full and sslrootcert=FILE where others reach the "
+         "network";
 }
 
 PostgresStores create_postgres_stores(boost::asio::any_io_executor executor,

@@ -19,7 +19,9 @@ namespace redis {
 
 RedisConnection Connection::open(asio::any_io_executor executor, RedisSettings settings,
                                  Subscription subscription) {
-  Target target{parse_url(settings.url), std::move(settings), std::move(subscription)};
+  const auto endpoint = parse_url(settings.url);
+  auto tls = endpoint.tls ? make_tls_context(settings) : nullptr;
+  Target target{endpoint, std::move(settings), std::move(subscription), std::move(tls)};
   const auto made =
       std::make_shared<Connection>(executor, std::make_shared<const Target>(std::move(target)));
   auto running = run(made);

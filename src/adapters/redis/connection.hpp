@@ -21,7 +21,7 @@ namespace sluice::redis {
 class Connection {
  public:
   /// One that ends with its last holder. With a subscription, it does nothing but deliver its
-  /// messages. Throws std::invalid_argument when the URL is bad.
+  /// messages. Throws std::invalid_argument when the URL or a file is bad.
   static RedisConnection open(boost::asio::any_io_executor executor, RedisSettings settings,
                               Subscription subscription = {});
 

@@ -42,6 +42,14 @@ Link::Link(const asio::any_io_executor& executor, std::shared_ptr<const Target> 
       timer_(executor),
       input_(kReadBytes, '\0') {}
 
+/// The choice of the stream for writes; `read_more` makes the one for reads.
+template <class Token>
+auto Link::write(const std::string& bytes, Token&& token) {
+  const auto buffer = asio::buffer(bytes);
+  if (tls_) return asio::async_write(*tls_, buffer, std::forward<Token>(token));
+  return asio::async_write(socket_, buffer, std::forward<Token>(token));
+}
+
 asio::awaitable<void> Link::open() {
   timer_.expires_after(target_->settings.connect_timeout);
   timer_.async_wait([self = shared_from_this()](error_code error) {
@@ -55,6 +63,7 @@ asio::awaitable<void> Link::open() {
   if (refused) throw std::runtime_error("cannot connect: " + refused.message());
   error_code ignored;
   socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
+  if (target_->tls) co_await secure();
   const auto commands = greeting(*target_);
   for (const auto& command : commands) {
     const Reply reply = co_await exchange(command);
@@ -64,6 +73,17 @@ asio::awaitable<void> Link::open() {
   // Too late: the timer's handler came before the last reply.
   if (closed_) throw std::runtime_error(why_);
   timer_.cancel();
+}
+
+/// The handshake of TLS, before anything is said.
+asio::awaitable<void> Link::secure() {
+  tls_.emplace(socket_, *target_->tls);
+  expect_host(*tls_, target_->endpoint.host);
+  auto [failed] = co_await tls_->async_handshake(TlsStream::client, kTuple);
+  const auto refused = certificate_problem(*tls_);
+  needs_person_ = !refused.empty();
+  if (needs_person_) throw std::runtime_error("TLS: the certificate is refused: " + refused);
+  if (failed) throw std::runtime_error("TLS: no handshake: " + failed.message());
 }
 
 asio::awaitable<void> Link::check_policy() {
@@ -87,7 +107,7 @@ asio::awaitable<void> Link::check_policy() {
 asio::awaitable<Reply> Link::exchange(const Command& command) {
   std::string bytes;
   command.write_to(bytes);
-  auto [error, written] = co_await asio::async_write(socket_, asio::buffer(bytes), kTuple);
+  auto [error, written] = co_await write(bytes, kTuple);
   if (error) throw std::runtime_error("cannot write: " + error.message());
   Reply reply = reader_.next();
   while (!reply) {
@@ -98,7 +118,9 @@ asio::awaitable<Reply> Link::exchange(const Command& command) {
 }
 
 asio::awaitable<void> Link::read_more() {
-  auto [error, count] = co_await socket_.async_read_some(asio::buffer(input_), kTuple);
+  const auto room = asio::buffer(input_);
+  auto reading = tls_ ? tls_->async_read_some(room, kTuple) : socket_.async_read_some(room, kTuple);
+  auto [error, count] = co_await std::move(reading);
   if (error) throw std::runtime_error("connection lost: " + error.message());
   silent_ = 0;
   reader_.feed(std::string_view(input_.data(), count));
@@ -157,11 +179,10 @@ void Link::flush() {
   writing_ = !output_.empty() && !closed_;
   if (!writing_) return;
   sending_.swap(output_);
-  asio::async_write(socket_, asio::buffer(sending_),
-                    [self = shared_from_this()](error_code error, std::size_t) {
-                      if (error) self->close("cannot write: " + error.message());
-                      self->flush();
-                    });
+  write(sending_, [self = shared_from_this()](error_code error, std::size_t) {
+    if (error) self->close("cannot write: " + error.message());
+    self->flush();
+  });
 }
 
 /// Whoever said nothing in half of the longest silence is asked, and has the other half to answer.

@@ -10,6 +10,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -17,6 +18,7 @@
 #include "sluice/adapters/redis/redis.hpp"
 
 #include "adapters/redis/protocol.hpp"
+#include "adapters/redis/tls.hpp"
 #include "adapters/redis/url.hpp"
 
 namespace sluice::redis {
@@ -34,6 +36,7 @@ struct Target {
   Endpoint endpoint;
   RedisSettings settings;
   Subscription subscription;
+  std::shared_ptr<TlsContext> tls{};  ///< Null: the connection is plain.
 };
 
 /// Somebody who waits for an answer until a deadline.
@@ -51,7 +54,8 @@ struct Waiter {
   Result<Reply> answer;
 };
 
-/// One TCP connection, from connecting to its end; it is never opened twice.
+/// One connection over TCP, plain or with TLS, from connecting to its end; it is never opened
+/// twice.
 class Link : public std::enable_shared_from_this<Link> {
  public:
   Link(const boost::asio::any_io_executor& executor, std::shared_ptr<const Target> target);
@@ -82,9 +86,12 @@ class Link : public std::enable_shared_from_this<Link> {
   void fail_waiters();
 
  private:
+  boost::asio::awaitable<void> secure();
   boost::asio::awaitable<void> check_policy();
   boost::asio::awaitable<Reply> exchange(const Command& command);
   boost::asio::awaitable<void> read_more();
+  template <class Token>
+  auto write(const std::string& bytes, Token&& token);
   void on_reply(Reply reply);
   void on_push(const redisReply& reply);
   void flush();
@@ -93,6 +100,7 @@ class Link : public std::enable_shared_from_this<Link> {
   const std::shared_ptr<const Target> target_;
   boost::asio::ip::tcp::resolver resolver_;
   boost::asio::ip::tcp::socket socket_;
+  std::optional<TlsStream> tls_;     // On the socket, from the handshake on.
   boost::asio::steady_timer timer_;  // of `open`, then for the longest silence
   Reader reader_;
   std::string input_;

@@ -13,6 +13,7 @@ namespace {
 namespace urls = boost::urls;
 
 constexpr std::size_t kUrlLengthMax = 1024;
+constexpr std::string_view kTlsScheme = "rediss://";
 constexpr int kDbMax = 1'000'000;
 
 bool valid_host(const urls::url_view& url) {
@@ -36,7 +37,9 @@ Endpoint parse_url(std::string_view text) {
     if (wrong) throw std::invalid_argument(problem);
   };
   refuse_if(text.size() > kUrlLengthMax, "a Redis URL has at most 1024 characters");
-  refuse_if(!text.starts_with("redis://"), "a Redis URL begins with redis://");
+  const bool tls = is_tls(text);
+  refuse_if(!tls && !text.starts_with("redis://"),
+            "a Redis URL begins with redis://, or with rediss:// for TLS");
   const auto url = urls::parse_uri(text);
   refuse_if(!url || url->has_query() || url->has_fragment(),
             "a Redis URL is redis://[user:password@]host[:port][/db], reserved characters as %XX");
@@ -47,12 +50,14 @@ Endpoint parse_url(std::string_view text) {
   refuse_if(url->has_port() && url->port_number() == 0,
             "a Redis URL's address is host, host:port or [IPv6]:port, port 1 to 65535");
   refuse_if(!valid_host(*url), "a Redis URL needs a valid host name");
-  Endpoint endpoint{url->host_address(), "6379", url->user(), url->password(), *db};
+  Endpoint endpoint{url->host_address(), "6379", url->user(), url->password(), *db, tls};
   if (url->has_port()) endpoint.port = std::to_string(url->port_number());
   return endpoint;
 }
 
 }  // namespace redis
+
+bool is_tls(std::string_view redis_url) { return redis_url.starts_with(redis::kTlsScheme); }
 
 std::optional<std::string> check_redis_url(std::string_view url) try {
   redis::parse_url(url);

@@ -12,6 +12,7 @@ struct Endpoint {
   std::string user;  ///< Empty: the default user.
   std::string password;
   int db = 0;
+  bool tls = false;
 };
 
 /// Throws std::invalid_argument, which never holds a part of the credentials, when the URL is bad.

@@ -39,11 +39,22 @@ TEST(RedisUrl, TakesIpv6InBrackets) {
   EXPECT_EQ(parsed.port, "6380");
 }
 
+TEST(RedisUrl, SaysWhetherTlsIsMeant) {
+  EXPECT_FALSE(parse_url("redis://host").tls);
+  const auto parsed = parse_url("rediss://:secret@redis.example:7000/1");
+  EXPECT_TRUE(parsed.tls);
+  EXPECT_EQ(parsed.host, "redis.example");
+  EXPECT_EQ(parsed.port, "7000");
+}
+
 TEST(RedisUrl, RefusesEverythingElse) {
   for (const std::string url : {"",
                                 "redis",
                                 "redis:/host",
-                                "rediss://host",
+                                "rediss:/host",
+                                "rediss://",
+                                "redisss://host",
+                                "REDISS://host",
                                 "http://host",
                                 "redis://",
                                 "redis://:6379",
@@ -75,7 +86,7 @@ TEST(RedisUrl, RefusesEverythingElse) {
 TEST(RedisUrl, NeverRepeatsThePassword) {
   for (const std::string url :
        {"redis://a:hunter2@", "redis://a:hunter2@host:x", "redis://a:hunter2%@host",
-        "redis://a:hunter2@host/x", "rediss://a:hunter2@host"}) {
+        "redis://a:hunter2@host/x", "rediss://a:hunter2@host/x"}) {
     const auto problem = check_redis_url(url);
     ASSERT_TRUE(problem) << url;
     EXPECT_EQ(problem->find("hunter2"), std::string::npos);

@@ -19,7 +19,8 @@
 namespace sluice {
 
 struct PostgresSettings {
-  /// `postgresql://user@host:port/database?…`; libpq's parameters are allowed, several hosts too.
+  /// `postgresql://user@host:port/database?…`; libpq's parameters are allowed, several hosts too,
+  /// and TLS as `sslmode`, `sslrootcert`, `sslcert` and `sslkey` say.
   /// A host name is resolved by the system's blocking resolver: give an address where that matters.
   std::string url;
   Millis connect_timeout{2000};
@@ -37,6 +38,10 @@ struct PostgresSettings {
 
 /// Empty when `url` can be used, else what is wrong with it. The text holds no secret.
 std::optional<std::string> check_postgres_url(const std::string& url);
+
+/// A sentence about a URL, which `check_postgres_url` takes, whose connections leave this machine
+/// without a check of the server's certificate and name; else empty. It holds no secret.
+std::optional<std::string> postgres_url_warning(const std::string& url);
 
 /// The stores on one pool of connections, which open as calls need them and again after they were
 /// lost. They belong to one executor together and outlive their calls; nothing blocks. Calls end by

@@ -17,8 +17,12 @@
 namespace sluice {
 
 struct RedisSettings {
-  /// redis://[user:password@]host[:port][/db]; reserved characters in user and password as %XX.
+  /// redis://[user:password@]host[:port][/db], or rediss:// for TLS, by which the server's
+  /// certificate must be for that host; reserved characters in user and password as %XX.
   std::string url = "redis://127.0.0.1:6379";
+  std::string tls_ca_file;             ///< Certificates to trust, as PEM; empty: the system's.
+  std::string tls_cert_file;           ///< The own certificate and its chain, as PEM; empty: none.
+  std::string tls_key_file;            ///< The certificate's private key, as PEM.
   std::string client_name = "sluice";  ///< Shown by CLIENT LIST; no spaces.
   Millis connect_timeout{1000};        ///< Resolving, connecting and the greeting together.
   Millis backoff_min{50};              ///< Before the first attempt to connect again.
@@ -26,6 +30,9 @@ struct RedisSettings {
   Millis silence_max{5000};          ///< A connection that answers nothing for so long is dropped.
   std::size_t in_flight_max = 1024;  ///< Commands without an answer; more are `Errc::overloaded`.
 };
+
+/// True when the URL, which `check_redis_url` takes, asks for TLS.
+bool is_tls(std::string_view redis_url);
 
 /// Empty when `create_…` and `connect_redis` take this URL, else what is wrong with it. The text
 /// never holds the password.
@@ -43,7 +50,8 @@ using RedisConnection = std::shared_ptr<redis::Connection>;
 /// `Errc::unavailable`. It does not serve while the server's maxmemory-policy may evict keys. No
 /// call on it or on its ports may be awaited when the last holder destroys it, which happens on the
 /// executor's thread or when that no longer runs, and before the executor's io_context is
-/// destroyed. Throws std::invalid_argument when the URL is bad.
+/// destroyed. Throws std::invalid_argument when the URL is bad or a file cannot be used, which is
+/// read once.
 RedisConnection connect_redis(boost::asio::any_io_executor executor, RedisSettings settings);
 
 /// Becomes true when the connection serves for the first time, and stays so. Any thread may read
