@@ -232,16 +232,16 @@ struct Node::ControlThread {
 
 /// The thread of operators and shops.
 struct Node::AdminThread {
-  AdminThread(Node& node, AdminSettings settings, std::string admin_key)
+  AdminThread(Node& node, AdminSettings settings, AdminKeys admin_keys)
       : worker("admin"),
-        key(std::move(admin_key)),
+        keys(std::move(admin_keys)),
         ports(node.backend_.shop_ports(worker.executor())),
         shop(create_shop(
             worker.executor(), node.settings_.recovery.call_timeout,
             {node.book_, *ports.sales, *ports.moves, relay_soon(*node.control_), *node.clock_})),
         server(create_admin_server(worker.executor(), std::move(settings),
                                    {*node.control_->operations, node.control_->worker.executor(),
-                                    *shop, *node.clock_, node.readiness_, node.metrics_, key})) {}
+                                    *shop, *node.clock_, node.readiness_, node.metrics_, keys})) {}
 
   ~AdminThread() { worker.stop(); }
 
@@ -252,7 +252,7 @@ struct Node::AdminThread {
   }
 
   Worker worker;
-  std::string key;  ///< Changed on the thread alone.
+  AdminKeys keys;  ///< Changed on the thread alone.
   Ports ports;
   std::unique_ptr<Shop> shop;
   std::unique_ptr<HttpServer> server;
@@ -294,7 +294,7 @@ Node::Node(Settings settings, const Secrets& secrets,
     // With port 0 the first thread chooses and the others share its choice.
     port = http_.front()->server->port();
   }
-  admin_ = std::make_unique<AdminThread>(*this, settings_.admin, secrets.admin_key);
+  admin_ = std::make_unique<AdminThread>(*this, settings_.admin, secrets.admin_keys);
 }
 
 Node::~Node() {
@@ -331,14 +331,14 @@ void Node::reload(const Settings& settings, const Secrets& secrets) {
   set_rate(user_buckets_, settings.gate.users);
   set_rate(sale_buckets_, settings.gate.sales);
   set_rate(old_sale_buckets_, settings.gate.old_sales);
-  // A key belongs to the thread that compares with it.
+  // Keys belong to the thread that compares with them.
   for (auto& thread : http_) {
     auto& identity = thread->front.identity;
     asio::post(thread->worker.executor(),
                [&identity, keys = secrets.identity_keys] { identity.use_keys(keys); });
   }
   asio::post(admin_->worker.executor(),
-             [&key = admin_->key, fresh = secrets.admin_key] { key = fresh; });
+             [&keys = admin_->keys, fresh = secrets.admin_keys] { keys = fresh; });
 }
 
 void Node::drain() {

@@ -31,6 +31,7 @@ constexpr Problem kProblems[] = {
     {missing_token, "missing_token", 401, false, "Please sign in first."},
     {invalid_token, "invalid_token", 401, false, "The token is not valid here."},
     {expired_token, "expired_token", 401, false, "The token has expired; please sign in again."},
+    {forbidden, "forbidden", 403, false, "This key is not good for that."},
     {unknown_sale, "unknown_sale", 404, false, "There is no such sale."},
     {unknown_order, "unknown_order", 404, false, "You have no such order."},
     {sale_not_started, "sale_not_started", 409, true, "The sale has not started yet."},

@@ -1,5 +1,6 @@
 #include "cli/admin.hpp"
 
+#include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/address.hpp>
@@ -122,12 +123,15 @@ Endpoint server_of(const std::string& flag, const Cli& cli, const HttpSettings& 
   throw UsageError(flag + " is http://HOST[:PORT]");
 }
 
-AdminClient admin_client(const Cli& cli) {
+AdminClient admin_client(const Cli& cli, AdminRole role) {
   const auto timeout = duration_of(cli.timeout, Millis(1), Millis(600'000),
                                    "--timeout is a time such as 500ms or 10s, at most 10m");
   const auto settings = load_settings(cli).settings;
-  return {server_of("--admin-url", cli, settings.admin.http),
-          load_secret(Secret::admin, settings, cli.world.environment), timeout};
+  const auto keys = load_admin_keys(settings, cli.world.environment);
+  const auto good = [role](const AdminKey& key) { return permits(key, role); };
+  const auto found = std::ranges::find_if(keys, good);
+  const auto& key = found == keys.end() ? keys.front() : *found;
+  return {server_of("--admin-url", cli, settings.admin.http), key.key, timeout};
 }
 
 Json json_of(const ClientReply& reply) {

@@ -8,6 +8,8 @@
 #include <string_view>
 #include <utility>
 
+#include "sluice/http/admin_keys.hpp"
+
 #include "cli/parts.hpp"
 
 namespace sluice {
@@ -56,8 +58,9 @@ struct AdminClient {
 /// What a reply other than 2xx says, on one line: "HTTP 409, invalid_state: …".
 std::string describe_refusal(const ClientReply& reply);
 
-/// A client for a command of the admin API. Throws SettingsError or UsageError.
-AdminClient admin_client(const Cli& cli);
+/// A client for a command of the admin API that needs that role: with the first key that is good
+/// for it, else the first there is. Throws SettingsError or UsageError.
+AdminClient admin_client(const Cli& cli, AdminRole role);
 
 /// The JSON object that the server replied. Throws ClientError, which says why there is none.
 Json json_of(const ClientReply& reply);

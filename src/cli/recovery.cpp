@@ -69,7 +69,7 @@ std::string assignments(const Json& object, const std::string& prefix = {}) {
 
 int audit_command(const Cli& cli) {
   const auto path = sale_path(cli.sale) + "/audit";
-  const auto audit = json_of(admin_client(cli).ask("GET", path));
+  const auto audit = json_of(admin_client(cli, AdminRole::read).ask("GET", path));
   std::string text;
   for (const auto& lane : lanes_of(audit)) text += assignments(lane) + "\n";
   const auto holds = field(audit, "holds");
@@ -82,7 +82,7 @@ int audit_command(const Cli& cli) {
 class Rebuild {
  public:
   explicit Rebuild(const Cli& cli)
-      : cli_(cli), path_(sale_path(cli.sale)), client_(admin_client(cli)) {}
+      : cli_(cli), path_(sale_path(cli.sale)), client_(admin_client(cli, AdminRole::operate)) {}
 
   int run() {
     const auto give_up = clock_->ticks() + client_.timeout;
@@ -181,7 +181,7 @@ int mode_command(const Cli& cli) {
   if (!mode.empty() && mode != "auto" && !parse_name<OperatingMode>(mode)) {
     throw UsageError(terminal_text(mode) + " is no mode: auto, normal, bypass or database");
   }
-  const auto client = admin_client(cli);
+  const auto client = admin_client(cli, mode.empty() ? AdminRole::read : AdminRole::operate);
   const Json wish = {{"mode", mode}};
   const auto report =
       json_of(mode.empty() ? client.ask("GET", kPath) : client.ask("POST", kPath, wish.dump()));

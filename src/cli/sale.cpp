@@ -15,7 +15,8 @@ namespace {
 constexpr auto kSaleFooter = R"(Example:
   sluice sale create --title "Sneaker" --stock 100 --price-minor 9900 --ends +1h --open
 These are clients of a running server's admin API. They find it by admin.address and admin.port or
-by --admin-url, and its key in SLUICE_ADMIN_KEY, in admin.key_file or where embedded mode made it.
+by --admin-url, and its key in SLUICE_ADMIN_KEY, in admin.key_file or where embedded mode made it;
+of several keys, the first one that is good for the command.
 Read on: `sluice sale create --help`; docs/openapi.yaml for the API.)";
 
 constexpr auto kCreateFooter = R"(Examples:
@@ -104,7 +105,7 @@ int create_command(const Cli& cli) {
   draft.pay_within = time_to_pay(cli.pay_within);
   if (const auto wrong = check(draft)) throw UsageError(*wrong);
   const auto body = draft_json(draft);
-  const auto client = admin_client(cli);
+  const auto client = admin_client(cli, AdminRole::operate);
   auto sale = json_of(client.ask("POST", kSalesPath, body));
   const auto id = field(sale, "sale_id");
   auto hint = "It is a draft; open it with: sluice sale open " + id + "\n";
@@ -121,7 +122,7 @@ int create_command(const Cli& cli) {
 
 int list_command(const Cli& cli) {
   constexpr std::size_t kPageMax = 200;
-  const auto client = admin_client(cli);
+  const auto client = admin_client(cli, AdminRole::read);
   Json list = {{"sales", Json::array()}};
   auto& sales = list["sales"];
   std::string cursor;
@@ -145,14 +146,14 @@ int list_command(const Cli& cli) {
 
 int show_command(const Cli& cli) {
   const auto path = sale_path(cli.sale);
-  const auto sale = json_of(admin_client(cli).ask("GET", path));
+  const auto sale = json_of(admin_client(cli, AdminRole::read).ask("GET", path));
   return print(cli, sale, details(sale));
 }
 
 /// The command's name is the address of the transition.
 int move_command(const Cli& cli) {
   const auto path = sale_path(cli.sale) + "/" + cli.command;
-  const auto sale = json_of(admin_client(cli).ask("POST", path));
+  const auto sale = json_of(admin_client(cli, AdminRole::operate).ask("POST", path));
   return print(cli, sale, "sale " + field(sale, "sale_id") + " is " + field(sale, "state") + "\n");
 }
 
@@ -183,7 +184,7 @@ int move_order_command(const Cli& cli) {
   }
   const Json body = {{"user", user_of(cli.user).text()}};
   const auto path = sale_path(cli.sale) + "/orders/" + cli.order + "/" + cli.command;
-  const auto order = json_of(admin_client(cli).ask("POST", path, body.dump()));
+  const auto order = json_of(admin_client(cli, AdminRole::pay).ask("POST", path, body.dump()));
   return print(cli, order,
                "order " + field(order, "order_id") + " is " + field(order, "status") + "\n");
 }

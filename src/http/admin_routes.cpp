@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <fmt/format.h>
@@ -5,7 +6,7 @@
 #include <stdexcept>
 #include <utility>
 
-#include "sluice/base/hash.hpp"
+#include "sluice/base/log.hpp"
 #include "sluice/gate/concurrency_limit.hpp"
 
 #include "http/json_body.hpp"
@@ -39,6 +40,16 @@ class AdminRoutes final : public Routes {
   Reply route(const Request& request, std::string_view ip) override;
 
  private:
+  /// Lets `handle` answer whoever has a key for that role. Who changes something is named in the
+  /// log, the shop's payments only at its finest level.
+  template <AdminRole role, Reply (AdminRoutes::*handle)(const Request&, const Target&)>
+  Reply allowed(const Request& request, const Target& target) {
+    if (const auto refusal = forbidden(role, request)) return *refusal;
+    return (this->*handle)(request, target);
+  }
+
+  std::optional<Answer> forbidden(AdminRole role, const Request& request) const;
+
   Reply health(const Request&, const Target&) { return http::health(); }
 
   Reply readiness(const Request&, const Target&) {
@@ -139,32 +150,49 @@ class AdminRoutes final : public Routes {
 
   AdminSettings settings_;
   AdminPorts ports_;
+  const AdminKey* caller_ = nullptr;  ///< Who sent the request that is routed now; null: anybody.
   ConcurrencyLimit waiting_{static_cast<std::int64_t>(settings_.waiting_max)};
 };
 
+std::optional<Answer> AdminRoutes::forbidden(AdminRole role, const Request& request) const {
+  if (caller_ == nullptr) return std::nullopt;
+  const auto path = printable(request.path);
+  if (!permits(*caller_, role)) {
+    log().warn("admin key {} is not good for {} {}", caller_->name, name(request.method), path);
+    return refused(Code::forbidden, fmt::format("it needs one with the role {}", name(role)));
+  }
+  if (role == AdminRole::read) return std::nullopt;
+  const auto level = role == AdminRole::pay ? spdlog::level::debug : spdlog::level::info;
+  log().log(level, "admin key {}: {} {}", caller_->name, name(request.method), path);
+  return std::nullopt;
+}
+
 Reply AdminRoutes::route(const Request& request, std::string_view) {
   using Self = AdminRoutes;
+  using enum AdminRole;
   static constexpr Route<Self> kRoutes[] = {
       {Method::get, "/healthz", RouteClass::probe, &Self::health, true},
       {Method::get, "/readyz", RouteClass::probe, &Self::readiness, true},
-      {Method::get, "/metrics", RouteClass::metrics, &Self::metrics, true},
-      {Method::get, "/admin/mode", RouteClass::admin, &Self::flow},
-      {Method::post, "/admin/mode", RouteClass::admin, &Self::hold},
-      {Method::get, kSales, RouteClass::admin, &Self::list, true},
-      {Method::post, kSales, RouteClass::admin, &Self::create},
-      {Method::get, "/admin/sales/{sale}", RouteClass::admin, &Self::show},
-      {Method::get, "/admin/sales/{sale}/audit", RouteClass::admin, &Self::audit},
-      {Method::post, "/admin/sales/{sale}/rebuild", RouteClass::admin, &Self::rebuild},
+      {Method::get, "/metrics", RouteClass::metrics, &Self::allowed<read, &Self::metrics>, true},
+      {Method::get, "/admin/mode", RouteClass::admin, &Self::allowed<read, &Self::flow>},
+      {Method::post, "/admin/mode", RouteClass::admin, &Self::allowed<operate, &Self::hold>},
+      {Method::get, kSales, RouteClass::admin, &Self::allowed<read, &Self::list>, true},
+      {Method::post, kSales, RouteClass::admin, &Self::allowed<operate, &Self::create>},
+      {Method::get, "/admin/sales/{sale}", RouteClass::admin, &Self::allowed<read, &Self::show>},
+      {Method::get, "/admin/sales/{sale}/audit", RouteClass::admin,
+       &Self::allowed<read, &Self::audit>},
+      {Method::post, "/admin/sales/{sale}/rebuild", RouteClass::admin,
+       &Self::allowed<operate, &Self::rebuild>},
       {Method::post, "/admin/sales/{sale}/open", RouteClass::admin,
-       &Self::set_state<SaleState::open>},
+       &Self::allowed<operate, &Self::set_state<SaleState::open>>},
       {Method::post, "/admin/sales/{sale}/pause", RouteClass::admin,
-       &Self::set_state<SaleState::paused>},
+       &Self::allowed<operate, &Self::set_state<SaleState::paused>>},
       {Method::post, "/admin/sales/{sale}/close", RouteClass::admin,
-       &Self::set_state<SaleState::closed>},
+       &Self::allowed<operate, &Self::set_state<SaleState::closed>>},
       {Method::post, "/admin/sales/{sale}/orders/{order}/pay", RouteClass::admin,
-       &Self::move_order<Move::pay>},
+       &Self::allowed<pay, &Self::move_order<Move::pay>>},
       {Method::post, "/admin/sales/{sale}/orders/{order}/cancel", RouteClass::admin,
-       &Self::move_order<Move::cancel>},
+       &Self::allowed<pay, &Self::move_order<Move::cancel>>},
   };
   const Match<Self> match(kRoutes, request);
   const auto route = match ? match.counted_as() : RouteClass::admin;
@@ -173,7 +201,8 @@ Reply AdminRoutes::route(const Request& request, std::string_view) {
   const auto refuse = [](Code code) { return counted_as(RouteClass::admin, refused(code)); };
   const auto token = bearer_token(request.authorization);
   if (!open && token.empty()) return refuse(Code::missing_token);
-  if (!open && !equal_secrets(token, ports_.key)) return refuse(Code::invalid_token);
+  caller_ = open ? nullptr : find_key(ports_.keys, token);
+  if (!open && caller_ == nullptr) return refuse(Code::invalid_token);
   if (!match) return refuse(Code::not_found);
   if (match.names_sale() && !match.target().sale) return refuse(Code::unknown_sale);
   return match.answer(*this);
@@ -191,9 +220,10 @@ namespace sluice {
 
 std::unique_ptr<HttpServer> create_admin_server(boost::asio::any_io_executor executor,
                                                 AdminSettings settings, AdminPorts ports) {
-  constexpr std::size_t kKeyMin = 16;
-  if (ports.key.size() < kKeyMin) {
-    throw std::invalid_argument("admin: the key must have at least 16 bytes");
+  const auto is_short = [](const AdminKey& key) { return key.key.size() < kAdminKeyBytesMin; };
+  if (ports.keys.empty() || std::ranges::any_of(ports.keys, is_short)) {
+    throw std::invalid_argument(
+        "admin: each key must have at least 16 bytes, and there must be one");
   }
   auto routes = http::create_admin_routes(settings, ports);
   return http::create_server(std::move(executor), std::move(settings.http), "admin", ports.clock,

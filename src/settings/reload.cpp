@@ -28,13 +28,13 @@ void merge_secrets(Reload& reload, Secrets fresh) {
   if (fresh.orders_secret != reload.secrets.orders_secret) {
     reload.restarts.emplace_back("the orders secret");
   }
-  const auto take = [&](auto member, const char* name) {
+  const auto take = [&](auto Secrets::*member, const char* name) {
     if (fresh.*member == reload.secrets.*member) return;
     reload.secrets.*member = std::move(fresh.*member);
     reload.changes.emplace_back(name);
   };
   take(&Secrets::identity_keys, "the identity keys");
-  take(&Secrets::admin_key, "the admin key");
+  take(&Secrets::admin_keys, "the admin keys");
 }
 
 }  // namespace

@@ -39,7 +39,7 @@ const Kind& kind_of(Secret which) {
        &Settings::identity_secret_file},
       {"orders secret", kSecretVariables[1], "orders.secret_file", "orders_secret", 32,
        &Settings::orders_secret_file},
-      {"admin key", kSecretVariables[2], "admin.key_file", "admin_key", 16,
+      {"admin key", kSecretVariables[2], "admin.key_file", "admin_key", kAdminKeyBytesMin,
        &Settings::admin_key_file},
   }};
   return kKinds[static_cast<std::size_t>(which)];
@@ -49,8 +49,8 @@ const Kind& kind_of(Secret which) {
 std::string secret_of(std::string_view text) { return std::string(trimmed(text, " \t\r\n")); }
 
 std::string read_secret_file(const std::string& path, const std::string& title) {
-  return secret_of(
-      read_file(path, kSecretBytesMax, "; it should hold the " + title, "too large for a secret"));
+  return read_file(path, kSecretBytesMax, "; it should hold the " + title,
+                   "too large for a secret");
 }
 
 void make_private_folder(const std::filesystem::path& path) {
@@ -94,7 +94,7 @@ struct Place {
 
 Place place_of(const Kind& kind, const Settings& settings, const Environment& environment) {
   const auto variable = environment.find(kind.variable);
-  if (variable != environment.end()) return {variable->first, secret_of(variable->second)};
+  if (variable != environment.end()) return {variable->first, variable->second};
   if (const std::string& path = settings.*kind.file; !path.empty()) return {path};
   if (settings.mode == Mode::embedded) {
     const std::string path = settings.data_dir + "/secrets/" + kind.made_name;
@@ -113,6 +113,7 @@ void warn_of_readers(const std::string& path, const std::string& title) {
   log().warn("{0} may be read or changed by others, and holds the {1}: chmod 600 {0}", path, title);
 }
 
+/// As it stands there, with the blanks around it.
 std::string read_secret(const Place& place, const Kind& kind) {
   if (place.value) return *place.value;
   warn_of_readers(place.name, kind.title);
@@ -130,7 +131,7 @@ bool is_login_key(Secret which, const Settings& settings) {
 }
 
 std::string public_key(const std::string& path) {
-  const std::string text = read_secret_file(path, "public key");
+  const std::string text = secret_of(read_secret_file(path, "public key"));
   if (!text.starts_with("-----BEGIN PUBLIC KEY-----")) {
     throw SettingsError(path + ": is no public key in PEM (-----BEGIN PUBLIC KEY-----)");
   }
@@ -173,11 +174,16 @@ void make_secret(Secret which, const Settings& settings, const Environment& envi
 
 void read_into(Secrets& secrets, Secret which, const Settings& settings,
                const Environment& environment) {
-  if (which == Secret::identity) {
-    secrets.identity_keys = load_identity_keys(settings, environment);
-  } else {
-    auto& member = which == Secret::orders ? secrets.orders_secret : secrets.admin_key;
-    member = load_secret(which, settings, environment);
+  switch (which) {
+    case Secret::identity:
+      secrets.identity_keys = load_identity_keys(settings, environment);
+      break;
+    case Secret::orders:
+      secrets.orders_secret = load_secret(which, settings, environment);
+      break;
+    case Secret::admin:
+      secrets.admin_keys = load_admin_keys(settings, environment);
+      break;
   }
 }
 
@@ -193,16 +199,15 @@ std::string load_secret(Secret which, const Settings& settings, const Environmen
                     place.name, kind.title, kind.setting, kind.variable));
   }
   auto text = read_secret(place, kind);
-  const auto refuse = [&](const std::string& why) {
-    throw SettingsError(
-        fmt::format("{}: the {} {}; openssl rand -hex 32 makes one", place.name, kind.title, why));
-  };
-  if (text.size() < kind.bytes_min) {
-    refuse(fmt::format("has {} bytes and needs {} or more", text.size(), kind.bytes_min));
+  if (which == Secret::admin) {
+    parse_admin_keys(text, place.name);
+    return text;
   }
-  // It travels in a header field.
-  if (which == Secret::admin && printable(text, text.size()) != text) {
-    refuse("must be printable ASCII");
+  text = secret_of(text);
+  if (text.size() < kind.bytes_min) {
+    throw SettingsError(
+        fmt::format("{}: the {} has {} bytes and needs {} or more; openssl rand -hex 32 makes one",
+                    place.name, kind.title, text.size(), kind.bytes_min));
   }
   return text;
 }
@@ -221,6 +226,11 @@ VerifyingKeys load_identity_keys(const Settings& settings, const Environment& en
   } catch (const std::invalid_argument& error) {
     throw SettingsError(file + ": " + error.what());
   }
+}
+
+AdminKeys load_admin_keys(const Settings& settings, const Environment& environment) {
+  return parse_admin_keys(load_secret(Secret::admin, settings, environment),
+                          kind_of(Secret::admin).title);
 }
 
 Secrets read_secrets(const Settings& settings, const Environment& environment) {

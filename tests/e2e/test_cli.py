@@ -108,6 +108,21 @@ def test_refusals_and_failures_have_other_codes(sale_command):
     assert "127.0.0.1:1" in err, "it says where it asked"
 
 
+def test_commands_take_the_first_key_that_is_good_for_them(folder):
+    keys = f"eyes read {'e' * 32}\nhands operate {'h' * 32}\npurse pay {'p' * 32}\n"
+    with Sluice(folder, free_settings(mode="embedded")) as server:
+        server.environment["SLUICE_ADMIN_KEY"] = keys
+        server.start()
+        where = ["--admin-url", server.admin_url]
+        run("sale", "create", "--title", "T", "--stock", 9, "--ends", "+1h", "--open",
+            "--pay-within", "1h", *where, SLUICE_ADMIN_KEY=keys)
+        run("sale", "list", *where, SLUICE_ADMIN_KEY=keys)
+        order = server.buy(1, "ann").json()["order_id"]
+        run("order", "pay", 1, order, "--user", "ann", *where, SLUICE_ADMIN_KEY=keys)
+        _, err = run("sale", "close", 1, *where, code=1, SLUICE_ADMIN_KEY="e" * 32)
+        assert "forbidden" in err and "operate" in err
+
+
 def test_a_newcomers_sale_commands_find_the_server_and_its_key(folder):
     """Without any secret set: the server made its own in the data folder."""
     server = Sluice(folder, free_settings(mode="embedded"))

@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 import time
+import uuid
 
 import jwt
 import pytest
@@ -97,6 +98,41 @@ def test_a_reload_takes_rates_the_level_and_keys_and_names_what_needs_a_restart(
     log = server.log_text()
     assert "the identity keys, the admin key" in log
     assert "j" * 64 not in log and "b" * 64 not in log
+    assert server.terminate() == 0
+
+
+def test_keys_with_roles_are_reloaded_and_the_log_names_who_changed_what(reloadable):
+    server = reloadable.server.start()
+    sale = server.open_sale(stock=100)
+    keys = {name: name[0] * 32 for name in ("ops", "grafana", "shop")}
+    reloadable.write(level="debug")
+    reloadable.write_keys("i" * 64, f"ops operate {keys['ops']}\ngrafana read {keys['grafana']}\n"
+                                    f"shop pay {keys['shop']}\n")
+    reloadable.hang_up(admin_key=keys["grafana"])
+
+    def code(name, method, path, **kwargs):
+        server.admin_key = keys[name]
+        answer = server.admin(method, path, **kwargs)
+        return answer.json().get("code", answer.status_code)
+    move, order = f"/admin/sales/{sale}", f"/admin/sales/{sale}/orders/{uuid.uuid4()}/pay"
+    assert code("grafana", "POST", f"{move}/pause") == "forbidden"
+    assert code("shop", "POST", f"{move}/pause") == "forbidden"
+    assert code("ops", "POST", f"{move}/pause") == 200
+    assert code("ops", "POST", order, json={"user": "ann"}) == "forbidden"
+    assert code("shop", "POST", order, json={"user": "ann"}) == "order_final"
+    assert code("shop", "GET", "/admin/sales") == "forbidden"
+    server.admin_key = "a" * 64
+    assert server.admin("GET", "/admin/sales").json()["code"] == "invalid_token"
+
+    server.admin_key = keys["ops"]
+    reloadable.write_keys("i" * 64, f"# keys\nops operate {keys['ops']}\nbob root {'b' * 32}\n")
+    reloadable.hang_up("failed")
+    log = server.log_text()
+    assert f"{reloadable.folder}/admin.key:3: the role must be read, operate or pay" in log
+    assert f"admin key ops: POST {move}/pause" in log
+    assert f"admin key shop: POST {order}" in log
+    assert f"admin key grafana is not good for POST {move}/pause" in log
+    assert not any(key in log for key in (*keys.values(), "b" * 32))
     assert server.terminate() == 0
 
 

@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "http/listening_server.hpp"
+#include "support/log_spy.hpp"
 #include "support/run_awaitable.hpp"
 
 namespace sluice::http {
@@ -145,7 +146,7 @@ class AdminRoutesTest : public testing::Test {
     bytes += "\r\n" + body;
     RequestReader reader({});
     EXPECT_EQ(reader.look(bytes), RequestReader::Step::ready) << bytes;
-    AdminPorts ports{desk_, control_.get_executor(), shop_, *clock_, ready_, metrics_, key_};
+    AdminPorts ports{desk_, control_.get_executor(), shop_, *clock_, ready_, metrics_, keys_};
     const auto routes = create_admin_routes(settings_, ports);
     auto reply = routes->route(reader.request(), "127.0.0.1");
     if (reply.later.valid()) return test::run_awaitable(std::move(reply.later));
@@ -165,7 +166,7 @@ class AdminRoutesTest : public testing::Test {
   FakeDesk desk_;
   FakeShop shop_;
   AdminSettings settings_;
-  std::string key_ = kKey;
+  AdminKeys keys_ = {{"admin", std::nullopt, kKey}};
   boost::asio::io_context control_{1};
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> control_work_{
       control_.get_executor()};
@@ -443,19 +444,62 @@ TEST_F(AdminRoutesTest, OperationsAreBounded) {
 }
 
 TEST_F(AdminRoutesTest, TheKeyMayChange) {
-  key_ = "fedcba9876543210";
+  keys_[0].key = "fedcba9876543210";
   EXPECT_EQ(code("GET /admin/sales"), "invalid_token");
-  EXPECT_EQ(code("GET /admin/sales", "Authorization: Bearer " + key_ + "\r\n"), "200");
+  EXPECT_EQ(code("GET /admin/sales", "Authorization: Bearer fedcba9876543210\r\n"), "200");
+}
+
+const std::vector<std::string> kToRead = {"GET /metrics", "GET /admin/mode", "GET /admin/sales",
+                                          "HEAD /admin/sales/12", "GET /admin/sales/12/audit"};
+const std::vector<std::string> kToOperate = {
+    "POST /admin/mode",          "POST /admin/sales",          "POST /admin/sales/12/rebuild",
+    "POST /admin/sales/12/open", "POST /admin/sales/12/pause", "POST /admin/sales/12/close",
+};
+const std::vector<std::string> kToPay = {"POST " + kOrder + "/pay", "POST " + kOrder + "/cancel"};
+
+TEST_F(AdminRoutesTest, AKeyIsGoodForWhatItsRoleIsGoodFor) {
+  keys_ = {{"grafana", AdminRole::read, std::string(16, 'r')},
+           {"ops", AdminRole::operate, std::string(16, 'o')},
+           {"shop", AdminRole::pay, std::string(16, 'p')}};
+  const auto forbidden = [this](const AdminKey& key, const std::string& line) {
+    return code(line, "Authorization: Bearer " + key.key + "\r\n") == "forbidden";
+  };
+  for (const auto& key : keys_) {
+    EXPECT_EQ(code("GET /nothing", "Authorization: Bearer " + key.key + "\r\n"), "not_found");
+    for (const auto& line : kToRead) EXPECT_EQ(forbidden(key, line), key.name == "shop") << line;
+    for (const auto& line : kToOperate) EXPECT_EQ(forbidden(key, line), key.name != "ops") << line;
+    for (const auto& line : kToPay) EXPECT_EQ(forbidden(key, line), key.name != "shop") << line;
+  }
+  const auto answer = ask(kToPay[0], "Authorization: Bearer " + keys_[1].key + "\r\n");
+  EXPECT_EQ(answer.body, "it needs one with the role pay");
+  EXPECT_TRUE(shop_.moves.empty());
+}
+
+TEST_F(AdminRoutesTest, WhoChangesSomethingIsNamedInTheLog) {
+  keys_ = {{"grafana", AdminRole::read, std::string(16, 'r')},
+           {"ops", AdminRole::operate, std::string(16, 'o')}};
+  const test::LogSpy spy;
+  for (const auto& key : keys_) {
+    const auto fields = "Authorization: Bearer " + key.key + "\r\n";
+    ask("GET /admin/sales", fields);
+    ask("POST /admin/sales/12/pause", fields);
+  }
+  EXPECT_EQ(spy.lines(), (std::vector<std::string>{
+                             "admin key grafana is not good for POST /admin/sales/12/pause",
+                             "admin key ops: POST /admin/sales/12/pause"}));
 }
 
 TEST_F(AdminRoutesTest, ServerNeedsAKeyOfSomeLength) {
   boost::asio::io_context context(1);
   settings_.http.port = 0;
-  key_ = "short";
-  AdminPorts ports{desk_, control_.get_executor(), shop_, *clock_, ready_, metrics_, key_};
+  keys_.push_back({"short", std::nullopt, "short"});
+  AdminPorts ports{desk_, control_.get_executor(), shop_, *clock_, ready_, metrics_, keys_};
   EXPECT_THROW(create_admin_server(context.get_executor(), settings_, ports),
                std::invalid_argument);
-  key_ = kKey;
+  keys_.clear();
+  EXPECT_THROW(create_admin_server(context.get_executor(), settings_, ports),
+               std::invalid_argument);
+  keys_ = {{"admin", std::nullopt, kKey}};
   EXPECT_NE(create_admin_server(context.get_executor(), settings_, ports)->port(), 0);
 }
 

@@ -47,7 +47,7 @@ class ReloadTest : public testing::Test {
     settings.data_dir = folder_.path("data");
     return settings;
   }();
-  Secrets known_{{{"", "HS256", kKey}}, kKey, kKey};
+  Secrets known_{{{"", "HS256", kKey}}, kKey, {{"admin", std::nullopt, kKey}}};
 };
 
 TEST_F(ReloadTest, OfTheSameChangesNothing) {
@@ -66,11 +66,12 @@ TEST_F(ReloadTest, TakesRatesKeysAndTheLevelOfTheLog) {
   EXPECT_EQ(reload.settings.gate.users.rate_per_s, 3);
   EXPECT_EQ(reload.settings.gate.sales.burst, 7);
   EXPECT_EQ(reload.settings.log.level, "debug");
-  EXPECT_EQ(reload.secrets.admin_key, kOther);
+  ASSERT_EQ(reload.secrets.admin_keys.size(), 1U);
+  EXPECT_EQ(reload.secrets.admin_keys[0].key, kOther);
   EXPECT_EQ(reload.secrets.identity_keys, (VerifyingKeys{{"", "HS256", kOther}}));
   EXPECT_THAT(reload.changes,
               ElementsAre("gate.user_rate_per_s = 3.0", "gate.sale_burst = 7.0",
-                          "log.level = \"debug\"", "the identity keys", "the admin key"));
+                          "log.level = \"debug\"", "the identity keys", "the admin keys"));
   EXPECT_THAT(reload.restarts, IsEmpty());
 }
 

@@ -1,17 +1,16 @@
 #include "sluice/settings/secrets.hpp"
 
 #include <gtest/gtest.h>
-#include <spdlog/sinks/ostream_sink.h>
 #include <thread>
 
-#include "sluice/base/log.hpp"
-
 #include "gate/signed_tokens.hpp"
+#include "support/log_spy.hpp"
 #include "support/temp_folder.hpp"
 
 namespace sluice {
 namespace {
 
+using test::LogSpy;
 using test::mode_of;
 using test::read_all;
 using test::TempFolder;
@@ -40,19 +39,6 @@ std::vector<std::string> problems_of(Step step) {
   return {};
 }
 
-/// Sees what is logged while it lives.
-class LogSpy {
- public:
-  LogSpy() { log().sinks().push_back(sink_); }
-  ~LogSpy() { log().sinks().pop_back(); }
-  std::string text() const { return text_.str(); }
-
- private:
-  std::ostringstream text_;
-  std::shared_ptr<spdlog::sinks::ostream_sink_mt> sink_ =
-      std::make_shared<spdlog::sinks::ostream_sink_mt>(text_);
-};
-
 TEST(Secrets, EmbeddedModeMakesItsOwnOnceForItsOwnerAlone) {
   const TempFolder folder;
   const auto settings = embedded_in(folder);
@@ -60,9 +46,10 @@ TEST(Secrets, EmbeddedModeMakesItsOwnOnceForItsOwnerAlone) {
   const auto first = load_secrets(settings, {});
   EXPECT_EQ(first.identity_keys[0].key.size(), 64U);
   EXPECT_EQ(first.orders_secret.size(), 64U);
-  EXPECT_EQ(first.admin_key.size(), 64U);
+  ASSERT_EQ(first.admin_keys.size(), 1U);
+  EXPECT_EQ(first.admin_keys[0].key.size(), 64U);
   EXPECT_NE(first.identity_keys[0].key, first.orders_secret);
-  EXPECT_NE(first.identity_keys[0].key, first.admin_key);
+  EXPECT_NE(first.identity_keys[0].key, first.admin_keys[0].key);
   const auto secrets = settings.data_dir + "/secrets";
   EXPECT_EQ(mode_of(settings.data_dir), 0700U);
   EXPECT_EQ(mode_of(secrets), 0700U);
@@ -70,12 +57,12 @@ TEST(Secrets, EmbeddedModeMakesItsOwnOnceForItsOwnerAlone) {
     EXPECT_EQ(mode_of(secrets + "/" + name), 0600U) << name;
     EXPECT_NE(spy.text().find("in " + secrets + "/" + name), std::string::npos) << spy.text();
   }
-  EXPECT_EQ(spy.text().find(first.admin_key), std::string::npos);
+  EXPECT_EQ(spy.text().find(first.admin_keys[0].key), std::string::npos);
 
   const auto second = load_secrets(settings, {});
   EXPECT_EQ(second.identity_keys, first.identity_keys);
   EXPECT_EQ(second.orders_secret, first.orders_secret);
-  EXPECT_EQ(second.admin_key, first.admin_key);
+  EXPECT_EQ(second.admin_keys, first.admin_keys);
   const auto entries = std::filesystem::directory_iterator(secrets);
   EXPECT_EQ(std::distance(begin(entries), end(entries)), 3) << "drafts were left";
 }
@@ -140,7 +127,69 @@ TEST(Secrets, TooShortOnesAreRefusedWithoutShowingThem) {
 
 TEST(Secrets, AKeyThatNoHeaderCanCarryIsRefused) {
   const Environment environment = {{"SLUICE_ADMIN_KEY", "sixteen bytes\nor more"}};
-  EXPECT_EQ(problems_of([&] { load_secret(Secret::admin, services(), environment); }).size(), 1U);
+  EXPECT_EQ(problems_of([&] { load_secret(Secret::admin, services(), environment); }),
+            (std::vector<std::string>{"SLUICE_ADMIN_KEY:1: must be NAME ROLE KEY",
+                                      "SLUICE_ADMIN_KEY:2: must be NAME ROLE KEY"}));
+  const Environment accented = {{"SLUICE_ADMIN_KEY", "sixteen_bytes_\xc3\xa9"}};
+  EXPECT_EQ(problems_of([&] { load_secret(Secret::admin, services(), accented); }),
+            std::vector<std::string>{"SLUICE_ADMIN_KEY: the admin key must be printable ASCII; "
+                                     "openssl rand -hex 32 makes one"});
+}
+
+TEST(AdminKeys, OneBareKeyIsGoodForEverything) {
+  const AdminKeys admin = {{"admin", std::nullopt, kLong}};
+  for (const std::string& text : {kLong, "\n " + kLong + "\r\n", "# the key\n\n" + kLong}) {
+    EXPECT_EQ(parse_admin_keys(text, "f"), admin) << text;
+  }
+  for (const auto role : {AdminRole::read, AdminRole::operate, AdminRole::pay}) {
+    EXPECT_TRUE(permits(admin[0], role));
+  }
+}
+
+TEST(AdminKeys, ATableNamesWhoMayDoWhat) {
+  const auto keys =
+      parse_admin_keys("# who   what  key\n\nprometheus read " + kLong +
+                           "\r\n\tnight-ops  operate\t" + kLong + "o \nshop pay " + kLong + "p",
+                       "f");
+  EXPECT_EQ(keys, (AdminKeys{{"prometheus", AdminRole::read, kLong},
+                             {"night-ops", AdminRole::operate, kLong + "o"},
+                             {"shop", AdminRole::pay, kLong + "p"}}));
+  EXPECT_EQ(find_key(keys, kLong + "o"), &keys[1]);
+  EXPECT_EQ(find_key(keys, kLong + "q"), nullptr);
+  EXPECT_EQ(find_key(keys, ""), nullptr);
+  EXPECT_TRUE(permits(keys[1], AdminRole::read));
+  EXPECT_FALSE(permits(keys[1], AdminRole::pay));
+  EXPECT_FALSE(permits(keys[0], AdminRole::operate));
+  EXPECT_FALSE(permits(keys[2], AdminRole::read));
+}
+
+TEST(AdminKeys, EveryBadLineIsToldByItsNumberAndNoKeyIs) {
+  const std::string text = "ops operate " + kLong + "\n\n" +      // 1
+                           kLong + "\n" +                         // 3
+                           "shop pay " + kLong + " more\n" +      // 4
+                           "shop " + kLong + " pay\n" +           // 5
+                           kLong + "x read " + kLong + "x\n" +    // 6
+                           "b@b read " + kLong + "x\n" +          // 7
+                           "bob read short\n" +                   // 8
+                           "bob read sixteen_bytes_\xc3\xa9\n" +  // 9
+                           "ops read " + kLong + "x\n" +          // 10
+                           "eve read " + kLong;                   // 11
+  const auto problems = problems_of([&] { parse_admin_keys(text, "keys"); });
+  const std::string make = "; openssl rand -hex 32 makes one";
+  EXPECT_EQ(problems,
+            (std::vector<std::string>{
+                "keys:3: must be NAME ROLE KEY", "keys:4: must be NAME ROLE KEY",
+                "keys:5: the role must be read, operate or pay",
+                "keys:6: the name must be 1 to 32 of [A-Za-z0-9._-]",
+                "keys:7: the name must be 1 to 32 of [A-Za-z0-9._-]",
+                "keys:8: the key has 5 bytes and needs 16 or more" + make,
+                "keys:9: the key must be printable ASCII" + make,
+                "keys:10: the name stands there twice", "keys:11: the key is that of ops"}));
+  for (const std::string none : {"", "\n", "# nothing\n"}) {
+    EXPECT_EQ(
+        problems_of([&] { parse_admin_keys(none, "keys"); }),
+        std::vector<std::string>{"keys: the admin key has 0 bytes and needs 16 or more" + make});
+  }
 }
 
 TEST(Secrets, FilesThatAreMissingOrTooLargeAreRefused) {

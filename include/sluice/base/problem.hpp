@@ -29,6 +29,7 @@ enum class Code {
   missing_token,
   invalid_token,
   expired_token,
+  forbidden,
   // What is asked for.
   unknown_sale,
   unknown_order,

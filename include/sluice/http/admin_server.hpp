@@ -6,6 +6,7 @@
 
 #include "sluice/base/metrics.hpp"
 #include "sluice/base/readiness.hpp"
+#include "sluice/http/admin_keys.hpp"
 #include "sluice/http/server.hpp"
 #include "sluice/operations/operations.hpp"
 #include "sluice/operations/shop.hpp"
@@ -22,7 +23,7 @@ struct AdminSettings {
 
   HttpSettings http;
   ConnectionSettings connections{256, 256};
-  bool metrics_open = false;     ///< `/metrics` without the key.
+  bool metrics_open = false;     ///< `/metrics` without a key.
   std::size_t waiting_max = 64;  ///< Operations of operators at once. Above: 503.
 };
 
@@ -33,11 +34,11 @@ struct AdminPorts {
   Clock& clock;
   const Readiness& readiness;
   Metrics& metrics;
-  const std::string& key;  ///< What follows "Bearer "; 16 bytes or more. Changed there alone.
+  const AdminKeys& keys;  ///< Who may do what. Changed where the server lives alone.
 };
 
-/// Binds and listens; throws as `create_public_server` does, also for a missing or short key. Drain
-/// it while the desk's executor still runs.
+/// Binds and listens; throws as `create_public_server` does, also without a key and for
+/// a short one. Drain it while the desk's executor still runs.
 std::unique_ptr<HttpServer> create_admin_server(boost::asio::any_io_executor executor,
                                                 AdminSettings settings, AdminPorts ports);
 
