@@ -74,6 +74,7 @@ void Reloader::take(Reload fresh) {
   identity.keys = fresh.secrets.identity_keys;
   identity_.publish(std::make_shared<const IdentitySettings>(std::move(identity)));
   set_log_level(fresh.settings.log.level);
+  set_access_log(fresh.settings.access_log);
   settings_ = std::move(fresh.settings);
   secrets_ = std::move(fresh.secrets);
   const auto changes = boost::algorithm::join(fresh.changes, ", ");

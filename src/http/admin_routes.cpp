@@ -158,12 +158,14 @@ std::optional<Answer> AdminRoutes::forbidden(AdminRole role, const Request& requ
   if (caller_ == nullptr) return std::nullopt;
   const auto path = printable(request.path);
   if (!permits(*caller_, role)) {
-    log().warn("admin key {} is not good for {} {}", caller_->name, name(request.method), path);
+    log().warn("admin key {} is not good for {} {} (request {})", caller_->name,
+               name(request.method), path, request.request_id);
     return refused(Code::forbidden, fmt::format("it needs one with the role {}", name(role)));
   }
   if (role == AdminRole::read) return std::nullopt;
   const auto level = role == AdminRole::pay ? spdlog::level::debug : spdlog::level::info;
-  log().log(level, "admin key {}: {} {}", caller_->name, name(request.method), path);
+  log().log(level, "admin key {}: {} {} (request {})", caller_->name, name(request.method), path,
+            request.request_id);
   return std::nullopt;
 }
 

@@ -88,13 +88,13 @@ AnswerWriter::AnswerWriter(std::chrono::seconds hsts_max_age)
 }
 
 void AnswerWriter::write(std::string& out, const Answer& answer, TimePoint now,
-                         Persistence persistence, bool head) {
+                         Persistence persistence, bool head, std::string_view request_id) {
   const auto second = std::chrono::floor<std::chrono::seconds>(now);
   if (second != date_of_) {
     date_of_ = second;
     common_lines_ = fmt::format("Date: {}\r\n{}", http_date(second), fixed_lines_);
   }
-  if (answer.refusal) return write_refusal(out, answer, persistence, head);
+  if (answer.refusal) return write_refusal(out, answer, persistence, head, request_id);
 
   std::string_view body = answer.static_body.empty() ? answer.body : answer.static_body;
   if (answer.shared_body) body = *answer.shared_body;
@@ -112,12 +112,12 @@ void AnswerWriter::write(std::string& out, const Answer& answer, TimePoint now,
     append_number(out, body.size());
   }
   out += "\r\n";
-  write_tail(out, answer, persistence);
+  write_tail(out, answer, persistence, request_id);
   if (!head) out += body;
 }
 
 void AnswerWriter::write_refusal(std::string& out, const Answer& answer, Persistence persistence,
-                                 bool head) {
+                                 bool head, std::string_view request_id) {
   const auto& parts = prebuilt(answer.refusal->code);
   std::array<char, 48> hint_bytes;
   std::string_view hint;
@@ -134,27 +134,40 @@ void AnswerWriter::write_refusal(std::string& out, const Answer& answer, Persist
     detail +=
         nlohmann::json(answer.body).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
   }
+  constexpr std::string_view kInstance = R"(,"instance":"urn:sluice:request:)";
+  const auto instance_size = request_id.empty() ? 0 : kInstance.size() + request_id.size() + 1;
 
   out += parts.head;
   out += "Content-Length: ";
-  append_number(out, parts.body.size() + hint.size() + detail.size() + 1);
+  append_number(out, parts.body.size() + hint.size() + detail.size() + instance_size + 1);
   out += "\r\n";
   if (retry_ms > 0) {
     out += "Retry-After: ";
     append_number(out, static_cast<std::uint64_t>((retry_ms + 999) / 1000));
     out += "\r\n";
   }
-  write_tail(out, answer, persistence);
+  write_tail(out, answer, persistence, request_id);
   if (head) return;
   out += parts.body;
   out += hint;
   out += detail;
+  if (!request_id.empty()) {
+    out += kInstance;
+    out += request_id;
+    out += '"';
+  }
   out += '}';
 }
 
-void AnswerWriter::write_tail(std::string& out, const Answer& answer, Persistence persistence) {
+void AnswerWriter::write_tail(std::string& out, const Answer& answer, Persistence persistence,
+                              std::string_view request_id) {
   out += answer.headers;
   out += common_lines_;
+  if (!request_id.empty()) {
+    out += "X-Request-Id: ";
+    out += request_id;
+    out += "\r\n";
+  }
   if (persistence == Persistence::close) out += "Connection: close\r\n";
   if (persistence == Persistence::keep_aloud) out += "Connection: keep-alive\r\n";
   out += "\r\n";

@@ -40,13 +40,16 @@ class AnswerWriter {
   /// `hsts_max_age`: see `HttpSettings`.
   explicit AnswerWriter(std::chrono::seconds hsts_max_age = std::chrono::seconds{0});
 
-  /// Appends the whole answer. `head`: without the body, for HEAD.
+  /// Appends the whole answer. `head`: without the body, for HEAD. `request_id`: told to the client
+  /// unless it is empty.
   void write(std::string& out, const Answer& answer, TimePoint now, Persistence persistence,
-             bool head);
+             bool head, std::string_view request_id = {});
 
  private:
-  void write_refusal(std::string& out, const Answer& answer, Persistence persistence, bool head);
-  void write_tail(std::string& out, const Answer& answer, Persistence persistence);
+  void write_refusal(std::string& out, const Answer& answer, Persistence persistence, bool head,
+                     std::string_view request_id);
+  void write_tail(std::string& out, const Answer& answer, Persistence persistence,
+                  std::string_view request_id);
 
   std::string fixed_lines_;   ///< Of every answer, for ever.
   std::string common_lines_;  ///< Of every answer, made once a second.

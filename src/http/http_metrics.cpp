@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "sluice/base/problem.hpp"
+#include "sluice/http/access_log.hpp"
 
 namespace sluice::http {
 
@@ -10,6 +11,8 @@ HttpMetrics::HttpMetrics(Metrics& metrics, const std::string& listener)
     : metrics_(metrics),
       listener_(listener),
       refusals_(problems().size()),
+      dropped_lines_(metrics.gauge("sluice_access_log_dropped",
+                                   "Lines of the access log that were dropped so far")),
       open_gauge_(
           metrics.gauge("sluice_http_connections", "Connections open", {{"listener", listener}})) {
   refused_connections_.counter = &metrics.counter(
@@ -69,6 +72,9 @@ void HttpMetrics::flush(std::size_t open) {
   flush(refused_connections_);
   flush(evicted_connections_);
   flush(timeouts_);
+  if (access_log() != AccessLog::off) {
+    dropped_lines_.Set(static_cast<double>(access_lines_dropped()));
+  }
   // Threads share the gauge, so each adds its own change.
   const auto before = std::exchange(open_, open);
   open_gauge_.Increment(static_cast<double>(open) - static_cast<double>(before));

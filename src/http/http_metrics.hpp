@@ -47,6 +47,7 @@ class HttpMetrics {
   Cell refused_connections_;
   Cell evicted_connections_;
   Cell timeouts_;
+  Gauge& dropped_lines_;
   Gauge& open_gauge_;
   std::size_t open_ = 0;
 };

@@ -60,7 +60,8 @@ KeptRequest::KeptRequest(const Request& request) : request_(request) {
   request_.fields = {};
   std::string_view* const kept[] = {&request_.path,          &request_.query,
                                     &request_.authorization, &request_.content_type,
-                                    &request_.if_none_match, &request_.body};
+                                    &request_.if_none_match, &request_.request_id,
+                                    &request_.body};
   std::size_t size = 0;
   for (const auto* view : kept) size += view->size();
   bytes_.reserve(size);
@@ -69,6 +70,11 @@ KeptRequest::KeptRequest(const Request& request) : request_(request) {
     bytes_.insert(bytes_.end(), view->begin(), view->end());
     *view = {bytes_.data() + begin, view->size()};
   }
+}
+
+bool is_request_id(std::string_view text) {
+  constexpr std::size_t kBytesMax = 64;
+  return text.size() <= kBytesMax && is_plain_name(text);
 }
 
 std::string_view name(Method method) noexcept { return kMethods[static_cast<std::size_t>(method)]; }
@@ -117,17 +123,17 @@ class RequestReader::HeaderParser final : public parsing::basic_parser<true> {
     if (!valid) ec = parsing::error::bad_target;
   }
 
-  void on_field_impl(parsing::field field, boost::beast::string_view,
+  void on_field_impl(parsing::field field, boost::beast::string_view name,
                      boost::beast::string_view text, error_code& ec) override {
     if (++field_count_ > reader_.limits_.fields_max) {
       reader_.refuse(Code::header_too_large);
       ec = parsing::error::header_limit;
-    } else if (!take(field, text)) {
+    } else if (!take(field, name, text)) {
       ec = parsing::error::bad_value;
     }
   }
 
-  bool take(parsing::field field, std::string_view value) {
+  bool take(parsing::field field, std::string_view name, std::string_view value) {
     switch (field) {
       case parsing::field::host:
         return take_once(request_.host, value) && valid_host(value);
@@ -152,8 +158,15 @@ class RequestReader::HeaderParser final : public parsing::basic_parser<true> {
         }
         return true;
       default:
+        if (equals_ignoring_case(name, "x-request-id")) take_id(value);
         return true;
     }
+  }
+
+  /// One that is no id, or not the only one, counts for nothing.
+  void take_id(std::string_view value) {
+    const bool first = !std::exchange(has_id_, true);
+    request_.request_id = first && is_request_id(value) ? value : std::string_view();
   }
 
   static bool take_once(std::string_view& place, std::string_view value) {
@@ -184,6 +197,7 @@ class RequestReader::HeaderParser final : public parsing::basic_parser<true> {
   Request& request_;
   std::size_t field_count_ = 0;
   bool http_1_0_ = false;
+  bool has_id_ = false;
   bool has_length_ = false;
   bool says_close_ = false;
   bool says_keep_alive_ = false;

@@ -33,6 +33,8 @@ struct Request {
   std::string_view authorization;  ///< Empty when absent, as are the next two.
   std::string_view content_type;
   std::string_view if_none_match;
+  /// The client's X-Request-Id, if there is one that is well-formed; else one that was made here.
+  std::string_view request_id;
   std::string_view fields;  ///< All field lines, each with its CRLF.
   std::string_view body;
 };
@@ -49,6 +51,9 @@ class KeptRequest {
   std::vector<char> bytes_;  ///< Where the views point; they stay there when it is moved.
   Request request_;
 };
+
+/// Whether an id may stand in headers, JSON and logs as it is.
+bool is_request_id(std::string_view text);
 
 /// Calls `visit(value)` for each field of that name (lower case), in order.
 template <class Visit>
@@ -76,6 +81,9 @@ class RequestReader {
   /// After `ready`: the request and the bytes it takes.
   const Request& request() const { return request_; }
   std::size_t size() const { return header_size_ + content_length_; }
+
+  /// After `ready`: gives it an id. The bytes outlive the request.
+  void name_request(std::string_view id) { request_.request_id = id; }
 
   /// After `refused`.
   Code refusal() const { return refusal_; }

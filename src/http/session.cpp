@@ -24,6 +24,16 @@ asio::ip::address peer_of(const Session::Socket& socket) {
   return socket.remote_endpoint(ec).address();
 }
 
+/// 16 hexadecimal digits.
+void make_request_id(std::string& id, std::uint64_t random) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  id.resize(16);
+  for (auto& digit : id) {
+    digit = kDigits[random & 15];
+    random >>= 4;
+  }
+}
+
 bool would_block(const boost::system::error_code& ec) {
   return ec == asio::error::would_block || ec == asio::error::try_again ||
          ec == asio::error::interrupted;
@@ -88,6 +98,7 @@ asio::awaitable<void> Session::run(std::unique_ptr<Session> self) {
 
 asio::awaitable<void> Session::serve() {
   if (refused_) {
+    begin_request(Request());
     Refusal refusal{Code::too_many_connections, Millis{1000}};
     finish(RouteClass::none, refused(refusal));
   }
@@ -108,6 +119,7 @@ asio::awaitable<void> Session::serve() {
     const bool expired = std::exchange(expired_, false);
     if (expired && phase_ != Phase::idle) {
       persistence_ = Persistence::close;
+      begin_request(Request());
       finish(RouteClass::none, refused(Code::request_timeout));
     } else if (!receive(expired)) {
       co_return;
@@ -132,12 +144,15 @@ Session::Turn Session::answer_buffered() {
       case RequestReader::Step::refused:
         persistence_ = Persistence::close;
         head_ = false;
+        begin_request(Request());
         finish(RouteClass::none, refused(reader_.refusal()));
         return Turn::close;
       case RequestReader::Step::ready:
         break;
     }
     const auto& request = reader_.request();
+    begin_request(request);
+    reader_.name_request(request_id_);
     head_ = request.method == Method::head;
     persistence_ = request.persistence;
     peer_closes_ = persistence_ == Persistence::close;
@@ -157,13 +172,38 @@ Session::Turn Session::answer_buffered() {
   return Turn::again;
 }
 
+/// Gives the request its id, and the access log what it needs. `Request()`: none was well-formed.
+void Session::begin_request(const Request& request) {
+  names_itself_ = !request.request_id.empty();
+  if (names_itself_) {
+    request_id_ = request.request_id;
+  } else {
+    make_request_id(request_id_, listener_->random());
+  }
+  if (access_log() == AccessLog::off) return access_.reset();
+  access_ = std::make_unique<Access>();
+  access_->client = peer_;
+  access_->began = listener_->clock.ticks();
+  if (!request.path.empty()) describe(*access_, request);
+}
+
+/// The id as the answer tells it. A refusal is cheap without it: it is told only to who will look
+/// for it.
+std::string_view Session::told_id(const Answer& answer) const {
+  if (!answer.refusal || names_itself_ || access_) return request_id_;
+  const auto code = answer.refusal->code;
+  const bool is_mystery = code == Code::internal_error || code == Code::outcome_unknown;
+  return is_mystery ? request_id_ : std::string_view();
+}
+
 Reply Session::route(const Request& request) {
   try {
     if (!trusted_peer_) return listener_->routes->route(request, ip_);
     const auto client = forwarded_client(request.fields, peer_, listener_->trusted);
+    if (access_) access_->client = client;
     return listener_->routes->route(request, limit_key(client));
   } catch (const std::exception& e) {
-    log().error("a request failed: {}", e.what());
+    log().error("a request failed ({}): {}", request_id_, e.what());
     return refused(Code::internal_error);
   }
 }
@@ -176,7 +216,7 @@ asio::awaitable<void> Session::finish_later() {
   try {
     answer = co_await std::move(later_);
   } catch (const std::exception& e) {
-    log().error("a request failed: {}", e.what());
+    log().error("a request failed ({}): {}", request_id_, e.what());
   }
   listener_->http_metrics.took(route_, listener_->clock.ticks() - began);
   finish(route_, answer);
@@ -189,7 +229,11 @@ void Session::finish(RouteClass route, const Answer& answer) {
   }
   closing_ = persistence_ == Persistence::close;
   listener_->http_metrics.answered(route, answer);
-  listener_->writer.write(listener_->out, answer, listener_->clock.now(), persistence_, head_);
+  listener_->writer.write(listener_->out, answer, listener_->clock.now(), persistence_, head_,
+                          told_id(answer));
+  if (!access_) return;
+  log_access(*access_, request_id_, answer, listener_->clock);
+  access_.reset();
 }
 
 /// Makes the input survive a suspension, during which other sessions use the scratch.

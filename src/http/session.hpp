@@ -9,9 +9,11 @@
 #include <unordered_set>
 #include <vector>
 
+#include "sluice/base/random.hpp"
 #include "sluice/base/time.hpp"
 #include "sluice/http/settings.hpp"
 
+#include "http/access_log.hpp"
 #include "http/answer.hpp"
 #include "http/client_address.hpp"
 #include "http/connection_limits.hpp"
@@ -39,6 +41,7 @@ struct Listener {
   std::unique_ptr<Routes> routes;
   HttpMetrics http_metrics;
   AnswerWriter writer = AnswerWriter(settings.hsts_max_age);
+  Random random = system_random();
   bool draining = false;
   bool stopped = false;
 
@@ -87,6 +90,8 @@ class Session : private IdleLink {
   boost::asio::awaitable<bool> send_rest();
   boost::asio::awaitable<void> linger();
   Turn answer_buffered();
+  void begin_request(const Request& request);
+  std::string_view told_id(const Answer& answer) const;
   Reply route(const Request& request);
   void finish(RouteClass route, const Answer& answer);
   void keep_rest();
@@ -109,12 +114,15 @@ class Session : private IdleLink {
   std::string pending_;  ///< Input that has to survive a suspension.
   std::string unsent_;
   boost::asio::awaitable<Answer> later_;
+  std::string request_id_;
+  std::unique_ptr<Access> access_;  ///< Of the request under way, while the access log is on.
   Ticks deadline_ = Ticks::max();
   Phase phase_ = Phase::working;
   RouteClass route_ = RouteClass::none;
   Persistence persistence_ = Persistence::close;
   bool head_ = false;
-  bool continued_ = false;  ///< "100 Continue" was sent for this request.
+  bool names_itself_ = false;  ///< The client gave the request its id.
+  bool continued_ = false;     ///< "100 Continue" was sent for this request.
   bool expired_ = false;
   bool closing_ = false;      ///< No further request is answered.
   bool peer_closes_ = false;  ///< The client asked for the close, so it sends nothing more.

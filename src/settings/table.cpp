@@ -193,6 +193,7 @@ Rows degrade_and_process_rows(Settings& s) {
       at_reload("log.level", one_of(s.log.level, {"trace", "debug", "info", "warn", "error",
                                                   "critical", "off"})),
       {"log.format", one_of(s.log.format, {"text", "json"})},
+      at_reload("log.access", choice(s.access_log, {"off", "refusals", "all"})),
   };
 }
 

@@ -20,6 +20,7 @@ user_rate_per_s = {rate}
 user_burst = 1
 [log]
 level = "{level}"
+access = "{access}"
 [admin]
 key_file = "{folder}/admin.key"
 [identity]
@@ -41,9 +42,9 @@ class Reloadable:
         for name in ("IDENTITY_SECRET", "ADMIN_KEY", "GATE_USER_RATE_PER_S"):
             del self.server.environment[f"SLUICE_{name}"]
 
-    def write(self, rate=0, level="info", body=1024):
+    def write(self, rate=0, level="info", body=1024, access="off"):
         self.file.write_text(SETTINGS.format(rate=rate, level=level, body=body,
-                                             folder=self.folder))
+                                             access=access, folder=self.folder))
 
     def write_keys(self, identity, admin):
         for name, text in (("identity.secret", identity), ("admin.key", admin)):
@@ -134,6 +135,39 @@ def test_keys_with_roles_are_reloaded_and_the_log_names_who_changed_what(reloada
     assert f"admin key grafana is not good for POST {move}/pause" in log
     assert not any(key in log for key in (*keys.values(), "b" * 32))
     assert server.terminate() == 0
+
+
+def test_the_access_log_is_turned_on_and_off(reloadable):
+    server = reloadable.server.start()
+    sale = server.open_sale(stock=1)
+    mine = f"{server.url}/v1/sales/{sale}/orders/mine"
+
+    def ask(**headers):
+        return requests.get(mine, headers=headers, timeout=5)
+    silent = ask()
+    assert "X-Request-Id" not in silent.headers and "instance" not in silent.json()
+
+    reloadable.write(access="refusals")
+    reloadable.hang_up()
+    assert 'log.access = "refusals"' in server.log_text()
+    assert server.buy(sale, "ann").status_code == 201
+    told = ask(**{"X-Request-Id": "from-me.1"})
+    assert told.headers["X-Request-Id"] == "from-me.1"
+    assert told.json()["instance"] == "urn:sluice:request:from-me.1"
+    made = ask().headers["X-Request-Id"]
+
+    def logged():
+        return [json.loads(line) for line in server.lines if line.startswith("{")]
+    server.wait_until(lambda: len(logged()) == 2, 10)
+    assert [line["request_id"] for line in logged()] == ["from-me.1", made]
+    assert all(line["code"] == "missing_token" and line["status"] == 401 and
+               line["path"] == f"/v1/sales/{sale}/orders/mine" for line in logged())
+
+    reloadable.write()
+    reloadable.hang_up()
+    assert "X-Request-Id" not in ask().headers
+    assert server.terminate() == 0
+    assert len(logged()) == 2
 
 
 @pytest.mark.parametrize("broken, said", [

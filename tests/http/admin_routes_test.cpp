@@ -480,13 +480,14 @@ TEST_F(AdminRoutesTest, WhoChangesSomethingIsNamedInTheLog) {
            {"ops", AdminRole::operate, std::string(16, 'o')}};
   const test::LogSpy spy;
   for (const auto& key : keys_) {
-    const auto fields = "Authorization: Bearer " + key.key + "\r\n";
+    const auto fields = "Authorization: Bearer " + key.key + "\r\nX-Request-Id: r-1\r\n";
     ask("GET /admin/sales", fields);
     ask("POST /admin/sales/12/pause", fields);
   }
-  EXPECT_EQ(spy.lines(), (std::vector<std::string>{
-                             "admin key grafana is not good for POST /admin/sales/12/pause",
-                             "admin key ops: POST /admin/sales/12/pause"}));
+  EXPECT_EQ(spy.lines(),
+            (std::vector<std::string>{
+                "admin key grafana is not good for POST /admin/sales/12/pause (request r-1)",
+                "admin key ops: POST /admin/sales/12/pause (request r-1)"}));
 }
 
 TEST_F(AdminRoutesTest, ServerNeedsAKeyOfSomeLength) {

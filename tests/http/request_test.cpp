@@ -170,6 +170,23 @@ TEST(RequestReader, AcceptsEveryFormOfHostThatRfc3986Has) {
   }
 }
 
+TEST(RequestReader, TakesAnIdThatIsOneAndTheOnlyOne) {
+  const auto id = [](const std::string& fields) {
+    RequestReader reader({});
+    EXPECT_EQ(reader.look(get(fields)), Step::ready) << fields;
+    return std::string(reader.request().request_id);
+  };
+  const std::string longest(64, 'x');
+  EXPECT_EQ(id("X-Request-Id: a.B_9-\r\n"), "a.B_9-");
+  EXPECT_EQ(id("x-request-ID:\t" + longest + " \r\n"), longest);
+  for (const std::string value : {"", "a b", "a\"b", "a/b", "\xc3\xa9", "a,b", "<x>"}) {
+    EXPECT_EQ(id("X-Request-Id: " + value + "\r\n"), "") << value;
+  }
+  EXPECT_EQ(id("X-Request-Id: " + longest + "x\r\n"), "");
+  EXPECT_EQ(id("X-Request-Id: a\r\nX-Request-Id: b\r\nX-Request-Id: c\r\n"), "");
+  EXPECT_EQ(id("X-Request-Ids: a\r\nRequest-Id: a\r\n"), "");
+}
+
 TEST(RequestReader, KnowsWhenTheConnectionMayStay) {
   const auto persistence = [](const std::string& version, const std::string& connection) {
     RequestReader reader({});

@@ -7,11 +7,16 @@
 #include <boost/asio/use_future.hpp>
 #include <boost/asio/write.hpp>
 #include <chrono>
+#include <condition_variable>
+#include <deque>
 #include <future>
 #include <gtest/gtest.h>
+#include <mutex>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <poll.h>
 #include <random>
+#include <spdlog/sinks/base_sink.h>
 #include <string>
 #include <sys/resource.h>
 #include <thread>
@@ -19,6 +24,7 @@
 #include <vector>
 
 #include "sluice/base/completion.hpp"
+#include "sluice/http/access_log.hpp"
 
 #include "fake_api.hpp"
 #include "http/listening_server.hpp"
@@ -534,6 +540,125 @@ TEST_F(SessionsTest, AUseCaseThatThrowsIs500AndTheConnectionStays) {
   Client client(start());
   EXPECT_TRUE(is(client.ask(kBuy), 500));
   EXPECT_TRUE(is(client.ask(kHealth), 200));
+}
+
+std::string header(const std::string& answer, const std::string& name) {
+  const auto at = answer.find("\r\n" + name + ": ");
+  if (at == std::string::npos || at > answer.find("\r\n\r\n")) return "";
+  const auto begin = at + name.size() + 4;
+  return answer.substr(begin, answer.find("\r\n", begin) - begin);
+}
+
+nlohmann::json body(const std::string& answer) {
+  return nlohmann::json::parse(answer.substr(answer.find("\r\n\r\n") + 4));
+}
+
+const std::string kNamed = "GET /no HTTP/1.1\r\nHost: a\r\nX-Request-Id: my-1\r\n\r\n";
+const std::string kUnnamed = "GET /no HTTP/1.1\r\nHost: a\r\n\r\n";
+
+TEST_F(SessionsTest, AnswersTellTheRequestsIdAndPlainRefusalsOnlyTheClients) {
+  Client client(start());
+  const auto first = header(client.ask(kBuy), "X-Request-Id");
+  const auto second = header(client.ask(kHealth), "X-Request-Id");
+  EXPECT_EQ(first.size(), 16U);
+  EXPECT_EQ(second.size(), 16U);
+  EXPECT_NE(first, second);
+  const auto named = client.ask(kNamed);
+  EXPECT_EQ(header(named, "X-Request-Id"), "my-1");
+  EXPECT_EQ(body(named)["instance"], "urn:sluice:request:my-1");
+  const auto unnamed = client.ask(kUnnamed);
+  EXPECT_EQ(header(unnamed, "X-Request-Id"), "");
+  EXPECT_FALSE(body(unnamed).contains("instance"));
+  api_.purchase.kind = PurchaseAnswer::Kind::refused;
+  api_.purchase.refusal = Refusal{Code::outcome_unknown, Millis{1}};
+  const auto unknown = client.ask(kBuy);
+  const auto id = header(unknown, "X-Request-Id");
+  EXPECT_EQ(id.size(), 16U) << "somebody will look for it";
+  EXPECT_EQ(body(unknown)["instance"], "urn:sluice:request:" + id);
+}
+
+/// Sees the access log while it lives.
+class AccessSpy {
+ public:
+  explicit AccessSpy(AccessLog which) {
+    access_logger().sinks().push_back(sink_);
+    set_access_log(which);
+  }
+  ~AccessSpy() {
+    set_access_log(AccessLog::off);
+    sink_->closed = true;
+  }
+
+  /// The next line; waits for it.
+  nlohmann::json next() { return sink_->next(); }
+
+ private:
+  struct Sink : spdlog::sinks::base_sink<std::mutex> {
+    void sink_it_(const spdlog::details::log_msg& message) override {
+      if (closed) return;
+      lines.emplace_back(message.payload.data(), message.payload.size());
+      arrived.notify_one();
+    }
+    void flush_() override {}
+    nlohmann::json next() {
+      std::unique_lock lock(mutex_);
+      if (!arrived.wait_for(lock, 10s, [this] { return !lines.empty(); })) return {};
+      const auto line = std::exchange(lines.front(), "");
+      lines.pop_front();
+      return nlohmann::json::parse(line);
+    }
+    std::deque<std::string> lines;
+    std::condition_variable arrived;
+    std::atomic<bool> closed = false;
+  };
+  std::shared_ptr<Sink> sink_ = std::make_shared<Sink>();
+};
+
+TEST_F(SessionsTest, TheAccessLogHasALineForEachRequest) {
+  settings_.http.trusted_proxies = {"127.0.0.1"};
+  AccessSpy spy(AccessLog::all);
+  Client client(start());
+  const auto bought = client.ask(kBuy);
+  const auto line = spy.next();
+  EXPECT_EQ(line["request_id"], header(bought, "X-Request-Id"));
+  EXPECT_EQ(line["method"], "POST");
+  EXPECT_EQ(line["path"], "/v1/sales/7/orders");
+  EXPECT_EQ(line["status"], 202);
+  EXPECT_EQ(line["client"], "127.0.0.1");
+  EXPECT_GE(line["duration_us"], 0);
+  EXPECT_TRUE(line["time"].get<std::string>().ends_with("Z"));
+  EXPECT_FALSE(line.contains("code"));
+
+  const auto unnamed =
+      client.ask("GET /no/" + std::string(300, 'x') +
+                 "?token=hush HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 2001:db8::7\r\n\r\n");
+  const auto refused = spy.next();
+  EXPECT_EQ(refused["code"], "not_found");
+  EXPECT_EQ(refused["status"], 404);
+  EXPECT_EQ(refused["path"], "/no/" + std::string(252, 'x'));
+  EXPECT_EQ(refused["client"], "2001:db8::7");
+  EXPECT_EQ(refused["request_id"], header(unnamed, "X-Request-Id"));
+  EXPECT_EQ(body(unnamed)["instance"],
+            "urn:sluice:request:" + refused["request_id"].get<std::string>());
+
+  client.ask("no request\r\n\r\n");
+  const auto malformed = spy.next();
+  EXPECT_EQ(malformed["code"], "malformed_request");
+  EXPECT_FALSE(malformed.contains("method"));
+  EXPECT_FALSE(malformed.contains("path"));
+}
+
+TEST_F(SessionsTest, TheAccessLogMayHaveRefusalsAloneAndMayChange) {
+  AccessSpy spy(AccessLog::refusals);
+  Client client(start());
+  client.ask(kHealth);
+  client.ask(kNamed);
+  EXPECT_EQ(spy.next()["request_id"], "my-1") << "and nothing of the one before";
+  set_access_log(AccessLog::off);
+  EXPECT_EQ(header(client.ask(kUnnamed), "X-Request-Id"), "");
+  set_access_log(AccessLog::all);
+  client.ask(kHealth);
+  EXPECT_EQ(spy.next()["path"], "/healthz");
 }
 
 TEST_F(SessionsTest, DrainAnswersWhatIsInFlightAndClosesTheRest) {

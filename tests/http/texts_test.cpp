@@ -145,10 +145,10 @@ TEST(MediaType, IsJsonWithNoOtherCharset) {
 }
 
 std::string written(const Answer& answer, Persistence persistence = Persistence::keep,
-                    bool head = false) {
+                    bool head = false, std::string_view request_id = {}) {
   AnswerWriter writer;
   std::string out;
-  writer.write(out, answer, TimePoint(Millis(784111777000)), persistence, head);
+  writer.write(out, answer, TimePoint(Millis(784111777000)), persistence, head, request_id);
   return out;
 }
 
@@ -214,6 +214,24 @@ TEST(AnswerWriter, AsksForHttpsAloneWhenToldTo) {
     EXPECT_LT(out.find(line), out.find("\r\n\r\n")) << out;
     EXPECT_EQ(written(answer).find("Strict-Transport"), std::string::npos);
   }
+}
+
+TEST(AnswerWriter, TellsTheRequestsIdWhereItKnowsOne) {
+  const auto refusal = refused(Code::invalid_sale, "why");
+  const std::string line = "\r\nX-Request-Id: A1.b_c-2\r\n";
+  for (const auto& answer : {refusal, json_answer(200, "{}")}) {
+    const auto out = written(answer, Persistence::keep, false, "A1.b_c-2");
+    const auto body = out.substr(out.find("\r\n\r\n") + 4);
+    EXPECT_LT(out.find(line), out.find("\r\n\r\n")) << out;
+    EXPECT_NE(out.find("\r\nContent-Length: " + std::to_string(body.size()) + "\r\n"),
+              std::string::npos)
+        << out;
+    EXPECT_EQ(written(answer).find("X-Request-Id"), std::string::npos);
+    const auto json = nlohmann::json::parse(body);
+    EXPECT_EQ(json.value("instance", "none"),
+              answer.refusal ? "urn:sluice:request:A1.b_c-2" : "none");
+  }
+  EXPECT_EQ(written(refusal).find("instance"), std::string::npos);
 }
 
 TEST(AnswerWriter, EscapesWhatADetailQuotes) {

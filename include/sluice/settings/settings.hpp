@@ -17,6 +17,7 @@
 #include "sluice/fulfilment/fulfilment.hpp"
 #include "sluice/gate/identity.hpp"
 #include "sluice/gate/token_buckets.hpp"
+#include "sluice/http/access_log.hpp"
 #include "sluice/http/admin_server.hpp"
 #include "sluice/http/settings.hpp"
 #include "sluice/orders/order_service.hpp"
@@ -88,6 +89,7 @@ struct Settings {
   Millis drain_delay{0};
   Millis drain_timeout{10'000};
   LogSettings log;
+  AccessLog access_log = AccessLog::off;  ///< Part of [log].
 };
 
 /// How many HTTP threads these settings ask for on this host: 1 … 64.
