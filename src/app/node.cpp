@@ -120,9 +120,9 @@ struct Node::Http final : PublicApi {
     if (!found) co_return Refusal{Code::busy, jittered(kRetryWait, random)};
     co_return std::move(*found);
   }
-  asio::awaitable<PurchaseAnswer> buy(const Sale& sale, UserId user,
-                                      std::uint32_t quantity) override {
-    return purchases.buy(sale, std::move(user), quantity);
+  asio::awaitable<PurchaseAnswer> buy(const Sale& sale, UserId user, std::uint32_t quantity,
+                                      std::string request_id) override {
+    return purchases.buy(sale, std::move(user), quantity, std::move(request_id));
   }
   asio::awaitable<LookUp> find(const Sale& sale, OrderId id, UserId user,
                                Millis patience) override {

@@ -27,6 +27,11 @@ bool is_plain_name(std::string_view text) {
   return !text.empty() && std::ranges::all_of(text, is_plain);
 }
 
+bool is_request_id(std::string_view text) {
+  constexpr std::size_t kBytesMax = 64;
+  return text.size() <= kBytesMax && is_plain_name(text);
+}
+
 // One row of the table at a time.
 std::size_t edit_distance(std::string_view a, std::string_view b) {
   std::vector<std::size_t> row(b.size() + 1);

@@ -10,6 +10,7 @@
 #include "sluice/base/mutation.hpp"
 #include "sluice/fulfilment/result_feed.hpp"
 #include "sluice/inventory/inventory.hpp"
+#include "sluice/orders/decisions_log.hpp"
 
 namespace sluice {
 
@@ -72,6 +73,7 @@ asio::awaitable<void> Fulfilment::step() {
     const bool parked = outcome.status == OrderStatus::queued;
     (parked ? parked_ : *decided_[static_cast<std::size_t>(outcome.reason)]).Increment();
   }
+  log_decisions(delivery->messages, *outcomes);
   const auto deadline = in(settings_.settle_timeout);
   auto settled = Result<void>(Errc::unavailable);
   // While others wait it is known that the inventory is away.

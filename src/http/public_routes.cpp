@@ -116,7 +116,7 @@ class PublicRoutes final : public Routes {
   Reply purchase(const Request& request, const Target&, Asked asked) {
     const auto quantity = read_quantity(request, asked.sale->terms.limit_per_order);
     if (!quantity) return quantity.error();
-    return buy(std::move(asked), *quantity);
+    return buy(std::move(asked), *quantity, std::string(request.request_id));
   }
 
   Reply mine(const Request& request, const Target&, Asked asked) {
@@ -148,7 +148,7 @@ class PublicRoutes final : public Routes {
   static std::span<const Route<PublicRoutes>> table();
   /// Answers a request about a sale that the snapshot does not have.
   Awaited look_up(KeptRequest request, SaleId sale, std::string ip);
-  Awaited buy(Asked asked, std::uint32_t quantity);
+  Awaited buy(Asked asked, std::uint32_t quantity, std::string request_id);
   Awaited show(Asked asked, boost::asio::awaitable<LookUp> work, std::string if_unknown = {});
 
   PublicSettings settings_;
@@ -216,8 +216,10 @@ PublicRoutes::Awaited PublicRoutes::look_up(KeptRequest request, SaleId sale, st
   co_return std::move(reply.answer);
 }
 
-PublicRoutes::Awaited PublicRoutes::buy(Asked asked, std::uint32_t quantity) {
-  const auto bought = co_await ports_.api.buy(*asked.sale, asked.user, quantity);
+PublicRoutes::Awaited PublicRoutes::buy(Asked asked, std::uint32_t quantity,
+                                        std::string request_id) {
+  const auto bought =
+      co_await ports_.api.buy(*asked.sale, asked.user, quantity, std::move(request_id));
   if (bought.kind == PurchaseAnswer::Kind::refused) co_return refused(bought.refusal);
 
   const auto& order = bought.order;

@@ -72,11 +72,6 @@ KeptRequest::KeptRequest(const Request& request) : request_(request) {
   }
 }
 
-bool is_request_id(std::string_view text) {
-  constexpr std::size_t kBytesMax = 64;
-  return text.size() <= kBytesMax && is_plain_name(text);
-}
-
 std::string_view name(Method method) noexcept { return kMethods[static_cast<std::size_t>(method)]; }
 
 /// Fills a reader's request with views of one header, and refuses what Beast alone would accept.

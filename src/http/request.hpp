@@ -52,9 +52,6 @@ class KeptRequest {
   Request request_;
 };
 
-/// Whether an id may stand in headers, JSON and logs as it is.
-bool is_request_id(std::string_view text);
-
 /// Calls `visit(value)` for each field of that name (lower case), in order.
 template <class Visit>
 void for_each_field(std::string_view fields, std::string_view name, Visit visit) {

@@ -4,6 +4,7 @@
 
 #include "sluice/base/log.hpp"
 #include "sluice/base/mutation.hpp"
+#include "sluice/orders/decisions_log.hpp"
 
 namespace sluice {
 namespace {
@@ -46,6 +47,7 @@ boost::asio::awaitable<void> Publisher::publish_batch(LaneServices services,
     decided.push_back(std::move(messages[i]));
     outcomes.push_back(receipt.outcome);
   }
+  log_decisions(decided, outcomes);
   // Settled before it is answered, so that no look-up sees the order go back to queued.
   const auto settle_by = clock_.ticks() + settings_.reserve_timeout;
   const auto settled = co_await settle(services.inventory, settle_by, decided, outcomes);

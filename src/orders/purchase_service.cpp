@@ -76,13 +76,14 @@ PurchaseService::PurchaseService(asio::any_io_executor executor, PurchaseSetting
                                 "Reservations answered without the queue's acknowledgement.")) {}
 
 asio::awaitable<PurchaseAnswer> PurchaseService::buy(const Sale& sale, UserId user,
-                                                     std::uint32_t quantity) {
+                                                     std::uint32_t quantity,
+                                                     std::string request_id) {
   const LaneId lane{sale.id, lane_of(user, sale.terms.lanes)};
   Admission admission{ports_.clock.now(), ports_.clock.ticks(), {}, &user, &sale, lane, quantity};
   if (const auto refusal = admit(admission_, admission)) co_return refused(*refusal);
   if (sale.finished) co_return co_await answer_finished(sale, std::move(user));
 
-  const auto reserved = co_await reserver_.reserve(lane, user, quantity);
+  auto reserved = co_await reserver_.reserve(lane, user, quantity);
   if (!reserved) {
     co_return refused({code_of(reserved.error()), jittered(kRetryWait, ports_.random)});
   }
@@ -98,6 +99,7 @@ asio::awaitable<PurchaseAnswer> PurchaseService::buy(const Sale& sale, UserId us
     case Verdict::not_open:
       co_return refused(outside_window(sale, admission.now, ports_.random));
   }
+  reserved->message.request_id = std::move(request_id);
   const auto receipt = co_await publisher_.publish(reserved->services, reserved->message);
   co_return answer_published(sale, *reserved, receipt);
 }

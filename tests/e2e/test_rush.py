@@ -1,6 +1,9 @@
 """A rush on a small stock: everybody gets one definite answer, and the stores agree."""
 
+import re
 import time
+
+import requests
 
 from sluice import Crowd
 
@@ -65,6 +68,37 @@ def test_more_units_than_buyers_leave_the_rest_in_stock(services):
     server.wait_until(lambda: services.projection.pending(sale) == 0)
     assert services.truth.stock(sale) == services.projection.stock(sale) == 500 - 120
     services.truth.check_conservation(sale)
+
+
+def test_the_id_of_a_request_is_in_its_record_and_in_the_log_line_of_its_row(services):
+    from confluent_kafka import Consumer, TopicPartition
+
+    import conftest
+    server = services().start(SLUICE_LOG_LEVEL="debug")
+    sale = server.open_sale(stock=1)
+    named = requests.post(f"{server.url}/v1/sales/{sale}/orders", timeout=30,
+                          headers={**server.bearer("ann"), "X-Request-Id": "from-ann.1"})
+    assert (named.status_code, named.headers["X-Request-Id"]) == (202, "from-ann.1")
+    order_id = named.json()["order_id"]
+    assert server.order(sale, order_id, "ann", wait_ms=10_000).json()["status"] == "confirmed"
+    line = re.compile(f"order {order_id} of sale {sale}, lane 0, epoch .*: confirmed "
+                      r"\(request from-ann\.1\)")
+    server.wait_until(lambda: line.search(server.log_text()), 10)
+
+    consumer = Consumer({"bootstrap.servers": conftest.KAFKA, "group.id": f"{services.topic}.ids",
+                         "enable.auto.commit": False})
+    try:
+        consumer.assign([TopicPartition(services.topic, partition, 0) for partition in
+                         consumer.list_topics(services.topic).topics[services.topic].partitions])
+        until = time.monotonic() + 30
+        while time.monotonic() < until:
+            message = consumer.poll(1)
+            if message and not message.error() and order_id.encode() in message.value():
+                break
+        assert message.headers() == [("request_id", b"from-ann.1")]
+    finally:
+        consumer.close()
+    assert server.terminate() == 0
 
 
 def messages_in_log(services):

@@ -12,6 +12,7 @@
 #include "support/fake_feed.hpp"
 #include "support/fake_inventory.hpp"
 #include "support/fake_store.hpp"
+#include "support/log_spy.hpp"
 #include "support/store_values.hpp"
 
 namespace sluice {
@@ -400,6 +401,36 @@ TEST_F(FulfilmentTest, WhatIsKeptForSettlingIsBounded) {
       << "left for recovery";
   EXPECT_EQ(inventory_.lane(kLane).records.at(user_of(11)).order.status, OrderStatus::confirmed);
   EXPECT_EQ(inventory_.lane(kLane).records.at(user_of(12)).order.status, OrderStatus::confirmed);
+}
+
+TEST_F(FulfilmentTest, LogsWhatIsUnusualAndAtLevelDebugAllWithTheRequest) {
+  store_.lanes[kLane].stock = 1;
+  one_.request_id = "r-1";
+  const auto lines = [this](const char* level, std::int64_t begin) {
+    set_log_level(level);
+    const test::LogSpy spy;
+    deliver({one_, two_}, begin);
+    step();
+    set_log_level("info");
+    return spy.lines();
+  };
+  const auto rejected =
+      "order " + two_.id.text() + " of sale 7, lane 0, epoch 1: rejected, stock (request unknown)";
+  EXPECT_EQ(lines("info", 0), std::vector<std::string>{rejected});
+  EXPECT_EQ(lines("debug", 2),
+            (std::vector<std::string>{
+                "order " + one_.id.text() + " of sale 7, lane 0, epoch 1: confirmed (request r-1)",
+                rejected}));
+}
+
+TEST_F(FulfilmentTest, LogsOnlyAFewUnusualOrdersOfOneStretch) {
+  store_.lanes[kLane].stock = 0;
+  std::vector<OrderMessage> messages;
+  for (std::uint64_t i = 1; i <= 40; ++i) messages.push_back(message_of(kLane, user_of(i)));
+  deliver(std::move(messages));
+  const test::LogSpy spy;
+  step();
+  EXPECT_EQ(spy.lines().size(), 16U);
 }
 
 TEST_F(FulfilmentTest, CountsWhatWasDecided) {

@@ -38,8 +38,9 @@ class FakeApi : public PublicApi {
     co_return found == old_sales.end() ? nullptr : std::make_shared<const Sale>(found->second);
   }
 
-  boost::asio::awaitable<PurchaseAnswer> buy(const Sale& sale, UserId user,
-                                             std::uint32_t quantity) override {
+  boost::asio::awaitable<PurchaseAnswer> buy(const Sale& sale, UserId user, std::uint32_t quantity,
+                                             std::string request_id) override {
+    purchase_ids.push_back(std::move(request_id));
     bought.push_back(user.text() + " " + std::to_string(quantity) + " of " +
                      std::to_string(sale.id));
     if (hold) co_await hold();
@@ -100,6 +101,7 @@ class FakeApi : public PublicApi {
   std::map<SaleId, Sale> old_sales;    ///< That the snapshot does not have.
   std::optional<Refusal> look_up_refusal;
   std::vector<std::string> bought;
+  std::vector<std::string> purchase_ids;  ///< The request of each.
   std::vector<std::string> cancelled;
   int identified = 0;
   std::string identified_from;

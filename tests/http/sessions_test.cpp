@@ -577,6 +577,21 @@ TEST_F(SessionsTest, AnswersTellTheRequestsIdAndPlainRefusalsOnlyTheClients) {
   EXPECT_EQ(body(unknown)["instance"], "urn:sluice:request:" + id);
 }
 
+TEST_F(SessionsTest, APurchaseHasTheRequestsId) {
+  Client client(start());
+  const std::string named =
+      "POST /v1/sales/7/orders HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer token-ann\r\n"
+      "X-Request-Id: my-2\r\n\r\n";
+  const auto first = client.ask(kBuy);
+  client.ask(named);
+  api_.old_sales[5] = FakeApi::sale_of(5, SaleState::open);
+  auto old = named;
+  old.replace(old.find("/7/"), 3, "/5/");
+  EXPECT_EQ(header(client.ask(old), "X-Request-Id"), "my-2");
+  EXPECT_EQ(api_.purchase_ids,
+            (std::vector<std::string>{header(first, "X-Request-Id"), "my-2", "my-2"}));
+}
+
 /// Sees the access log while it lives.
 class AccessSpy {
  public:

@@ -7,6 +7,7 @@
 
 #include "orders/purchase_fixture.hpp"
 #include "support/free_permits.hpp"
+#include "support/log_spy.hpp"
 
 namespace sluice {
 namespace {
@@ -76,6 +77,25 @@ TEST_F(PurchaseTest, GrantedAndPublishedIsQueued) {
   EXPECT_EQ(queue_.published[0], std::vector<OrderMessage>{expected});
   EXPECT_EQ(inventory_.lane(kLane).stock, 3);
   EXPECT_TRUE(inventory_.settled.empty());
+}
+
+TEST_F(PurchaseTest, TheMessageNamesTheRequest) {
+  inventory_.open_lane(kLane, 5);
+  auto running = loop_.start(purchases_->buy(sale_, test::user_of(1), 1, "r-1"));
+  loop_.turn();
+  ASSERT_EQ(said(running.value()), "queued");
+  ASSERT_EQ(queue_.published.size(), 1U);
+  EXPECT_EQ(queue_.published[0][0].request_id, "r-1");
+}
+
+TEST_F(PurchaseTest, WhatIsDecidedAtOnceIsLoggedWithItsRequest) {
+  inventory_.open_lane(kLane, 5);
+  direct(OrderStatus::rejected, RejectReason::duplicate);
+  const test::LogSpy spy;
+  auto running = loop_.start(purchases_->buy(sale_, test::user_of(1), 1, "r-1"));
+  loop_.turn();
+  EXPECT_EQ(said(running.value()), "busy");
+  EXPECT_NE(spy.text().find("rejected, duplicate (request r-1)"), std::string::npos) << spy.text();
 }
 
 TEST_F(PurchaseTest, HoldsACreditUntilItIsAnswered) {

@@ -24,6 +24,10 @@ std::string_view nearest(std::string_view text, std::span<const std::string> can
 /// One or more letters, digits, dots, underscores and hyphens of ASCII, and nothing else.
 bool is_plain_name(std::string_view text);
 
+/// Whether it may be the id of a request: a plain name of at most 64 bytes, which headers, JSON and
+/// logs take as it is.
+bool is_request_id(std::string_view text);
+
 /// The number that is the whole text, as `std::from_chars` reads it; empty when there is none or it
 /// does not fit.
 template <class Number>

@@ -60,6 +60,8 @@ struct OrderMessage {
   UserId user;
   std::uint32_t quantity = 0;
   TimePoint reserved_at{};
+  /// Of the purchase, for logs; empty where it is not known. It travels beside the JSON form.
+  std::string request_id{};
 
   bool operator==(const OrderMessage&) const = default;
 };

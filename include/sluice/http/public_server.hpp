@@ -35,7 +35,8 @@ class PublicApi {
   virtual boost::asio::awaitable<FoundSale> look_up(SaleId sale, std::string ip) = 0;
 
   virtual boost::asio::awaitable<PurchaseAnswer> buy(const Sale& sale, UserId user,
-                                                     std::uint32_t quantity) = 0;
+                                                     std::uint32_t quantity,
+                                                     std::string request_id) = 0;
   virtual boost::asio::awaitable<LookUp> find(const Sale& sale, OrderId id, UserId user,
                                               Millis patience) = 0;
   virtual boost::asio::awaitable<LookUp> mine(const Sale& sale, UserId user) = 0;

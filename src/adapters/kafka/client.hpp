@@ -28,6 +28,9 @@ using Partitions = std::unique_ptr<rd_kafka_topic_partition_list_t,
                                    Destroy<rd_kafka_topic_partition_list_destroy>>;
 using Metadata = std::unique_ptr<const rd_kafka_metadata_t, Destroy<rd_kafka_metadata_destroy>>;
 
+/// The header of a record that holds `OrderMessage::request_id`.
+inline constexpr const char* kRequestIdHeader = "request_id";
+
 /// Collects the properties of a client. Settings that `check` refuses make `start` fail, as does
 /// the first property that librdkafka refuses.
 class Config {

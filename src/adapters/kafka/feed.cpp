@@ -17,6 +17,7 @@
 #include <utility>
 
 #include "sluice/base/log.hpp"
+#include "sluice/base/text.hpp"
 
 #include "client.hpp"
 #include "dead_letters.hpp"
@@ -61,6 +62,20 @@ Result<Client> start_consumer(const KafkaSettings& settings) {
   if (!client) return client;
   rd_kafka_poll_set_consumer(client->get());
   return client;
+}
+
+/// What the header says; empty when there is none, or no id in it.
+std::string request_id_of(const rd_kafka_message_t& message) {
+  rd_kafka_headers_t* headers = nullptr;
+  const void* value = nullptr;
+  std::size_t size = 0;
+  if (rd_kafka_message_headers(&message, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR ||
+      rd_kafka_header_get_last(headers, kRequestIdHeader, &value, &size) !=
+          RD_KAFKA_RESP_ERR_NO_ERROR) {
+    return {};
+  }
+  const std::string_view id(static_cast<const char*>(value), size);
+  return std::string(is_request_id(id) ? id : std::string_view());
 }
 
 class Feed final : public OrderFeed {
@@ -269,7 +284,9 @@ void Feed::add(const rd_kafka_message_t& message) {
   std::optional<TimePoint> log_time;
   // A producer's own time is not in the order of the log and proves nothing.
   if (kind == RD_KAFKA_TIMESTAMP_LOG_APPEND_TIME) log_time = TimePoint{Millis{stamp}};
-  found->second.add(message.offset, log_time, read_record(message, settings_));
+  auto content = read_record(message, settings_);
+  if (auto* order = std::get_if<OrderMessage>(&content)) order->request_id = request_id_of(message);
+  found->second.add(message.offset, log_time, std::move(content));
 }
 
 void Feed::handle_rebalance(rd_kafka_event_t* event) {

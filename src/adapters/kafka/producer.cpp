@@ -38,6 +38,45 @@ constexpr int kEndMs = 500;
 constexpr Millis kPurgeFor{1'000};
 constexpr int kPurgeAll = RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT;
 
+/// What is sent as one record.
+struct Record {
+  std::string value;
+  std::string request_id{};  ///< The header of that name; without one when it is empty.
+};
+
+rd_kafka_vu_t part(rd_kafka_vtype_t type, const void* bytes, std::size_t size) {
+  rd_kafka_vu_t made{};
+  made.vtype = type;
+  made.u.mem.ptr = const_cast<void*>(bytes);
+  made.u.mem.size = size;
+  return made;
+}
+
+/// Hands one record over to the client, which copies it. `slot`: what its report names. False when
+/// the client does not take it.
+bool produce(rd_kafka_t* client, rd_kafka_topic_t* topic, std::int32_t partition,
+             const std::string& key, const Record& record, void* slot) {
+  std::array<rd_kafka_vu_t, 7> parts{};
+  parts[0].vtype = RD_KAFKA_VTYPE_RKT;
+  parts[0].u.rkt = topic;
+  parts[1].vtype = RD_KAFKA_VTYPE_PARTITION;
+  parts[1].u.i32 = partition;
+  parts[2].vtype = RD_KAFKA_VTYPE_MSGFLAGS;
+  parts[2].u.i = RD_KAFKA_MSG_F_COPY;
+  parts[3].vtype = RD_KAFKA_VTYPE_OPAQUE;
+  parts[3].u.ptr = slot;
+  parts[4] = part(RD_KAFKA_VTYPE_KEY, key.data(), key.size());
+  parts[5] = part(RD_KAFKA_VTYPE_VALUE, record.value.data(), record.value.size());
+  parts[6].vtype = RD_KAFKA_VTYPE_HEADER;
+  parts[6].u.header.name = kRequestIdHeader;
+  parts[6].u.header.val = record.request_id.data();
+  parts[6].u.header.size = static_cast<std::int64_t>(record.request_id.size());
+  const auto count = record.request_id.empty() ? parts.size() - 1 : parts.size();
+  auto* const failed = rd_kafka_produceva(client, parts.data(), count);
+  if (failed != nullptr) rd_kafka_error_destroy(failed);
+  return failed == nullptr;
+}
+
 /// A client and its topic. Shared, because a publish may still use one that is being replaced.
 struct Connection {
   Client client;
@@ -66,7 +105,7 @@ class Producer final : public KafkaProducer, public std::enable_shared_from_this
   void close(Millis flush_for) override;
 
   /// Hands the messages over; `answer` is called once, from any thread.
-  void send(const void* owner, Ticks deadline, LaneId lane, In<std::string> values,
+  void send(const void* owner, Ticks deadline, LaneId lane, In<Record> records,
             Completion<Receipts> answer);
   void forget(const void* owner) { in_flight_.forget(owner); }
 
@@ -140,28 +179,22 @@ std::shared_ptr<Connection> Producer::connection() {
   return connection_;
 }
 
-void Producer::send(const void* owner, Ticks deadline, LaneId lane, In<std::string> values,
+void Producer::send(const void* owner, Ticks deadline, LaneId lane, In<Record> records,
                     Completion<Receipts> answer) {
-  auto* call = in_flight_.begin(owner, deadline, values.size(), answer);
+  auto* call = in_flight_.begin(owner, deadline, records.size(), answer);
   if (call == nullptr) {
     answer(Errc::unavailable);
     return;
   }
   const auto key = std::to_string(lane.sale) + ":" + std::to_string(lane.index);
-  std::vector<rd_kafka_message_t> batch(values.size());
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    batch[i].payload = const_cast<char*>(values[i].data());
-    batch[i].len = values[i].size();
-    batch[i].key = const_cast<char*>(key.data());
-    batch[i].key_len = key.size();
-    batch[i]._private = &call->slots[i];
-  }
-  outstanding_.fetch_add(batch.size(), std::memory_order_relaxed);
+  outstanding_.fetch_add(records.size(), std::memory_order_relaxed);
   const auto used = connection();
-  rd_kafka_produce_batch(used->topic.get(), lane_partition(lane, settings_.partitions),
-                         RD_KAFKA_MSG_F_COPY, batch.data(), static_cast<int>(batch.size()));
-  for (const auto& message : batch) {
-    if (message.err != RD_KAFKA_RESP_ERR_NO_ERROR) report(message._private, Fate::refused);
+  const auto partition = lane_partition(lane, settings_.partitions);
+  for (std::size_t i = 0; i < records.size(); ++i) {
+    auto* const slot = &call->slots[i];
+    const bool taken =
+        produce(used->client.get(), used->topic.get(), partition, key, records[i], slot);
+    if (!taken) report(slot, Fate::refused);
   }
   in_flight_.sent(*call);
 }
@@ -336,17 +369,21 @@ class ProducerQueue final : public OrderQueue {
                                    [&](const OrderMessage& m) { return m.lane != lane; });
     if (messages.size() > kPublishMax) co_return Errc::overloaded;
     if (mixed) co_return Errc::invalid;
-    std::vector<std::string> values;
-    values.reserve(messages.size());
-    for (const auto& message : messages) values.push_back(to_json(message));
-    Dependency::Operation<std::vector<Receipt>> work = [&] { return send(deadline, lane, values); };
+    std::vector<Record> records;
+    records.reserve(messages.size());
+    for (const auto& message : messages) {
+      records.push_back({to_json(message), message.request_id});
+    }
+    Dependency::Operation<std::vector<Receipt>> work = [&] {
+      return send(deadline, lane, records);
+    };
     co_return co_await publish_through(dependency_, deadline, messages.size(), std::move(work));
   }
 
   Task<> fence(Ticks deadline, Fence fence) override {
-    const std::vector<std::string> values(1, to_json(fence));
+    const std::vector<Record> records(1, Record{to_json(fence)});
     Dependency::Operation<void> work = [&]() -> Task<> {
-      const auto receipts = co_await send(deadline, fence.lane, values);
+      const auto receipts = co_await send(deadline, fence.lane, records);
       if (!receipts) co_return receipts.error();
       if (receipts->front().kind != Receipt::Kind::queued) co_return Errc::unknown;
       co_return Result<void>{};
@@ -355,9 +392,9 @@ class ProducerQueue final : public OrderQueue {
   }
 
  private:
-  Task<std::vector<Receipt>> send(Ticks deadline, LaneId lane, In<std::string> values) {
+  Task<std::vector<Receipt>> send(Ticks deadline, LaneId lane, In<Record> records) {
     const auto hand_over = [&](Completion<Receipts> answer) {
-      producer_->send(this, deadline, lane, values, std::move(answer));
+      producer_->send(this, deadline, lane, records, std::move(answer));
     };
     co_return co_await suspend<Receipts>(hand_over);
   }

@@ -72,6 +72,22 @@ TEST(KafkaFeed, ten_thousand_messages_arrive_exactly_once_and_in_order_per_lane)
   EXPECT_EQ(got, sent);
 }
 
+TEST(KafkaFeed, a_message_arrives_with_the_id_of_its_request_and_anything_else_is_none) {
+  KafkaTopics topics(1);
+  const auto producer = create_kafka_producer(topics.settings()).value();
+  std::vector<OrderMessage> sent;
+  for (const std::string id : {"r-1", "", "no id", "0123456789abcdef"}) {
+    sent.push_back(message_of({1, 0}, user_of(sent.size())));
+    sent.back().request_id = id;
+  }
+  ASSERT_TRUE(publish(*producer, sent).has_value());
+  PositionStore store;
+  const auto feed = open(topics.settings(), store);
+  consume(*feed, store, sent.size());
+  sent[2].request_id = "";
+  EXPECT_EQ(store.applied(), sent);
+}
+
 TEST(KafkaFeed, two_members_share_the_partitions_and_one_takes_over_from_the_other) {
   KafkaTopics topics(4);
   PositionStore store;
