@@ -33,6 +33,7 @@ namespace asio = boost::asio;
 
 constexpr Millis kLookAgain{50};
 constexpr Millis kMigrateTimeout{60'000};
+constexpr Millis kAccessLogEnd{1'000};
 constexpr std::chrono::hours kDemoTokenLife{12};
 
 std::string url_of(const std::string& address, std::uint16_t port) {
@@ -181,6 +182,7 @@ int run(Settings settings, const ServeOptions& options) {
     // is in memory alone.
     std::_Exit(EXIT_FAILURE);
   }
+  if (!flush_access_log(kAccessLogEnd)) log().warn("the access log's last lines are not written");
   log().info("stopped");
   return EXIT_SUCCESS;
 }

@@ -1,13 +1,17 @@
 #include "http/access_log.hpp"
 
 #include <atomic>
+#include <cerrno>
 #include <csignal>
 #include <fmt/format.h>
-#include <iostream>
 #include <memory>
+#include <mutex>
 #include <pthread.h>
+#include <semaphore>
 #include <spdlog/async.h>
-#include <spdlog/sinks/ostream_sink.h>
+#include <spdlog/sinks/base_sink.h>
+#include <unistd.h>
+#include <utility>
 
 #include "http/time_text.hpp"
 
@@ -18,21 +22,64 @@ constexpr std::size_t kWaitingMax =
     4096;  // Lines; the queue has all of their memory from the start.
 
 std::atomic<AccessLog> g_access_log{AccessLog::off};
+std::atomic<bool> g_was_on{false};
 
-using Pool = spdlog::details::thread_pool;
+/// Standard output past stdio, whose lock a write that is stuck would keep from everybody.
+class Output final : public spdlog::sinks::base_sink<std::mutex> {
+ public:
+  void redirect(std::function<void(std::string_view)> write) {
+    const std::lock_guard lock(mutex_);
+    redirected_ = std::move(write);
+  }
 
-const std::shared_ptr<Pool>& writing_thread() {
-  static const auto pool = [] {
-    // No signal is for this thread: it lives on when their handlers are gone.
-    sigset_t all;
-    sigset_t before;
-    ::sigfillset(&all);
-    ::pthread_sigmask(SIG_SETMASK, &all, &before);
-    auto made = std::make_shared<Pool>(kWaitingMax, 1);
-    ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
-    return made;
-  }();
-  return pool;
+  bool await_flush(Millis bound) { return flushed_.try_acquire_for(bound); }
+
+ private:
+  void sink_it_(const spdlog::details::log_msg& message) override {
+    const std::string_view line(message.payload.data(), message.payload.size());
+    if (redirected_) return redirected_(line);
+    text_.assign(line).push_back('\n');
+    std::string_view rest = text_;
+    while (!rest.empty()) {
+      const auto written = ::write(STDOUT_FILENO, rest.data(), rest.size());
+      if (written < 0 && errno != EINTR) return;
+      if (written > 0) rest.remove_prefix(static_cast<std::size_t>(written));
+    }
+  }
+
+  void flush_() override { flushed_.release(); }
+
+  std::function<void(std::string_view)> redirected_;
+  std::string text_;
+  std::counting_semaphore<> flushed_{0};
+};
+
+/// Everything behind the log.
+struct Writer {
+  std::shared_ptr<Output> output = std::make_shared<Output>();
+  std::shared_ptr<spdlog::details::thread_pool> thread;
+  std::shared_ptr<spdlog::async_logger> logger;
+};
+
+Writer* create_writer() {
+  auto made = std::make_unique<Writer>();
+  // No signal is for its thread: it lives on when their handlers are gone.
+  sigset_t all;
+  sigset_t before;
+  ::sigfillset(&all);
+  ::pthread_sigmask(SIG_SETMASK, &all, &before);
+  made->thread = std::make_shared<spdlog::details::thread_pool>(kWaitingMax, 1);
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  made->logger = std::make_shared<spdlog::async_logger>(
+      "access", made->output, made->thread, spdlog::async_overflow_policy::overrun_oldest);
+  g_was_on = true;
+  return made.release();
+}
+
+Writer& writer() {
+  // It is never destroyed: the end of the process must not wait for a write that is stuck.
+  static auto* const made = create_writer();
+  return *made;
 }
 
 }  // namespace
@@ -41,19 +88,17 @@ void set_access_log(AccessLog which) noexcept { g_access_log = which; }
 
 AccessLog access_log() noexcept { return g_access_log.load(std::memory_order_relaxed); }
 
-spdlog::logger& access_logger() {
-  static const auto logger = [] {
-    // Not spdlog's sink for the standard output: it has one lock with that for the standard error.
-    auto sink = std::make_shared<spdlog::sinks::ostream_sink_mt>(std::cout, true);
-    auto made = std::make_shared<spdlog::async_logger>(
-        "access", std::move(sink), writing_thread(), spdlog::async_overflow_policy::overrun_oldest);
-    made->set_pattern("%v");
-    return made;
-  }();
-  return *logger;
+std::size_t access_lines_dropped() { return g_was_on ? writer().thread->overrun_counter() : 0; }
+
+bool flush_access_log(Millis bound) {
+  if (!g_was_on) return true;
+  writer().logger->flush();
+  return writer().output->await_flush(bound);
 }
 
-std::size_t access_lines_dropped() { return writing_thread()->overrun_counter(); }
+void redirect_access_log(std::function<void(std::string_view line)> write) {
+  writer().output->redirect(std::move(write));
+}
 
 }  // namespace sluice
 
@@ -85,7 +130,7 @@ void log_access(const Access& access, std::string_view request_id, const Answer&
     fmt::format_to(out, R"(,"status":{})", answer.status);
   }
   fmt::format_to(out, R"(,"duration_us":{}}})", took.count());
-  access_logger().info(std::string_view(line.data(), line.size()));
+  writer().logger->info(std::string_view(line.data(), line.size()));
 }
 
 }  // namespace sluice::http

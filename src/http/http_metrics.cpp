@@ -72,9 +72,7 @@ void HttpMetrics::flush(std::size_t open) {
   flush(refused_connections_);
   flush(evicted_connections_);
   flush(timeouts_);
-  if (access_log() != AccessLog::off) {
-    dropped_lines_.Set(static_cast<double>(access_lines_dropped()));
-  }
+  dropped_lines_.Set(static_cast<double>(access_lines_dropped()));
   // Threads share the gauge, so each adds its own change.
   const auto before = std::exchange(open_, open);
   open_gauge_.Increment(static_cast<double>(open) - static_cast<double>(before));

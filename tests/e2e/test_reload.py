@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import re
 import signal
 import threading
 import time
@@ -168,6 +169,31 @@ def test_the_access_log_is_turned_on_and_off(reloadable):
     assert "X-Request-Id" not in ask().headers
     assert server.terminate() == 0
     assert len(logged()) == 2
+
+
+def test_nobody_waits_for_an_access_log_that_nobody_reads(reloadable):
+    server = reloadable.server
+    reads_on = threading.Event()
+    read_all = server._read
+
+    def read_first(process):
+        found = re.match(r"serving (\S+) \(admin (\S+)\)", process.stdout.readline())
+        server.url, server.admin_url = found.groups()
+        server.served.set()
+        reads_on.wait()
+        read_all(process)
+    server._read = read_first
+    reloadable.write(access="all")
+    server.start()
+    try:
+        with requests.Session() as session:
+            for _ in range(6_000):
+                assert session.get(f"{server.url}/healthz", timeout=5).status_code == 200
+        server.wait_until(lambda: figures.read(server).get("sluice_access_log_dropped") > 0, 10)
+        assert server.terminate() == 0
+        assert "the access log's last lines are not written" in server.log_text()
+    finally:
+        reads_on.set()
 
 
 @pytest.mark.parametrize("broken, said", [

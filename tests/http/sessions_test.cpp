@@ -16,7 +16,6 @@
 #include <optional>
 #include <poll.h>
 #include <random>
-#include <spdlog/sinks/base_sink.h>
 #include <string>
 #include <sys/resource.h>
 #include <thread>
@@ -596,37 +595,31 @@ TEST_F(SessionsTest, APurchaseHasTheRequestsId) {
 class AccessSpy {
  public:
   explicit AccessSpy(AccessLog which) {
-    access_logger().sinks().push_back(sink_);
+    redirect_access_log([this](std::string_view line) {
+      const std::lock_guard lock(mutex_);
+      lines_.emplace_back(line);
+      arrived_.notify_one();
+    });
     set_access_log(which);
   }
   ~AccessSpy() {
     set_access_log(AccessLog::off);
-    sink_->closed = true;
+    redirect_access_log([](std::string_view) {});
   }
 
   /// The next line; waits for it.
-  nlohmann::json next() { return sink_->next(); }
+  nlohmann::json next() {
+    std::unique_lock lock(mutex_);
+    if (!arrived_.wait_for(lock, 10s, [this] { return !lines_.empty(); })) return {};
+    const auto line = std::move(lines_.front());
+    lines_.pop_front();
+    return nlohmann::json::parse(line);
+  }
 
  private:
-  struct Sink : spdlog::sinks::base_sink<std::mutex> {
-    void sink_it_(const spdlog::details::log_msg& message) override {
-      if (closed) return;
-      lines.emplace_back(message.payload.data(), message.payload.size());
-      arrived.notify_one();
-    }
-    void flush_() override {}
-    nlohmann::json next() {
-      std::unique_lock lock(mutex_);
-      if (!arrived.wait_for(lock, 10s, [this] { return !lines.empty(); })) return {};
-      const auto line = std::exchange(lines.front(), "");
-      lines.pop_front();
-      return nlohmann::json::parse(line);
-    }
-    std::deque<std::string> lines;
-    std::condition_variable arrived;
-    std::atomic<bool> closed = false;
-  };
-  std::shared_ptr<Sink> sink_ = std::make_shared<Sink>();
+  std::mutex mutex_;
+  std::condition_variable arrived_;
+  std::deque<std::string> lines_;
 };
 
 TEST_F(SessionsTest, TheAccessLogHasALineForEachRequest) {

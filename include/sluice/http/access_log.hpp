@@ -2,11 +2,16 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <spdlog/logger.h>
+#include <functional>
+#include <string_view>
+
+#include "sluice/base/time.hpp"
 
 namespace sluice {
 
-/// Which requests get a line in the access log: one JSON object each, on standard output.
+/// Which requests get a line in the access log: one JSON object each, on standard output. A thread
+/// of its own writes them; while it cannot, the oldest of those that wait are dropped, so no
+/// request ever waits for it.
 enum class AccessLog : std::uint8_t {
   off,
   refusals,  ///< Those that are answered with a code.
@@ -17,11 +22,14 @@ enum class AccessLog : std::uint8_t {
 void set_access_log(AccessLog which) noexcept;
 AccessLog access_log() noexcept;
 
-/// Where the lines go. A thread of its own writes them; while it cannot, the oldest of those that
-/// wait are dropped, so no request ever waits for it. Made when it is first asked for.
-spdlog::logger& access_logger();
-
-/// Lines dropped so far. Only while the log is on.
+/// Lines dropped so far.
 std::size_t access_lines_dropped();
+
+/// Waits until all lines are written; false when they are not after `bound`.
+bool flush_access_log(Millis bound);
+
+/// For tests: gives the lines to `write`, on the log's thread, instead of writing them. Null: no
+/// more.
+void redirect_access_log(std::function<void(std::string_view line)> write);
 
 }  // namespace sluice
