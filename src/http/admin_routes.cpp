@@ -155,14 +155,14 @@ class AdminRoutes final : public Routes {
 };
 
 std::optional<Answer> AdminRoutes::forbidden(AdminRole role, const Request& request) const {
-  if (caller_ == nullptr) return std::nullopt;
+  const bool may = caller_ == nullptr || permits(*caller_, role);
+  if (may && (caller_ == nullptr || role == AdminRole::read)) return std::nullopt;
   const auto path = printable(request.path);
-  if (!permits(*caller_, role)) {
+  if (!may) {
     log().warn("admin key {} is not good for {} {} (request {})", caller_->name,
                name(request.method), path, request.request_id);
     return refused(Code::forbidden, fmt::format("it needs one with the role {}", name(role)));
   }
-  if (role == AdminRole::read) return std::nullopt;
   const auto level = role == AdminRole::pay ? spdlog::level::debug : spdlog::level::info;
   log().log(level, "admin key {}: {} {} (request {})", caller_->name, name(request.method), path,
             request.request_id);
