@@ -125,8 +125,8 @@ struct Node::Http final : PublicApi {
     return purchases.buy(sale, std::move(user), quantity, std::move(request_id));
   }
   asio::awaitable<LookUp> find(const Sale& sale, OrderId id, UserId user,
-                               Millis patience) override {
-    if (patience == Millis{0}) return orders.find(sale, id, std::move(user));
+                               Patience patience) override {
+    if (patience.at_most == Millis{0}) return orders.find(sale, id, std::move(user));
     return orders.wait(sale, id, std::move(user), patience);
   }
   asio::awaitable<LookUp> mine(const Sale& sale, UserId user) override {

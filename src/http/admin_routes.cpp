@@ -37,7 +37,7 @@ class AdminRoutes final : public Routes {
   AdminRoutes(AdminSettings settings, AdminPorts ports)
       : settings_(std::move(settings)), ports_(ports) {}
 
-  Reply route(const Request& request, std::string_view ip) override;
+  Reply route(const Request& request, const Sender& sender) override;
 
  private:
   /// Lets `handle` answer whoever has a key for that role. Who changes something is named in the
@@ -169,7 +169,7 @@ std::optional<Answer> AdminRoutes::forbidden(AdminRole role, const Request& requ
   return std::nullopt;
 }
 
-Reply AdminRoutes::route(const Request& request, std::string_view) {
+Reply AdminRoutes::route(const Request& request, const Sender&) {
   using Self = AdminRoutes;
   using enum AdminRole;
   static constexpr Route<Self> kRoutes[] = {

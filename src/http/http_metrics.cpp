@@ -24,6 +24,9 @@ HttpMetrics::HttpMetrics(Metrics& metrics, const std::string& listener)
   timeouts_.counter =
       &metrics.counter("sluice_http_timeouts_total", "Connections closed because a deadline passed",
                        {{"listener", listener}});
+  hang_ups_.counter = &metrics.counter("sluice_http_hang_ups_total",
+                                       "Clients that hung up before the answer to their request",
+                                       {{"listener", listener}});
 }
 
 void HttpMetrics::answered(RouteClass route, const Answer& answer) {
@@ -73,6 +76,7 @@ void HttpMetrics::flush(std::size_t open) {
   flush(evicted_connections_);
   flush(timeouts_);
   dropped_lines_.Set(static_cast<double>(access_lines_dropped()));
+  flush(hang_ups_);
   // Threads share the gauge, so each adds its own change.
   const auto before = std::exchange(open_, open);
   open_gauge_.Increment(static_cast<double>(open) - static_cast<double>(before));

@@ -26,6 +26,7 @@ class HttpMetrics {
   void connection_refused() { ++refused_connections_.count; }
   void connection_evicted() { ++evicted_connections_.count; }
   void timed_out() { ++timeouts_.count; }
+  void hung_up() { ++hang_ups_.count; }
 
   /// `open`: connections of this thread.
   void flush(std::size_t open);
@@ -48,6 +49,7 @@ class HttpMetrics {
   Cell evicted_connections_;
   Cell timeouts_;
   Gauge& dropped_lines_;
+  Cell hang_ups_;
   Gauge& open_gauge_;
   std::size_t open_ = 0;
 };

@@ -7,6 +7,7 @@
 #include <boost/asio/ip/v6_only.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/system/system_error.hpp>
+#include <poll.h>
 #include <sstream>
 #include <sys/socket.h>
 #include <utility>
@@ -73,12 +74,31 @@ asio::awaitable<void> accept_loop(std::shared_ptr<Listener> listener) {
   }
 }
 
+/// Finds the clients that hung up while an answer is on its way to them: one call for all. Asio's
+/// waits tell a hang-up only to whoever would read, and further requests may wait to be read.
+void notice_hang_ups(Listener& listener) {
+  auto& watched = listener.watched;
+  auto& sockets = listener.watched_sockets;
+  for (auto* session : listener.sessions) {
+    if (!session->heeds_hang_up()) continue;
+    watched.push_back(session);
+    sockets.push_back({session->descriptor(), POLLRDHUP, 0});
+  }
+  const auto hung_up = sockets.empty() ? 0 : poll(sockets.data(), sockets.size(), 0);
+  for (std::size_t i = 0; hung_up > 0 && i < sockets.size(); ++i) {
+    if (sockets[i].revents != 0) watched[i]->hang_up();
+  }
+  watched.clear();
+  sockets.clear();
+}
+
 asio::awaitable<void> sweep_loop(std::shared_ptr<Listener> listener) {
   while (!listener->stopped) {
     const auto until = listener->clock.ticks() + listener->settings.sweep_interval;
     co_await listener->clock.sleep_until(until);
     const auto now = listener->clock.ticks();
     for (auto* session : listener->sessions) session->sweep(now);
+    notice_hang_ups(*listener);
     listener->http_metrics.flush(listener->sessions.size());
   }
 }

@@ -61,7 +61,7 @@ class PublicRoutes final : public Routes {
   PublicRoutes(PublicSettings settings, PublicPorts ports)
       : settings_(std::move(settings)), ports_(std::move(ports)) {}
 
-  Reply route(const Request& request, std::string_view ip) override;
+  Reply route(const Request& request, const Sender& sender) override;
 
  private:
   using Awaited = boost::asio::awaitable<Answer>;
@@ -106,7 +106,7 @@ class PublicRoutes final : public Routes {
   /// Lets `handle` answer once it is known who asks.
   template <Reply (PublicRoutes::*handle)(const Request&, const Target&, Asked)>
   Reply identified(const Request& request, const Target& target) {
-    auto user = ports_.api.identify(bearer_token(request.authorization), ip_);
+    auto user = ports_.api.identify(bearer_token(request.authorization), sender_.ip);
     if (!user) return refused(user.error());
     if (!target.known) return no_sale(loaded_);
     Asked asked{std::move(*user), target.known};
@@ -132,7 +132,8 @@ class PublicRoutes final : public Routes {
       return refused(Code::invalid_parameter, fmt::format("the one parameter is wait, 0 to {} ms",
                                                           settings_.wait_max.count()));
     }
-    auto found = ports_.api.find(*asked.sale, *target.order, asked.user, *patience);
+    const Patience waits{*patience, sender_.gone};
+    auto found = ports_.api.find(*asked.sale, *target.order, asked.user, waits);
     return show(std::move(asked), std::move(found));
   }
 
@@ -147,13 +148,13 @@ class PublicRoutes final : public Routes {
 
   static std::span<const Route<PublicRoutes>> table();
   /// Answers a request about a sale that the snapshot does not have.
-  Awaited look_up(KeptRequest request, SaleId sale, std::string ip);
   Awaited buy(Asked asked, std::uint32_t quantity, std::string request_id);
+  Awaited look_up(KeptRequest request, SaleId sale, std::string ip, const bool* gone);
   Awaited show(Asked asked, boost::asio::awaitable<LookUp> work, std::string if_unknown = {});
 
   PublicSettings settings_;
   PublicPorts ports_;
-  std::string_view ip_;  ///< Who sent the request that is routed now.
+  Sender sender_;        ///< Who sent the request that is routed now.
   bool loaded_ = false;  ///< Whether the sales were known when it came.
   SaleBook::Reader sales_{ports_.sales};
   SalePages pages_;
@@ -180,12 +181,12 @@ std::span<const Route<PublicRoutes>> PublicRoutes::table() {
   return kRoutes;
 }
 
-Reply PublicRoutes::route(const Request& request, std::string_view ip) {
-  ip_ = ip;
+Reply PublicRoutes::route(const Request& request, const Sender& sender) {
+  sender_ = sender;
   Match<PublicRoutes> match(table(), request);
   // Whoever watches this server must not be kept out by the crowd.
   if (!match || match.counted_as() != RouteClass::probe) {
-    if (const auto refusal = ports_.api.admit(ip)) return refused(*refusal);
+    if (const auto refusal = ports_.api.admit(sender.ip)) return refused(*refusal);
   }
   const bool is_off = match && match.counted_as() == RouteClass::demo && !ports_.demo_token;
   if (!match || is_off) return counted_as(RouteClass::file, static_file(request));
@@ -197,17 +198,18 @@ Reply PublicRoutes::route(const Request& request, std::string_view ip) {
       target.known = {snapshot, sale};
     } else if (loaded_) {
       KeptRequest kept(request);
-      return counted_as(match.counted_as(),
-                        look_up(std::move(kept), *target.sale, std::string(ip)));
+      return counted_as(match.counted_as(), look_up(std::move(kept), *target.sale,
+                                                    std::string(sender.ip), sender.gone));
     }
   }
   return match.answer(*this);
 }
 
-PublicRoutes::Awaited PublicRoutes::look_up(KeptRequest request, SaleId sale, std::string ip) {
+PublicRoutes::Awaited PublicRoutes::look_up(KeptRequest request, SaleId sale, std::string ip,
+                                            const bool* gone) {
   const auto found = co_await ports_.api.look_up(sale, ip);
   if (!found) co_return refused(found.error());
-  ip_ = ip;
+  sender_ = {ip, gone};
   loaded_ = true;
   Match<PublicRoutes> match(table(), request.get());
   match.target().known = *found;

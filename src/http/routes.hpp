@@ -119,14 +119,20 @@ class Match {
   Target target_;
 };
 
+/// Who sent a request.
+struct Sender {
+  std::string_view ip;         ///< Whom limits count the request to.
+  const bool* gone = nullptr;  ///< Becomes true when it hangs up; outlives the answer. Null: never.
+};
+
 /// The routes of one listener on one thread.
 class Routes {
  public:
   virtual ~Routes() = default;
 
-  /// `ip`: whom limits count this request to. Decides without waiting; the request's bytes are gone
-  /// when `later` runs.
-  virtual Reply route(const Request& request, std::string_view ip) = 0;
+  /// Decides without waiting; the bytes of the request and of `sender.ip` are gone when `later`
+  /// runs.
+  virtual Reply route(const Request& request, const Sender& sender) = 0;
 };
 
 /// What follows "Bearer " in an Authorization field; empty when it is of another kind.

@@ -198,10 +198,11 @@ std::string_view Session::told_id(const Answer& answer) const {
 
 Reply Session::route(const Request& request) {
   try {
-    if (!trusted_peer_) return listener_->routes->route(request, ip_);
+    if (!trusted_peer_) return listener_->routes->route(request, {ip_, &gone_});
     const auto client = forwarded_client(request.fields, peer_, listener_->trusted);
     if (access_) access_->client = client;
-    return listener_->routes->route(request, limit_key(client));
+    const auto ip = limit_key(client);
+    return listener_->routes->route(request, {ip, &gone_});
   } catch (const std::exception& e) {
     log().error("a request failed ({}): {}", request_id_, e.what());
     return refused(Code::internal_error);
@@ -211,6 +212,7 @@ Reply Session::route(const Request& request) {
 /// Waits for the use case and writes its answer.
 asio::awaitable<void> Session::finish_later() {
   deadline_ = Ticks::max();
+  phase_ = Phase::waiting;
   const auto began = listener_->clock.ticks();
   auto answer = refused(Code::internal_error);
   try {
@@ -218,6 +220,7 @@ asio::awaitable<void> Session::finish_later() {
   } catch (const std::exception& e) {
     log().error("a request failed ({}): {}", request_id_, e.what());
   }
+  phase_ = Phase::working;
   listener_->http_metrics.took(route_, listener_->clock.ticks() - began);
   finish(route_, answer);
 }
@@ -332,6 +335,11 @@ void Session::sweep(Ticks now) {
   if (now < deadline_) return;
   listener_->http_metrics.timed_out();
   expire();
+}
+
+void Session::hang_up() {
+  gone_ = true;
+  listener_->http_metrics.hung_up();
 }
 
 void Session::drain() {

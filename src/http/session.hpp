@@ -4,6 +4,7 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/intrusive/list.hpp>
 #include <memory>
+#include <poll.h>
 #include <string>
 #include <string_view>
 #include <unordered_set>
@@ -49,6 +50,10 @@ struct Listener {
   std::vector<char> scratch = std::vector<char>(16384);
   std::string out = {};
 
+  // Filled and emptied within one sweep.
+  std::vector<Session*> watched = {};
+  std::vector<pollfd> watched_sockets = {};
+
   std::unordered_set<Session*> sessions = {};
   IdleSessions idle = {};   ///< Those that wait for a request, the one that waits longest first.
   std::size_t refused = 0;  ///< Sessions without a place, which only get a refusal.
@@ -73,6 +78,14 @@ class Session : private IdleLink {
   /// Ends what is past its deadline.
   void sweep(Ticks now);
 
+  /// Whether a client that hangs up has an answer to come, which it may not want any more.
+  bool heeds_hang_up() const { return phase_ == Phase::waiting && !gone_; }
+
+  /// The client hung up while `heeds_hang_up`: what waits on its account alone ends soon. It is
+  /// answered all the same, because half of a connection may be closed.
+  void hang_up();
+  Socket::native_handle_type descriptor() { return socket_.native_handle(); }
+
   /// Ends the connection if no request is under way; else the next answer is the last.
   void drain();
 
@@ -80,7 +93,7 @@ class Session : private IdleLink {
   void cut();
 
  private:
-  enum class Phase : std::uint8_t { idle, header, body, working, writing, lingering };
+  enum class Phase : std::uint8_t { idle, header, body, working, waiting, writing, lingering };
   enum class Turn : std::uint8_t { read, again, later, close };
 
   ConnectionLimits::Place take_place();
@@ -124,6 +137,7 @@ class Session : private IdleLink {
   bool names_itself_ = false;  ///< The client gave the request its id.
   bool continued_ = false;     ///< "100 Continue" was sent for this request.
   bool expired_ = false;
+  bool gone_ = false;         ///< The client hung up.
   bool closing_ = false;      ///< No further request is answered.
   bool peer_closes_ = false;  ///< The client asked for the close, so it sends nothing more.
 };

@@ -85,15 +85,17 @@ asio::awaitable<LookUp> OrderService::mine(const Sale& sale, UserId user) {
 }
 
 asio::awaitable<LookUp> OrderService::wait(const Sale& sale, OrderId id, UserId user,
-                                           Millis patience) {
+                                           Patience patience) {
   const Sale kept = sale;
-  const auto until = ports_.clock.ticks() + patience;
+  const auto until = ports_.clock.ticks() + patience.at_most;
   for (;;) {
     auto state = co_await find(kept, id, user);
     const auto now = ports_.clock.ticks();
-    if (!state || state->order.status != OrderStatus::queued || now >= until) co_return state;
-    if (ports_.watch.full()) co_return state;
-    co_await ports_.watch.changed(id, std::min(until, now + settings_.look_again));
+    const bool over = now >= until || patience.over() || ports_.watch.full();
+    if (!state || state->order.status != OrderStatus::queued || over) co_return state;
+    co_await ports_.watch.changed(id, std::min(until, now + settings_.look_again), patience);
+    // Perhaps nobody reads the answer, so it is not worth another look.
+    if (patience.over()) co_return state;
   }
 }
 

@@ -4,9 +4,9 @@
 
 namespace sluice {
 
-boost::asio::awaitable<void> OrderWatch::changed(OrderId id, Ticks until) {
-  auto enlist = [this, id, until](Completion<bool> wake) {
-    waiting_.emplace(id, Waiter{until, std::move(wake)});
+boost::asio::awaitable<void> OrderWatch::changed(OrderId id, Ticks until, Patience patience) {
+  auto enlist = [this, id, until, patience](Completion<bool> wake) {
+    waiting_.emplace(id, Waiter{until, patience, std::move(wake)});
   };
   co_await suspend<bool>(std::move(enlist));
 }
@@ -22,7 +22,7 @@ void OrderWatch::news(const std::vector<Outcome>& outcomes) {
 
 void OrderWatch::sweep(Ticks now) {
   for (auto it = waiting_.begin(); it != waiting_.end();) {
-    const bool over = it->second.until <= now;
+    const bool over = it->second.until <= now || it->second.patience.over();
     if (over) it->second.wake(false);
     it = over ? waiting_.erase(it) : std::next(it);
   }

@@ -148,7 +148,7 @@ class AdminRoutesTest : public testing::Test {
     EXPECT_EQ(reader.look(bytes), RequestReader::Step::ready) << bytes;
     AdminPorts ports{desk_, control_.get_executor(), shop_, *clock_, ready_, metrics_, keys_};
     const auto routes = create_admin_routes(settings_, ports);
-    auto reply = routes->route(reader.request(), "127.0.0.1");
+    auto reply = routes->route(reader.request(), {"127.0.0.1"});
     if (reply.later.valid()) return test::run_awaitable(std::move(reply.later));
     return std::move(reply.answer);
   }

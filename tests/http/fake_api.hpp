@@ -47,9 +47,11 @@ class FakeApi : public PublicApi {
     co_return purchase;
   }
   boost::asio::awaitable<LookUp> find(const Sale&, OrderId id, UserId user,
-                                      Millis patience) override {
-    patience_asked = patience;
+                                      Patience patience) override {
+    patience_asked = patience.at_most;
     if (hold) co_await hold();
+    const bool waits = patience.gone != nullptr && !patience.over() && patience.at_most > Millis{0};
+    if (waits) co_await watch.changed(id, Ticks::max(), patience);
     if (user.text() != "owner") co_return Refusal{Code::unknown_order, Millis{0}};
     auto state = order;
     state.order.id = id;
@@ -113,6 +115,7 @@ class FakeApi : public PublicApi {
   PurchaseAnswer purchase;
   OrderState order;
   Millis patience_asked{-1};
+  OrderWatch watch{1000};                              ///< Where look-ups wait that a session made.
   std::function<boost::asio::awaitable<void>()> hold;  ///< Awaited before an answer, when set.
 };
 

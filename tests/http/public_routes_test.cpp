@@ -29,7 +29,7 @@ class PublicRoutesTest : public testing::Test {
     RequestReader reader({});
     EXPECT_EQ(reader.look(bytes), RequestReader::Step::ready) << bytes;
     const auto routes = create_public_routes(settings_, api_.ports(*clock_, metrics_, demo_));
-    auto reply = routes->route(reader.request(), "1.2.3.4");
+    auto reply = routes->route(reader.request(), {"1.2.3.4"});
     // The request's bytes are gone when a use case runs.
     std::fill(bytes.begin(), bytes.end(), '#');
     if (reply.later.valid()) return test::run_awaitable(std::move(reply.later));

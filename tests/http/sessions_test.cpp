@@ -118,6 +118,7 @@ class SessionsTest : public testing::Test {
   ~SessionsTest() override {
     if (!thread_.joinable()) return;
     on_server([this] { server_.reset(); });
+    on_server([this] { api_.watch.sweep(Ticks::max()); });
     work_.reset();
     thread_.join();
   }
@@ -173,6 +174,19 @@ class SessionsTest : public testing::Test {
     return false;
   }
 
+  /// Sweeps until so many long polls wait.
+  bool soon_waiting(std::size_t expected) {
+    for (int i = 0; i < 500; ++i) {
+      const auto waiting = on_server([this] {
+        api_.watch.sweep(clock_->ticks());
+        return api_.watch.waiting();
+      });
+      if (waiting == expected) return true;
+      std::this_thread::sleep_for(10ms);
+    }
+    return false;
+  }
+
   std::future<bool> drain(Millis bound) {
     auto draining = server_->drain(bound);
     return asio::co_spawn(context_, std::move(draining), asio::use_future);
@@ -199,6 +213,10 @@ const std::string kHealth = "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n";
 const std::string kBuy =
     "POST /v1/sales/7/orders HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer token-ann\r\n"
     "Content-Type: application/json\r\nContent-Length: 14\r\n\r\n{\"quantity\":2}";
+
+const std::string kPoll =
+    "GET /v1/sales/7/orders/0190a5b4-6c00-8001-8000-000000000001?wait=30000 HTTP/1.1\r\n"
+    "Host: a\r\nAuthorization: Bearer token-owner\r\n\r\n";
 
 bool is(const std::string& answer, int status) {
   return answer.starts_with("HTTP/1.1 " + std::to_string(status) + " ");
@@ -368,6 +386,55 @@ TEST_F(SessionsTest, ClientThatLeavesDuringAPurchaseDoesNotStopIt) {
   release();
   EXPECT_TRUE(soon_connections(0));
   EXPECT_EQ(api_.bought.size(), 1U);
+}
+
+TEST_F(SessionsTest, ALongPollEndsWhenItsClientLeaves) {
+  const auto port = start();
+  Client stays(port);
+  stays.send(kPoll);
+  {
+    std::vector<std::unique_ptr<Client>> crowd;
+    for (int i = 0; i < 100; ++i) {
+      crowd.push_back(std::make_unique<Client>(port));
+      crowd.back()->send(kPoll);
+    }
+    Client resets(port);
+    resets.send(kPoll);
+    ASSERT_TRUE(soon_waiting(102));
+    resets.socket().set_option(asio::socket_base::linger(true, 0));
+  }
+  EXPECT_TRUE(soon_waiting(1));
+  EXPECT_TRUE(soon_connections(1));
+  const std::string count = R"(sluice_http_hang_ups_total{listener="test"} 101)";
+  EXPECT_NE(metrics_.text().find(count), std::string::npos) << metrics_.text();
+  on_server([this] { api_.watch.news({{*OrderId::parse(kPoll.substr(23, 36))}}); });
+  EXPECT_TRUE(is(stays.answer(), 200));
+}
+
+TEST_F(SessionsTest, ALongPollEndsThoughFurtherRequestsWaitToBeRead) {
+  const auto port = start();
+  {
+    Client leaves(port);
+    leaves.send(kPoll);
+    ASSERT_TRUE(soon_waiting(1));
+    leaves.send(kPoll + kHealth + kBuy);
+    ASSERT_TRUE(soon_waiting(1)) << "that more is sent is no hang-up";
+  }
+  EXPECT_TRUE(soon_waiting(0));
+  EXPECT_TRUE(soon_connections(0));
+}
+
+TEST_F(SessionsTest, AHalfClosedClientIsAnsweredWithoutAWait) {
+  Client client(start());
+  client.send(kPoll + kPoll + kHealth);
+  ASSERT_TRUE(soon_waiting(1));
+  client.finish_sending();
+  ASSERT_TRUE(soon_waiting(0));
+  EXPECT_TRUE(is(client.answer(), 200));
+  EXPECT_TRUE(is(client.answer(), 200)) << "the second poll ends as the first";
+  const auto last = client.answer();
+  EXPECT_TRUE(is(last, 200)) << last;
+  EXPECT_TRUE(client.closed_by_server());
 }
 
 TEST_F(SessionsTest, ClientThatNeverReadsIsCutOff) {

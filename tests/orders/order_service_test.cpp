@@ -81,7 +81,7 @@ class OrderServiceTest : public testing::Test {
     return order;
   }
 
-  test::Running<LookUp> start_wait(const OrderMessage& message, Millis patience) {
+  test::Running<LookUp> start_wait(const OrderMessage& message, Patience patience) {
     auto running = loop_.start(desk_->wait(sale_, message.id, message.user, patience));
     loop_.turn();
     return running;
@@ -371,6 +371,25 @@ TEST_F(OrderServiceTest, WhatIsDecidedOrRefusedIsNotWaitedFor) {
   const auto queued = message(3);
   project(queued, OrderStatus::queued);
   EXPECT_EQ(said(start_wait(queued, Millis{0}).value()), "queued 2");
+}
+
+TEST_F(OrderServiceTest, NobodyWaitsForAClientThatIsGone) {
+  const auto order = message(1);
+  project(order, OrderStatus::queued);
+  bool gone = false;
+  const auto running = start_wait(order, {Millis{5000}, &gone});
+  advance(Millis{0});
+  EXPECT_FALSE(running.done());
+  gone = true;
+  advance(Millis{0});
+  ASSERT_TRUE(running.done());
+  EXPECT_EQ(said(running.value()), "queued 2") << "as it was when it was last looked up";
+  EXPECT_EQ(inventory_.on_find.calls(), 1U) << "thousands may leave at once";
+  EXPECT_EQ(watch_.waiting(), 0U);
+
+  const auto late = start_wait(order, {Millis{5000}, &gone});
+  ASSERT_TRUE(late.done()) << "it left before the wait";
+  EXPECT_EQ(said(late.value()), "queued 2");
 }
 
 TEST_F(OrderServiceTest, WithTooManyWaitersNobodyElseWaits) {

@@ -61,6 +61,21 @@ TEST_F(OrderWatchTest, SweepWakesExactlyThoseWhoseTimeIsOver) {
   EXPECT_EQ(watch_.waiting(), 0U);
 }
 
+TEST_F(OrderWatchTest, SweepWakesWhoseClientIsGone) {
+  bool gone = false;
+  auto leaves = loop_.start(watch_.changed(one_.id, kStart + Millis{9000}, {Millis{9000}, &gone}));
+  const auto stays = wait_for(one_.id, Millis{9000});
+  watch_.sweep(kStart);
+  loop_.turn();
+  EXPECT_FALSE(leaves.done());
+  gone = true;
+  watch_.sweep(kStart);
+  loop_.turn();
+  EXPECT_TRUE(leaves.done());
+  EXPECT_FALSE(stays.done());
+  EXPECT_EQ(watch_.waiting(), 1U) << "its place is free";
+}
+
 TEST_F(OrderWatchTest, IsFullAtItsBound) {
   std::vector<test::Running<bool>> waiting;
   for (std::uint64_t i = 0; i < 3; ++i) {

@@ -38,7 +38,7 @@ class PublicApi {
                                                      std::uint32_t quantity,
                                                      std::string request_id) = 0;
   virtual boost::asio::awaitable<LookUp> find(const Sale& sale, OrderId id, UserId user,
-                                              Millis patience) = 0;
+                                              Patience patience) = 0;
   virtual boost::asio::awaitable<LookUp> mine(const Sale& sale, UserId user) = 0;
   virtual boost::asio::awaitable<LookUp> cancel(const Sale& sale, OrderId id, UserId user) = 0;
 };

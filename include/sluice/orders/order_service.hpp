@@ -60,7 +60,7 @@ class OrderService {
 
   /// As `find`, but waits up to `patience` while the order is queued. With too many waiters it does
   /// not wait.
-  boost::asio::awaitable<LookUp> wait(const Sale& sale, OrderId id, UserId user, Millis patience);
+  boost::asio::awaitable<LookUp> wait(const Sale& sale, OrderId id, UserId user, Patience patience);
 
   /// What an order is now of which a projection says `projected`: one that may have moved on since
   /// then is answered as the store knows it, so that nobody who was told of a decision is told
