@@ -236,6 +236,7 @@ void Control::forget_unlisted() {
   std::erase_if(fences_, [&](const auto& lane) { return unlisted(lane.first.sale); });
   std::erase_if(store_lanes_, [&](LaneId lane) { return unlisted(lane.sale); });
   watch_.forget_if([&](LaneId lane) { return unlisted(lane.sale); });
+  ports_.lanes.forget_if([&](LaneId lane) { return unlisted(lane.sale); });
   std::erase_if(finished_, [&](const auto& sale) { return unlisted(sale.first); });
 }
 

@@ -108,7 +108,7 @@ class SoldOutViews::Reader {
 /// A sale without units: final, or not while some may return.
 Refusal sold_out(bool may_return, Random& random);
 
-/// Whether a "sold out" of this sale may be final: not while its confirmed orders may still expire.
+/// Whether confirmed orders of this sale may still expire, so that no "sold out" of it is final.
 bool may_expire(const Sale& sale);
 
 }  // namespace sluice

@@ -100,6 +100,12 @@ class LaneReconciler {
   /// `kMessagesMax`; one outcome each, in order.
   Task<std::vector<Outcome>> decide_now(const std::vector<OrderMessage>& messages);
 
+  /// Forgets the lanes of which `gone(lane)` says so.
+  template <class Gone>
+  void forget_if(Gone gone) {
+    std::erase_if(pauses_, [&](const auto& lane) { return gone(lane.first); });
+  }
+
  private:
   /// What this reconciler did for an epoch that it was allotted and has not opened yet.
   struct Opening {

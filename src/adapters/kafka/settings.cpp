@@ -28,8 +28,9 @@ std::optional<std::string> check(const KafkaSettings& s) {
   if (!valid_topic(s.dead_letter_topic)) {
     return "dead_letter_topic must be 1 to 249 of [A-Za-z0-9._-]";
   }
-  if (s.dead_letter_topic == s.topic || s.dead_letter_topic == heartbeat_topic(s)) {
-    return "dead_letter_topic must differ from topic and from that of its heartbeats";
+  if (s.topic == s.dead_letter_topic) return "dead_letter_topic must differ from topic";
+  if (s.dead_letter_topic == heartbeat_topic(s)) {
+    return "dead_letter_topic must differ from the topic of heartbeats, which is topic.heartbeats";
   }
   if (s.group.empty() || s.group.size() > kNameMax) return "group must have 1 to 249 bytes";
   return std::nullopt;
