@@ -33,6 +33,7 @@ def parse(arguments):
     parser.add_argument("--seconds", type=float,
                         help="of load for each fault or in each mode, on average")
     parser.add_argument("--rate", type=float, default=150, help="new buyers a second")
+    parser.add_argument("--nodes", type=int, default=2, help="of chaos, 2 to 9")
     parser.add_argument("--keep-going", action="store_true", help="also after a breach")
     parser.add_argument("--preset", help="the build whose simulator is run")
     parser.add_argument("--tests-preset", default="asan",
@@ -45,6 +46,8 @@ def parse(arguments):
         choices.seed = random.SystemRandom().randrange(1_000_000)
     if choices.count < 1:
         parser.error("--count must be at least 1")
+    if not 2 <= choices.nodes <= 9:
+        parser.error("--nodes must be 2 to 9")
     if choices.preset is None:
         choices.preset = "mutants" if choices.campaign == "mutations" else "release"
     choices.spacing_s = choices.seconds or 1.0

@@ -1,9 +1,10 @@
-"""Chaos: two nodes under load while Redis, Kafka, Postgres and the nodes are killed, frozen,
-emptied and rolled back."""
+"""Chaos: nodes under load while Redis, Kafka, Postgres and the nodes are killed, frozen, emptied and
+rolled back, and single nodes lose their way to a service."""
 
 import asyncio
 import random
 import time
+from string import ascii_lowercase
 
 from .crowd import Crowd, Plan, half_to_be_paid, longest_silence
 from .faults import Faults, calm, schedule
@@ -69,8 +70,9 @@ async def _round(number, services, nodes, report, choices):
     chance = random.Random(f"round {seed}")
     services.redis.durability = chance.choice(list(DURABILITY))
     count = min(FAULTS_A_ROUND, choices.count - number * FAULTS_A_ROUND)
-    alone = calm(seed)[:count]
-    planned = schedule(seed, count - len(alone), choices.spacing_s)
+    names = [node.name for node in nodes]
+    alone = calm(seed, names)[:count]
+    planned = schedule(seed, count - len(alone), choices.spacing_s, names)
     crowd = Crowd(list(nodes), plans(choices.rate, count * choices.spacing_s, chance), seed,
                   f"r{number}", rate_per_s=choices.rate)
     current = Round(f"round {number}", services, nodes, crowd, report)
@@ -115,9 +117,10 @@ def _report_recoveries(report, recoveries):
 
 
 def run(choices, services, folder):
-    report = Report("chaos", choices.seed, count=choices.count)
+    report = Report("chaos", choices.seed, count=choices.count, nodes=choices.nodes)
     recoveries = []
-    with services, Nodes(services, folder) as nodes:
+    names = ascii_lowercase[:choices.nodes]
+    with services, Nodes(services, folder, names, split=True) as nodes:
         _big_lane(services, nodes, report)
         for number in range(-(-choices.count // FAULTS_A_ROUND)):
             recoveries += asyncio.run(_round(number, services, nodes, report, choices))

@@ -7,12 +7,13 @@ import time
 from collections import Counter
 from typing import NamedTuple
 
+NODE = "node"  # Stands for any of them.
 # What may happen to whom, and how often.
 KINDS = (
     ("redis", "kill", 4), ("redis", "pause", 3), ("redis", "flush", 2), ("redis", "forget", 2),
     ("redis", "roll_back", 2), ("kafka", "kill", 2), ("kafka", "pause", 3),
-    ("postgres", "kill", 3), ("postgres", "pause", 3), ("a", "kill", 4), ("a", "pause", 3),
-    ("b", "kill", 4), ("b", "pause", 3),
+    ("postgres", "kill", 3), ("postgres", "pause", 3), (NODE, "kill", 8), (NODE, "pause", 6),
+    (NODE, "lose_postgres", 5), (NODE, "lose_redis", 3),
     ("operator", "rebuild", 2),
 )
 KILLS = ("kill", "forget", "roll_back")
@@ -29,15 +30,17 @@ class Fault(NamedTuple):
     lasts: float
 
 
-def schedule(seed, count, spacing_s):
+def schedule(seed, count, spacing_s, nodes="ab"):
     """`count` faults, in order; the same for the same arguments. Those of different targets may
-    overlap, and half of them come close upon the one before."""
+    overlap, and half of them come close upon the one before. `nodes`: their names."""
     chance = random.Random(f"faults {seed}")
     kinds = [(target, kind) for target, kind, _ in KINDS]
     weights = [weight for _, _, weight in KINDS]
     at, faults = 0.5, []
     for _ in range(count):
         target, kind = chance.choices(kinds, weights)[0]
+        if target == NODE:
+            target = chance.choice(nodes)
         span = math.log(LONGEST_S / SHORTEST_S)
         lasts = SHORTEST_S * math.exp(chance.random() * span)
         if kind in KILLS:
@@ -50,11 +53,11 @@ def schedule(seed, count, spacing_s):
     return faults
 
 
-def calm(seed):
+def calm(seed, nodes="ab"):
     """A few faults to be measured one by one."""
     chance = random.Random(f"calm {seed}")
     redis = chance.choice(("kill", "flush", "forget", "roll_back"))
-    return [Fault(0, "redis", redis, 0.5), Fault(0, chance.choice("ab"), "kill", 0.0)]
+    return [Fault(0, "redis", redis, 0.5), Fault(0, chance.choice(nodes), "kill", 0.0)]
 
 
 class Recovery(NamedTuple):
@@ -131,6 +134,21 @@ class Faults:
             await asyncio.sleep(fault.lasts)
         finally:
             await asyncio.to_thread(target.resume)
+
+    async def _lose(self, fault, service):
+        """A node is cut off from a service that others reach."""
+        door = self.targets[fault.target].doors[service]
+        await asyncio.to_thread(door.close)
+        try:
+            await asyncio.sleep(fault.lasts)
+        finally:
+            await asyncio.to_thread(door.open)
+
+    async def _lose_postgres(self, fault):
+        await self._lose(fault, "postgres")
+
+    async def _lose_redis(self, fault):
+        await self._lose(fault, "redis")
 
     async def _kill(self, fault, begin="start"):
         target = self.targets[fault.target]

@@ -13,7 +13,7 @@ from .simulator import FOUND_A_BREACH, simulate
 
 TABLE = ROOT / "tests" / "simulation" / "mutants.txt"
 SCRIPTS = ROOT / "tests" / "mutations" / "scripts.txt"
-SOURCES = (ROOT / "src", ROOT / "tests" / "simulation")
+SOURCES = (ROOT / "include", ROOT / "src", ROOT / "tests" / "simulation")
 TEST_SECONDS_MAX = 600
 # A mistake may make a test collect without end; these programs take some hundred MB.
 TEST_MEMORY_MB_MAX = 4_096

@@ -7,6 +7,7 @@ import time
 import requests
 
 import stores
+from doors import behind_a_door
 from sluice import Sluice, free_settings
 
 from .services import free_ports
@@ -20,14 +21,19 @@ BROKEN_LINK = (requests.RequestException,)
 
 
 class Node(Sluice):
-    """One node whose ports outlive its kills."""
+    """One node whose ports outlive its kills. `split`: it reaches Postgres and Redis through
+    `doors` of its own."""
 
-    def __init__(self, name, folder, environment):
+    def __init__(self, name, folder, environment, split=False):
         self.name = name
         self.port, self.admin_port = free_ports(2)
         folder.mkdir(parents=True, exist_ok=True)
         ports = free_settings(http_port=self.port, admin_port=self.admin_port)
         super().__init__(folder, {**environment, **ports}, binary=binary())
+        self.doors = {service: behind_a_door(self, f"{service}_url")
+                      for service in ("postgres", "redis") if split}
+        for door in self.doors.values():
+            door.open()
 
     def start(self, wait_ready=False, **extra):
         return super().start(wait_ready, **extra)
@@ -63,13 +69,13 @@ def binary():
 
 
 class Nodes:
-    """Nodes A and B, migrated and started; a context manager that ends them."""
+    """Nodes, migrated and started; a context manager that ends them. `split`: see `Node`."""
 
-    def __init__(self, services, folder, names=("a", "b"), **settings):
+    def __init__(self, services, folder, names=("a", "b"), split=False, **settings):
         environment = free_settings(
             mode="services", postgres_url=services.postgres_url, redis_url=services.redis.url,
             kafka_brokers=services.brokers, **{**SETTINGS, **settings})
-        self.all = [Node(name, folder / f"node-{name}", environment) for name in names]
+        self.all = [Node(name, folder / f"node-{name}", environment, split) for name in names]
 
     def __getitem__(self, index):
         return self.all[index]
@@ -92,6 +98,8 @@ class Nodes:
     def __exit__(self, *_):
         for node in self.all:
             node.kill()
+            for door in node.doors.values():
+                door.close()
 
     def wait_ready(self, timeout_s):
         """False when a node is not ready in time."""

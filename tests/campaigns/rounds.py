@@ -18,7 +18,7 @@ UNAVAILABLE = (psycopg.Error, redis.RedisError, OSError)
 
 
 class Round:
-    """Sales on two nodes, with a crowd. `name` is in every breach."""
+    """Sales on some nodes, with a crowd. `name` is in every breach."""
 
     def __init__(self, name, services, nodes, crowd, report):
         self.name = name

@@ -1,6 +1,6 @@
 """The schedule of faults is reproducible, and within its bounds."""
 
-from .faults import KILLS, KINDS, LONGEST_S, SHORTEST_S, schedule
+from .faults import KILLS, KINDS, LONGEST_S, NODE, SHORTEST_S, schedule
 
 
 def test_the_same_seed_gives_the_same_faults():
@@ -9,8 +9,11 @@ def test_the_same_seed_gives_the_same_faults():
 
 
 def test_every_kind_happens_within_its_bounds():
-    faults = schedule(1, 2000, 1.0)
-    assert {(fault.target, fault.kind) for fault in faults} == {kind[:2] for kind in KINDS}
+    nodes = "abcde"
+    faults = schedule(1, 2000, 1.0, nodes)
+    possible = {(one, kind) for target, kind, _ in KINDS
+                for one in (nodes if target == NODE else [target])}
+    assert {(fault.target, fault.kind) for fault in faults} == possible
     assert [fault.at for fault in faults] == sorted(fault.at for fault in faults)
     for fault in faults:
         if fault.kind == "pause":

@@ -45,7 +45,12 @@ class Forwarder:
             threading.Thread(target=self._pump, args=(client,), daemon=True).start()
 
     def _pump(self, client):
-        with client, socket.create_connection(self.target) as service:
+        try:
+            service = socket.create_connection(self.target)
+        except OSError:
+            client.close()
+            return
+        with client, service:
             with self.lock:
                 self.connections |= {client, service}
             with selectors.DefaultSelector() as ready:
