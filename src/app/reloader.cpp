@@ -69,12 +69,13 @@ void Reloader::reload() {
 }
 
 void Reloader::take(Reload fresh) {
+  // First what may fail.
+  set_access_log(fresh.settings.access_log);
   node_.reload(fresh.settings, fresh.secrets);
   auto identity = fresh.settings.identity;
   identity.keys = fresh.secrets.identity_keys;
   identity_.publish(std::make_shared<const IdentitySettings>(std::move(identity)));
   set_log_level(fresh.settings.log.level);
-  set_access_log(fresh.settings.access_log);
   settings_ = std::move(fresh.settings);
   secrets_ = std::move(fresh.secrets);
   const auto changes = boost::algorithm::join(fresh.changes, ", ");

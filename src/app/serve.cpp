@@ -191,10 +191,10 @@ int run(Settings settings, const ServeOptions& options) {
 
 int serve(const Settings& settings, const ServeOptions& options) {
   configure_log(settings.log);
-  set_access_log(settings.access_log);
   // Writing to a client that has closed its connection must not end the process.
   std::signal(SIGPIPE, SIG_IGN);
   try {
+    set_access_log(settings.access_log);
     return run(settings, options);
   } catch (const std::exception& e) {
     log().critical("cannot serve: {}", e.what());

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <memory>
 #include <mutex>
+#include <poll.h>
 #include <pthread.h>
 #include <semaphore>
 #include <spdlog/async.h>
@@ -18,11 +19,12 @@
 namespace sluice {
 namespace {
 
-constexpr std::size_t kWaitingMax =
-    4096;  // Lines; the queue has all of their memory from the start.
+// Lines; the queue has all of their memory from the start.
+constexpr std::size_t kWaitingMax = 4096;
 
 std::atomic<AccessLog> g_access_log{AccessLog::off};
 std::atomic<bool> g_was_on{false};
+std::atomic<std::size_t> g_lost{0};  // Lines that could not be written.
 
 /// Standard output past stdio, whose lock a write that is stuck would keep from everybody.
 class Output final : public spdlog::sinks::base_sink<std::mutex> {
@@ -38,19 +40,28 @@ class Output final : public spdlog::sinks::base_sink<std::mutex> {
   void sink_it_(const spdlog::details::log_msg& message) override {
     const std::string_view line(message.payload.data(), message.payload.size());
     if (redirected_) return redirected_(line);
-    text_.assign(line).push_back('\n');
+    text_.assign(torn_ ? "\n" : "").append(line).push_back('\n');
     std::string_view rest = text_;
-    while (!rest.empty()) {
-      const auto written = ::write(STDOUT_FILENO, rest.data(), rest.size());
-      if (written < 0 && errno != EINTR) return;
-      if (written > 0) rest.remove_prefix(static_cast<std::size_t>(written));
+    while (!rest.empty() && write_some(rest)) {
     }
+    torn_ = !rest.empty() && (torn_ || rest.size() < text_.size());
+    if (!rest.empty()) ++g_lost;
+  }
+
+  /// False when nothing more can be written now.
+  static bool write_some(std::string_view& rest) {
+    const auto written = ::write(STDOUT_FILENO, rest.data(), rest.size());
+    if (written >= 0) rest.remove_prefix(static_cast<std::size_t>(written));
+    if (written >= 0 || errno == EINTR) return true;
+    pollfd output{STDOUT_FILENO, POLLOUT, 0};
+    return errno == EAGAIN && ::poll(&output, 1, -1) >= 0;
   }
 
   void flush_() override { flushed_.release(); }
 
   std::function<void(std::string_view)> redirected_;
   std::string text_;
+  bool torn_ = false;  // The last line was written in part.
   std::counting_semaphore<> flushed_{0};
 };
 
@@ -84,11 +95,16 @@ Writer& writer() {
 
 }  // namespace
 
-void set_access_log(AccessLog which) noexcept { g_access_log = which; }
+void set_access_log(AccessLog which) {
+  if (which != AccessLog::off) writer();
+  g_access_log = which;
+}
 
 AccessLog access_log() noexcept { return g_access_log.load(std::memory_order_relaxed); }
 
-std::size_t access_lines_dropped() { return g_was_on ? writer().thread->overrun_counter() : 0; }
+std::size_t access_lines_dropped() {
+  return g_lost + (g_was_on ? writer().thread->overrun_counter() : 0);
+}
 
 bool flush_access_log(Millis bound) {
   if (!g_was_on) return true;
@@ -104,15 +120,10 @@ void redirect_access_log(std::function<void(std::string_view line)> write) {
 
 namespace sluice::http {
 
-void describe(Access& access, const Request& request) {
-  constexpr std::size_t kPathMax = 256;
-  access.method = name(request.method);
-  access.path = request.path.substr(0, kPathMax);
-}
+namespace {
 
-void log_access(const Access& access, std::string_view request_id, const Answer& answer,
-                const Clock& clock) {
-  if (!answer.refusal && access_log() != AccessLog::all) return;
+std::string line_of(const Access& access, std::string_view request_id, const Answer& answer,
+                    const Clock& clock) {
   const auto took =
       std::chrono::duration_cast<std::chrono::microseconds>(clock.ticks() - access.began);
   // No value has a byte that JSON escapes: a path was checked, and so was an id.
@@ -130,7 +141,26 @@ void log_access(const Access& access, std::string_view request_id, const Answer&
     fmt::format_to(out, R"(,"status":{})", answer.status);
   }
   fmt::format_to(out, R"(,"duration_us":{}}})", took.count());
-  writer().logger->info(std::string_view(line.data(), line.size()));
+  return fmt::to_string(line);
+}
+
+}  // namespace
+
+void describe(Access& access, const Request& request) {
+  constexpr std::size_t kPathMax = 256;
+  access.method = name(request.method);
+  access.path = request.path.substr(0, kPathMax);
+}
+
+void log_access(const Access& access, std::string_view request_id, const Answer& answer,
+                const Clock& clock) noexcept {
+  if (!answer.refusal && access_log() != AccessLog::all) return;
+  // A request that is answered must not fail for want of its line.
+  try {
+    writer().logger->info(line_of(access, request_id, answer, clock));
+  } catch (const std::exception&) {
+    ++g_lost;
+  }
 }
 
 }  // namespace sluice::http

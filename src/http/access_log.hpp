@@ -23,8 +23,8 @@ struct Access {
 /// Takes from the request what the log says of it.
 void describe(Access& access, const Request& request);
 
-/// Writes the line, if lines for such answers are asked for.
+/// Writes the line, if lines for such answers are asked for. One that cannot be is counted.
 void log_access(const Access& access, std::string_view request_id, const Answer& answer,
-                const Clock& clock);
+                const Clock& clock) noexcept;
 
 }  // namespace sluice::http

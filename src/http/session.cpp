@@ -93,7 +93,13 @@ asio::awaitable<void> Session::run(std::unique_ptr<Session> self) {
   self->socket_.non_blocking(true, ec);
   if (ec) co_return;
   self->socket_.set_option(asio::ip::tcp::no_delay(true), ec);
-  co_await self->serve();
+  try {
+    co_await self->serve();
+  } catch (const std::exception& e) {
+    // What this session left there is an answer to nobody else.
+    listener.out.clear();
+    log().error("a connection ends: {}", e.what());
+  }
 }
 
 asio::awaitable<void> Session::serve() {
@@ -119,6 +125,7 @@ asio::awaitable<void> Session::serve() {
     const bool expired = std::exchange(expired_, false);
     if (expired && phase_ != Phase::idle) {
       persistence_ = Persistence::close;
+      head_ = false;
       begin_request(Request());
       finish(RouteClass::none, refused(Code::request_timeout));
     } else if (!receive(expired)) {

@@ -72,7 +72,7 @@ asio::awaitable<void> Control::round() {
   } else {
     checks.push_back({"sales", "they are as they were when the store answered last", false});
   }
-  co_await ports_.flow.update(held_, services_.up(Role::store), store_lanes_, fences_);
+  co_await ports_.flow.update(held_, store_health(), store_lanes_, fences_);
   Audits::Lanes audited;
   for (const auto& [id, sale] : sales_.sales()) {
     if (keeps(sale)) audited.emplace(id, sale.terms.lanes);
@@ -254,7 +254,7 @@ Task<> Control::read_requests() {
 Task<> Control::follow_mode_request() {
   const auto read = co_await read_requests();
   if (!read) co_return read.error();
-  co_await ports_.flow.update(held_, services_.up(Role::store), store_lanes_, fences_);
+  co_await ports_.flow.update(held_, store_health(), store_lanes_, fences_);
   co_return boost::system::in_place_value;
 }
 
@@ -382,6 +382,11 @@ Task<> Control::follow(LaneId lane, LaneState state) {
     more = *decided >= settings_.overdue_max && ports_.clock.ticks() < enough;
   }
   co_return boost::system::in_place_value;
+}
+
+StoreHealth Control::store_health() const {
+  const bool up = services_.up(Role::store);
+  return {up, up || ports_.leadership.answered()};
 }
 
 LaneReconciler::Duty Control::duty() const {

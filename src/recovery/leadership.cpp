@@ -44,6 +44,7 @@ boost::asio::awaitable<void> Leadership::renew() {
   const auto asked = clock_.ticks();
   const std::string name(kLeaderLease);
   const auto lease = co_await store_.acquire(deadline(), name, node_, length_);
+  answered_ = lease.has_value();
   if (lease) {
     known_ = true;
     policy_.answered(asked, *lease);

@@ -40,7 +40,7 @@ ModeReconciler::ModeReconciler(ModeSettings settings, Millis call_timeout,
       queue_closed_(entered(ports_.metrics, "closed")) {}
 
 boost::asio::awaitable<void> ModeReconciler::update(std::optional<OperatingMode> held,
-                                                    bool store_up,
+                                                    StoreHealth store,
                                                     std::unordered_set<LaneId> store_lanes,
                                                     std::unordered_map<LaneId, Epoch> fences) {
   state_.held = held;
@@ -50,10 +50,10 @@ boost::asio::awaitable<void> ModeReconciler::update(std::optional<OperatingMode>
   if (held == OperatingMode::normal) queue = Breaker::State::closed;
   if (held == OperatingMode::bypass) queue = Breaker::State::open;
   ports_.queue.hold(queue);
-  co_await measure_lag(store_up);
+  co_await measure_lag(store.up);
   const bool direct_sells = mode() != OperatingMode::normal;
   measure_direct(direct_sells);
-  isolation_.seen(ports_.clock.ticks(), store_up, ports_.heartbeats());
+  isolation_.seen(ports_.clock.ticks(), store.reached, ports_.heartbeats());
 
   state_.isolated = isolation_.isolated();
   state_.admitted_per_s = direct_sells ? direct_rate_.per_s() : lag_.admit_per_s();

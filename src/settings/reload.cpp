@@ -24,7 +24,17 @@ void merge_settings(Reload& reload, Settings fresh) {
   }
 }
 
+/// A table that lost all but a word must not open everything to who knows that word.
+void refuse_bare_key(const AdminKeys& known, const AdminKeys& fresh) {
+  const bool bare = fresh.size() == 1 && !fresh.front().role;
+  if (!bare || known.empty() || !known.front().role) return;
+  throw SettingsError(
+      "the admin keys: one bare key is good for everything, and the keys so far have roles: only a "
+      "restart takes it");
+}
+
 void merge_secrets(Reload& reload, Secrets fresh) {
+  refuse_bare_key(reload.secrets.admin_keys, fresh.admin_keys);
   if (fresh.orders_secret != reload.secrets.orders_secret) {
     reload.restarts.emplace_back("the orders secret");
   }

@@ -168,6 +168,8 @@ class Scripted:
         self.script = self._link_script(folder / name)
         self.environment = {**os.environ, **{f"SLUICE_TEST_{service.upper()}_PORT": str(port)
                                              for service, port in ports.items()}}
+        # A broker that was killed may come back only when its session has run out.
+        self.environment["SLUICE_TEST_KAFKA_BROKER_SESSION_MS"] = "3000"
         if tls_folder:
             self.environment["SLUICE_TEST_TLS_FOLDER"] = str(tls_folder)
         self.pid = None

@@ -25,7 +25,8 @@ def check_all(services, server, sale, sold):
     assert len(services.truth.live_orders(sale)) == sold
     assert services.projection.stock(sale) == services.truth.stock(sale)
     assert set(services.projection.winners(sale)) == set(services.truth.live_orders(sale).values())
-    audit = server.admin("GET", f"/admin/sales/{sale}/audit").json()
+    # While a service comes back there may be no audit yet.
+    audit = until_accepted(lambda: server.admin("GET", f"/admin/sales/{sale}/audit"), 20).json()
     assert audit["holds"], audit
 
 

@@ -269,6 +269,13 @@ TEST_F(ControlTest, ANodeThatAloneHasNoStoreLetsNobodyIn) {
   on_store_ping_.fail_always(Errc::unavailable);
   const auto silent = settings_.lease;
   for (Millis passed{0}; passed < 2 * silent; passed += settings_.tick) {
+    ++*heartbeats_;
+    clock_.advance(settings_.tick);
+    round();
+  }
+  EXPECT_EQ(limiter_.rate(), std::nullopt) << "it is slow, and still renews leases";
+  lease_.on_acquire.fail_always(Errc::unavailable);
+  for (Millis passed{0}; passed < 2 * silent; passed += settings_.tick) {
     clock_.advance(settings_.tick);
     round();
   }
@@ -281,6 +288,7 @@ TEST_F(ControlTest, ANodeThatAloneHasNoStoreLetsNobodyIn) {
   EXPECT_FALSE(readiness_.get()->ready()) << "another node has it";
   EXPECT_EQ(limiter_.rate(), 0.0);
   on_store_ping_.work_again();
+  lease_.on_acquire.work_again();
   round();
   EXPECT_TRUE(readiness_.get()->ready());
   EXPECT_EQ(limiter_.rate(), std::nullopt);

@@ -55,7 +55,7 @@ TEST_F(IsolationPolicyTest, HeartbeatsFarFromEachOtherDoNotAddUp) {
 TEST_F(IsolationPolicyTest, ANodeIsIsolatedNoMoreWhenNobodyHasTheStore) {
   pass(3 * kLease, false, kBeat);
   ASSERT_TRUE(policy_.isolated());
-  pass(kLease + Millis{1500}, false, Millis{0});
+  pass(kLease + Millis{2500}, false, Millis{0});
   EXPECT_TRUE(policy_.isolated());
   pass(Millis{500}, false, Millis{0});
   EXPECT_FALSE(policy_.isolated());

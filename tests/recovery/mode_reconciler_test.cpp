@@ -32,7 +32,8 @@ class ModeReconcilerTest : public testing::Test {
   }
 
   void update(std::optional<OperatingMode> held = {}, std::unordered_set<LaneId> store_lanes = {}) {
-    loop_.finish(keeper_->update(held, store_up_, std::move(store_lanes), {{kLane, 3}}));
+    loop_.finish(
+        keeper_->update(held, {store_up_, store_up_}, std::move(store_lanes), {{kLane, 3}}));
   }
 
   /// Rounds of a second each, in which so many messages come and are applied.

@@ -96,6 +96,13 @@ TEST_F(ReloadTest, RefusesKeysThatCannotWork) {
   EXPECT_THAT(problem(), HasSubstr("nowhere: there is no such file"));
 }
 
+TEST_F(ReloadTest, KeysWithRolesAreNotReplacedByOneThatOpensEverything) {
+  known_.admin_keys = {{"prometheus", AdminRole::read, kKey}};
+  EXPECT_THAT(problem(), HasSubstr("only a restart takes it"));
+  fresh_.environment["SLUICE_ADMIN_KEY"] = "prometheus read " + std::string(kOther);
+  EXPECT_EQ(problem(), "none");
+}
+
 TEST_F(ReloadTest, RefusesAFileThatIsNoPublicKey) {
   running_.identity_algorithm = "ES256";
   running_.identity_public_key_file = folder_.path("key.pem");

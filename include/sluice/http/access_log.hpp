@@ -18,11 +18,12 @@ enum class AccessLog : std::uint8_t {
   all,
 };
 
-/// Chooses for all listeners of the process; from any thread.
-void set_access_log(AccessLog which) noexcept;
+/// Chooses for all listeners of the process; from any thread. Throws, and changes nothing, when the
+/// thread that writes cannot be started.
+void set_access_log(AccessLog which);
 AccessLog access_log() noexcept;
 
-/// Lines dropped so far.
+/// Lines dropped so far: too many waited, or they could not be written.
 std::size_t access_lines_dropped();
 
 /// Waits until all lines are written; false when they are not after `bound`.

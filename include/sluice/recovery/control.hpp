@@ -126,6 +126,7 @@ class Control {
   Millis pause() const { return busy_ ? settings_.busy_tick : settings_.tick; }
   bool leads() const { return ports_.leadership.term().has_value(); }
   LaneReconciler::Duty duty() const;
+  StoreHealth store_health() const;
   Ticks deadline() const { return ports_.clock.ticks() + settings_.call_timeout; }
 
   RecoverySettings settings_;

@@ -27,8 +27,8 @@ class IsolationPolicy {
       : long_(std::max<Millis>(lease * 2 / 3, kNewsAge)), silence_(lease + kNewsAge) {}
 
   /// Call it each round. `heartbeats`: see `Heartbeat::count`.
-  void seen(Ticks now, bool store_up, std::optional<std::int64_t> heartbeats) {
-    if (store_up) {
+  void seen(Ticks now, bool store_reached, std::optional<std::int64_t> heartbeats) {
+    if (store_reached) {
       first_.reset();
       isolated_ = false;
       if (heartbeats) heard_ = heartbeats;
@@ -48,8 +48,8 @@ class IsolationPolicy {
   bool isolated() const { return isolated_; }
 
  private:
-  /// How old may be what the log tells: it is asked once a second.
-  static constexpr Millis kNewsAge{2000};
+  /// How old may be what the log tells: it is asked once a second, and its brokers may be slow.
+  static constexpr Millis kNewsAge{3000};
 
   Millis long_;     ///< Heartbeats that come for this long are not stragglers.
   Millis silence_;  ///< After this long without one nobody sends any.

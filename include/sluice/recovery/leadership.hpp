@@ -66,6 +66,9 @@ class Leadership {
   /// The store answered at least once.
   bool known() const { return known_; }
 
+  /// The store answered the last request for the lease, whoever has it.
+  bool answered() const { return answered_; }
+
   /// See `LeasePolicy::term`.
   std::optional<Term> term() const { return policy_.term(clock_.ticks()); }
 
@@ -80,6 +83,7 @@ class Leadership {
   std::function<void()> renewed_;
   LeasePolicy policy_;
   bool known_ = false;
+  bool answered_ = false;
   std::optional<Term> reported_;  ///< In the log.
   std::atomic<bool> stopped_{false};
 };

@@ -27,6 +27,13 @@ struct OrderLog {
   std::int32_t partitions = 0;
 };
 
+/// What a node knows of the store in a round.
+struct StoreHealth {
+  bool up = false;  ///< It answered just now.
+  /// It did, or it answers slower calls: as slow as those may be by which the leader is heard.
+  bool reached = false;
+};
+
 struct ModeSettings {
   Millis lease{5000};   ///< Of the leader.
   AimdSettings direct;  ///< What the store takes directly, in bypass and database mode.
@@ -56,7 +63,7 @@ class ModeReconciler {
                  Ports ports);
 
   /// Call it once a round. `held`: by an operator.
-  boost::asio::awaitable<void> update(std::optional<OperatingMode> held, bool store_up,
+  boost::asio::awaitable<void> update(std::optional<OperatingMode> held, StoreHealth store,
                                       std::unordered_set<LaneId> store_lanes,
                                       std::unordered_map<LaneId, Epoch> fences);
 

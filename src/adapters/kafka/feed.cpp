@@ -189,6 +189,8 @@ Task<> Feed::leave(Ticks deadline) {
     joined_ = failed != RD_KAFKA_RESP_ERR_NO_ERROR;
     if (!joined_) log().warn("kafka: leaves the consumers of {}", settings_.topic);
   }
+  // What was read ahead is of no use any more, and would keep the revocation unread.
+  for (auto& [partition, log] : partitions_) log.lose();
   // The group lets this member go once the revocation is answered.
   for (drain(); !partitions_.empty() && clock_->ticks() < deadline; drain()) {
     co_await wait_for_event(deadline);

@@ -104,6 +104,20 @@ Errc garbled(const char* script) {
   return Errc::internal;
 }
 
+/// reserve.lua's words. `not_after`: see there.
+Command reserve_words(const Call& call, In<Attempt> attempts, std::int64_t not_after) {
+  Command words = words_for(call);
+  words.reserve(320 + attempts.size() * 104);
+  std::string hashes;
+  hashes.reserve(attempts.size() * sizeof(std::uint64_t));
+  for (const auto& attempt : attempts) add_hash(hashes, attempt.user);
+  words.add(hashes).add(late(call, attempts) ? 1 : 0).add(not_after);
+  for (const auto& attempt : attempts) {
+    words.add(attempt.id.text()).add(attempt.user.text()).add(attempt.quantity);
+  }
+  return words;
+}
+
 /// One element of reserve.lua's answer.
 std::optional<Reservation> read_reservation(const redisReply& answer, const Attempt& attempt) {
   constexpr std::array kVerdicts = {Verdict::granted, Verdict::sold_out, Verdict::insufficient,
@@ -211,25 +225,22 @@ Task<Reply> RedisInventory::run(const Script& script, Ticks deadline, const Comm
 
 Task<ReserveReply> RedisInventory::reserve(Call call, In<Attempt> attempts) {
   if (!valid(call, attempts)) co_return Errc::invalid;
-  Command words = words_for(call);
-  words.reserve(320 + attempts.size() * 104);
-  std::string hashes;
-  hashes.reserve(attempts.size() * sizeof(std::uint64_t));
-  for (const auto& attempt : attempts) add_hash(hashes, attempt.user);
-  words.add(hashes).add(late(call, attempts) ? 1 : 0).add(clock_.at(call.deadline));
-  for (const auto& attempt : attempts) {
-    words.add(attempt.id.text()).add(attempt.user.text()).add(attempt.quantity);
+  for (bool again = false;; again = true) {
+    const Command words = reserve_words(call, attempts, clock_.at(call.deadline));
+    const auto reply = co_await run(scripts().reserve, call.deadline, words);
+    if (!reply) co_return reply.error();
+    const auto heard = elements(**reply);
+    if (heard.empty()) co_return garbled("reserve");
+    const auto now = std::chrono::steady_clock::now();
+    clock_.heard(now, heard.front()->integer);
+    if (heard.size() > 1) {
+      auto out = read_reserve(**reply, attempts);
+      if (!out) co_return garbled("reserve");
+      co_return std::move(*out);
+    }
+    // Nothing was done. In time all the same, the clock was set: it is known better now.
+    if (again || now >= call.deadline) co_return Errc::unavailable;
   }
-  const auto reply = co_await run(scripts().reserve, call.deadline, words);
-  if (!reply) co_return reply.error();
-  const auto heard = elements(**reply);
-  if (heard.empty()) co_return garbled("reserve");
-  clock_.heard(std::chrono::steady_clock::now(), heard.front()->integer);
-  // It is late, or its clock was set: the next call knows the clock better.
-  if (heard.size() == 1) co_return Errc::unavailable;
-  auto out = read_reserve(**reply, attempts);
-  if (!out) co_return garbled("reserve");
-  co_return std::move(*out);
 }
 
 Task<> RedisInventory::settle(Call call, In<Settlement> settlements) {

@@ -22,9 +22,9 @@ class RemoteClock {
     heard_at_ = received;
   }
 
-  /// In Unix milliseconds; 0 when nothing was heard yet.
+  /// In Unix milliseconds; 0 when nothing was heard for so long that the clocks may have parted.
   std::int64_t at(Ticks moment) const {
-    if (!offset_ms_) return 0;
+    if (!offset_ms_ || moment - heard_at_ > kHoldsFor) return 0;
     const auto ms = std::chrono::floor<Millis>(moment.time_since_epoch()).count();
     return std::max<std::int64_t>(ms + *offset_ms_, 1);
   }
@@ -32,6 +32,8 @@ class RemoteClock {
  private:
   /// A clock that was set back is followed after this time.
   static constexpr Millis kOfLate{10'000};
+  /// A clock that is being corrected (adjtime: 500 parts in a million) parts by 30 ms in this time.
+  static constexpr Millis kHoldsFor{60'000};
 
   std::optional<std::int64_t> offset_ms_;
   Ticks heard_at_{};

@@ -190,6 +190,25 @@ TEST(KafkaFeed, control_records_of_transactions_belong_to_the_range) {
 }
 
 /// The stretches of `partition` that moved the store's position without anything in them.
+TEST(KafkaFeed, leaves_also_when_it_has_read_all_ahead_that_it_may) {
+  KafkaTopics topics(2);
+  PositionStore store;
+  for (const std::int32_t partition : {0, 1}) {
+    const auto message = message_of(lane_in(partition, 2), user_of(1));
+    topics.append(partition, std::vector<std::optional<std::string>>(6'000, to_json(message)));
+  }
+  const auto feed = open(topics.settings(), store);
+  // Each takes one and reads ahead to the bound.
+  for (int taken = 0; taken < 3'000;) {
+    const auto delivery = next(*feed, 1);
+    ASSERT_TRUE(delivery.has_value());
+    taken += static_cast<int>(delivery->messages.size());
+  }
+  const auto left = run_awaitable(feed->leave(soon()));
+  EXPECT_TRUE(left.has_value()) << left.error().message();
+  consume(*feed, store, 12'000);
+}
+
 std::vector<std::pair<std::int64_t, std::int64_t>> consume_jumps(OrderFeed& feed,
                                                                  PositionStore& store,
                                                                  std::size_t count) {

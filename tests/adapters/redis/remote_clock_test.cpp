@@ -43,5 +43,12 @@ TEST(RemoteClock, AMomentBeforeItsBeginningIsSaidToBePast) {
   EXPECT_EQ(clock.at(at(0)), 1);
 }
 
+TEST(RemoteClock, SaysNothingOfWhatItHeardLongAgo) {
+  RemoteClock clock;
+  clock.heard(at(0), 100);
+  EXPECT_EQ(clock.at(at(60'000'000)), 60'100);
+  EXPECT_EQ(clock.at(at(60'001'000)), 0);
+}
+
 }  // namespace
 }  // namespace sluice::redis
