@@ -1,6 +1,6 @@
 -- KEYS[6], KEYS[7]: where records and list of the live orders of a rebuild collect, a page at a
--- time; both name the epoch. ARGV: epoch, how many are there already (0 begins anew), the hashes of all
--- users, then user and record of each.
+-- time; both name the epoch. ARGV: epoch, how many are there already (0 begins anew), the hashes
+-- of all users, then user and record of each.
 -- Answers 1, 2 a later epoch collects, 3 not so many are there, 4 a user stands there twice.
 -- Redis deletes what nobody goes on with.
 local epoch, place = tonumber(ARGV[1]), tonumber(ARGV[2])

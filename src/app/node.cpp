@@ -45,12 +45,6 @@ SaleLookUpSettings look_up_settings(const Settings& settings) {
   return look_up;
 }
 
-ModeSettings flow_settings(const Settings& settings) {
-  auto flow = settings.degrade.flow;
-  flow.lease = settings.recovery.lease;
-  return flow;
-}
-
 asio::awaitable<void> sweep(OrderWatch& watch, Clock& clock) {
   for (;;) {
     watch.sweep(clock.ticks());
@@ -188,7 +182,7 @@ struct Node::ControlThread {
                                           *node.clock_, node.metrics_}),
         late(node.settings_.recovery, {*ports.late, lanes, *ports.inventory, *ports.queue,
                                        *ports.results, *node.clock_, node.metrics_}),
-        flow(flow_settings(node.settings_), node.settings_.recovery.call_timeout, node.backend_.log,
+        flow(node.settings_.degrade.flow, node.settings_.recovery.call_timeout, node.backend_.log,
              {*ports.orders, node.guards_.flow, node.guards_.rate_limiter, node.guards_.direct,
               node.guards_.queue, ports.log_end, ports.heartbeat.count, *node.clock_,
               node.metrics_}),
@@ -278,6 +272,7 @@ Node::Node(Settings settings, const Secrets& secrets,
       connections_(create_connection_limits(settings_.connections)) {
   settings_.http_threads = http_thread_count(settings_);
   settings_.identity.keys = secrets.identity_keys;
+  settings_.degrade.flow.lease = settings_.recovery.lease;
   settings_.recovery.missing_after = settings_.purchase.publish_timeout;
   if (settings_.mode != Mode::embedded) {
     settings_.recovery.missing_after += settings_.kafka.delivery_timeout;

@@ -10,6 +10,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "sluice/base/destroy.hpp"
 #include "sluice/base/mutation.hpp"
 
 namespace sluice {
@@ -17,10 +18,7 @@ namespace {
 
 constexpr std::size_t kTokenBytesMax = 2048;
 
-struct FreeJwt {
-  void operator()(jwt_t* jwt) const { jwt_free(jwt); }
-};
-using Jwt = std::unique_ptr<jwt_t, FreeJwt>;
+using Jwt = std::unique_ptr<jwt_t, Destroy<jwt_free>>;
 
 const unsigned char* bytes_of(const std::string& text) {
   return reinterpret_cast<const unsigned char*>(text.data());

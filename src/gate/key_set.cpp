@@ -14,6 +14,7 @@
 #include <sodium.h>
 #include <stdexcept>
 
+#include "sluice/base/destroy.hpp"
 #include "sluice/base/log.hpp"
 
 namespace sluice {
@@ -30,19 +31,12 @@ constexpr int kEcBits = 256;
 constexpr int kRsaBitsMin = 2'048;
 constexpr int kRsaBitsMax = 8'192;
 
-template <auto Free>
-struct Freed {
-  template <class T>
-  void operator()(T* owned) const {
-    Free(owned);
-  }
-};
-using Bytes = std::unique_ptr<BIO, Freed<BIO_free>>;
-using Key = std::unique_ptr<EVP_PKEY, Freed<EVP_PKEY_free>>;
-using Context = std::unique_ptr<EVP_PKEY_CTX, Freed<EVP_PKEY_CTX_free>>;
-using Number = std::unique_ptr<BIGNUM, Freed<BN_free>>;
-using Builder = std::unique_ptr<OSSL_PARAM_BLD, Freed<OSSL_PARAM_BLD_free>>;
-using Parameters = std::unique_ptr<OSSL_PARAM, Freed<OSSL_PARAM_free>>;
+using Bytes = std::unique_ptr<BIO, Destroy<BIO_free>>;
+using Key = std::unique_ptr<EVP_PKEY, Destroy<EVP_PKEY_free>>;
+using Context = std::unique_ptr<EVP_PKEY_CTX, Destroy<EVP_PKEY_CTX_free>>;
+using Number = std::unique_ptr<BIGNUM, Destroy<BN_free>>;
+using Builder = std::unique_ptr<OSSL_PARAM_BLD, Destroy<OSSL_PARAM_BLD_free>>;
+using Parameters = std::unique_ptr<OSSL_PARAM, Destroy<OSSL_PARAM_free>>;
 
 [[noreturn]] void refuse(const std::string& why) { throw std::invalid_argument(why); }
 

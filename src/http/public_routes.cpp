@@ -147,8 +147,8 @@ class PublicRoutes final : public Routes {
   }
 
   static std::span<const Route<PublicRoutes>> table();
-  /// Answers a request about a sale that the snapshot does not have.
   Awaited buy(Asked asked, std::uint32_t quantity, std::string request_id);
+  /// Answers a request about a sale that the snapshot does not have.
   Awaited look_up(KeptRequest request, SaleId sale, std::string ip, const bool* gone);
   Awaited show(Asked asked, boost::asio::awaitable<LookUp> work, std::string if_unknown = {});
 

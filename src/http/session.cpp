@@ -104,9 +104,8 @@ asio::awaitable<void> Session::run(std::unique_ptr<Session> self) {
 
 asio::awaitable<void> Session::serve() {
   if (refused_) {
-    begin_request(Request());
     Refusal refusal{Code::too_many_connections, Millis{1000}};
-    finish(RouteClass::none, refused(refusal));
+    refuse(refused(refusal));
   }
   while (true) {
     const auto turn = closing_ ? Turn::close : answer_buffered();
@@ -124,10 +123,7 @@ asio::awaitable<void> Session::serve() {
     unlink();
     const bool expired = std::exchange(expired_, false);
     if (expired && phase_ != Phase::idle) {
-      persistence_ = Persistence::close;
-      head_ = false;
-      begin_request(Request());
-      finish(RouteClass::none, refused(Code::request_timeout));
+      refuse(refused(Code::request_timeout));
     } else if (!receive(expired)) {
       co_return;
     }
@@ -149,10 +145,7 @@ Session::Turn Session::answer_buffered() {
         }
         return Turn::read;
       case RequestReader::Step::refused:
-        persistence_ = Persistence::close;
-        head_ = false;
-        begin_request(Request());
-        finish(RouteClass::none, refused(reader_.refusal()));
+        refuse(refused(reader_.refusal()));
         return Turn::close;
       case RequestReader::Step::ready:
         break;
@@ -177,6 +170,14 @@ Session::Turn Session::answer_buffered() {
     if (closing_) return Turn::close;
   }
   return Turn::again;
+}
+
+/// Answers what is no request, and then closes.
+void Session::refuse(const Answer& answer) {
+  persistence_ = Persistence::close;
+  head_ = false;
+  begin_request(Request());
+  finish(RouteClass::none, answer);
 }
 
 /// Gives the request its id, and the access log what it needs. `Request()`: none was well-formed.

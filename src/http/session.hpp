@@ -103,6 +103,7 @@ class Session : private IdleLink {
   boost::asio::awaitable<bool> send_rest();
   boost::asio::awaitable<void> linger();
   Turn answer_buffered();
+  void refuse(const Answer& answer);
   void begin_request(const Request& request);
   std::string_view told_id(const Answer& answer) const;
   Reply route(const Request& request);

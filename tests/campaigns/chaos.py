@@ -1,5 +1,5 @@
-"""Chaos: nodes under load while Redis, Kafka, Postgres and the nodes are killed, frozen, emptied and
-rolled back, and single nodes lose their way to a service."""
+"""Chaos: nodes under load while Redis, Kafka, Postgres and the nodes are killed, frozen,
+emptied and rolled back, and single nodes lose their way to a service."""
 
 import asyncio
 import random

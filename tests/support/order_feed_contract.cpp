@@ -108,6 +108,9 @@ class OrderFeedTest : public testing::TestWithParam<OrderFeedContract> {
 
   Result<void> rewind(const OffsetRange& range);
 
+  /// Applies stretches of at most `max` until the store has exactly `sent`.
+  void apply_until_complete(const std::vector<OrderMessage>& sent, std::size_t max);
+
   std::vector<std::string> read_records(std::size_t count, std::size_t max);
 
   std::unique_ptr<OrderFeedHarness> harness_;
@@ -157,6 +160,15 @@ bool OrderFeedTest::apply(const Delivery& delivery) {
 
 Result<void> OrderFeedTest::rewind(const OffsetRange& range) {
   return run_awaitable(harness_->feed().rewind(soon(), range));
+}
+
+void OrderFeedTest::apply_until_complete(const std::vector<OrderMessage>& sent, std::size_t max) {
+  while (harness_->store().applied().size() < sent.size()) {
+    const auto delivery = next_stretch(max);
+    ASSERT_TRUE(delivery.range.has_value());
+    ASSERT_TRUE(apply(delivery)) << "it must begin at the store's position";
+  }
+  EXPECT_EQ(harness_->store().applied(), sent);
 }
 
 TEST_P(OrderFeedTest, an_empty_log_delivers_no_messages) {
@@ -244,12 +256,7 @@ TEST_P(OrderFeedTest, a_rewind_delivers_again_what_was_not_applied) {
   ASSERT_TRUE(second.range.has_value());
   const auto back = rewind(*second.range);
   ASSERT_TRUE(back.has_value()) << back.error().message();
-  while (harness_->store().applied().size() < sent.size()) {
-    const auto delivery = next_stretch(2);
-    ASSERT_TRUE(delivery.range.has_value());
-    ASSERT_TRUE(apply(delivery)) << "it must begin at the store's position";
-  }
-  EXPECT_EQ(harness_->store().applied(), sent);
+  apply_until_complete(sent, 2);
 }
 
 TEST_P(OrderFeedTest, who_left_reads_on_at_the_stores_position_when_it_comes_back) {
@@ -261,12 +268,7 @@ TEST_P(OrderFeedTest, who_left_reads_on_at_the_stores_position_when_it_comes_bac
     const auto left = run_awaitable(harness_->feed().leave(soon()));
     ASSERT_TRUE(left.has_value()) << left.error().message();
   }
-  while (harness_->store().applied().size() < sent.size()) {
-    const auto delivery = next_stretch(2);
-    ASSERT_TRUE(delivery.range.has_value());
-    ASSERT_TRUE(apply(delivery)) << "it must begin at the store's position";
-  }
-  EXPECT_EQ(harness_->store().applied(), sent);
+  apply_until_complete(sent, 2);
 }
 
 TEST_P(OrderFeedTest, who_leaves_before_the_positions_could_be_read_holds_nobody_up) {
@@ -279,12 +281,7 @@ TEST_P(OrderFeedTest, who_leaves_before_the_positions_could_be_read_holds_nobody
   const auto left = run_awaitable(harness_->feed().leave(soon()));
   ASSERT_TRUE(left.has_value()) << left.error().message();
   harness_->store().fail_positions(false);
-  while (harness_->store().applied().size() < sent.size()) {
-    const auto delivery = next_stretch(100);
-    ASSERT_TRUE(delivery.range.has_value());
-    ASSERT_TRUE(apply(delivery));
-  }
-  EXPECT_EQ(harness_->store().applied(), sent);
+  apply_until_complete(sent, 100);
 }
 
 TEST_P(OrderFeedTest, after_a_failed_rewind_nothing_of_the_partition_is_skipped) {
@@ -296,12 +293,7 @@ TEST_P(OrderFeedTest, after_a_failed_rewind_nothing_of_the_partition_is_skipped)
   EXPECT_TRUE(rewind(*first.range).has_error());
   EXPECT_TRUE(next(10, Millis{100}).has_error());
   harness_->store().fail_positions(false);
-  while (harness_->store().applied().size() < sent.size()) {
-    const auto delivery = next_stretch(10);
-    ASSERT_TRUE(delivery.range.has_value());
-    ASSERT_TRUE(apply(delivery));
-  }
-  EXPECT_EQ(harness_->store().applied(), sent);
+  apply_until_complete(sent, 10);
 }
 
 TEST_P(OrderFeedTest, nothing_is_consumed_until_the_positions_can_be_read) {

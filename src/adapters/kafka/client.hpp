@@ -6,18 +6,11 @@
 #include <string>
 
 #include "sluice/adapters/kafka/settings.hpp"
+#include "sluice/base/destroy.hpp"
 #include "sluice/base/result.hpp"
 #include "sluice/base/time.hpp"
 
 namespace sluice::kafka {
-
-template <auto destroy>
-struct Destroy {
-  template <class T>
-  void operator()(T* held) const {
-    destroy(held);
-  }
-};
 
 using Client = std::unique_ptr<rd_kafka_t, Destroy<rd_kafka_destroy>>;
 using Topic = std::unique_ptr<rd_kafka_topic_t, Destroy<rd_kafka_topic_destroy>>;

@@ -54,7 +54,7 @@ class FaultyBrokers {
  private:
   KafkaSettings settings_;
   kafka::Client client_;
-  std::unique_ptr<rd_kafka_mock_cluster_t, kafka::Destroy<rd_kafka_mock_cluster_destroy>> cluster_;
+  std::unique_ptr<rd_kafka_mock_cluster_t, Destroy<rd_kafka_mock_cluster_destroy>> cluster_;
 };
 
 Answer publish_two(KafkaProducer& producer, Millis patience = Millis{10'000}) {
