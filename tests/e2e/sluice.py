@@ -57,8 +57,13 @@ class Sluice:
             stdout=subprocess.PIPE, stderr=self.log, text=True, preexec_fn=before)
         self.lines = []
         self.served = threading.Event()
-        threading.Thread(target=self._read, args=(self.process,), daemon=True).start()
-        self.wait_until(self.served.is_set)
+        reader = threading.Thread(target=self._read, args=(self.process,), daemon=True)
+        reader.start()
+        # A server that is to be killed by a failpoint may have served and ended by now.
+        until = time.monotonic() + START_TIMEOUT_S
+        while not self.served.wait(0.1) and reader.is_alive() and time.monotonic() < until:
+            pass
+        assert self.served.is_set(), f"sluice did not serve:\n{self.log_text()}"
         if wait_ready:
             self.wait_ready()
         return self

@@ -173,7 +173,8 @@ TEST(RequestReader, AcceptsEveryFormOfHostThatRfc3986Has) {
 TEST(RequestReader, TakesAnIdThatIsOneAndTheOnlyOne) {
   const auto id = [](const std::string& fields) {
     RequestReader reader({});
-    EXPECT_EQ(reader.look(get(fields)), Step::ready) << fields;
+    const auto bytes = get(fields);
+    EXPECT_EQ(reader.look(bytes), Step::ready) << fields;
     return std::string(reader.request().request_id);
   };
   const std::string longest(64, 'x');
