@@ -115,8 +115,8 @@ struct Node::Http final : PublicApi {
     co_return std::move(*found);
   }
   asio::awaitable<PurchaseAnswer> buy(const Sale& sale, UserId user, std::uint32_t quantity,
-                                      std::string request_id) override {
-    return purchases.buy(sale, std::move(user), quantity, std::move(request_id));
+                                      std::string_view request_id) override {
+    return purchases.buy(sale, std::move(user), quantity, request_id);
   }
   asio::awaitable<LookUp> find(const Sale& sale, OrderId id, UserId user,
                                Patience patience) override {

@@ -116,7 +116,7 @@ class PublicRoutes final : public Routes {
   Reply purchase(const Request& request, const Target&, Asked asked) {
     const auto quantity = read_quantity(request, asked.sale->terms.limit_per_order);
     if (!quantity) return quantity.error();
-    return buy(std::move(asked), *quantity, std::string(request.request_id));
+    return buy(std::move(asked), *quantity, request.request_id);
   }
 
   Reply mine(const Request& request, const Target&, Asked asked) {
@@ -147,7 +147,7 @@ class PublicRoutes final : public Routes {
   }
 
   static std::span<const Route<PublicRoutes>> table();
-  Awaited buy(Asked asked, std::uint32_t quantity, std::string request_id);
+  Awaited buy(Asked asked, std::uint32_t quantity, std::string_view request_id);
   /// Answers a request about a sale that the snapshot does not have.
   Awaited look_up(KeptRequest request, SaleId sale, std::string ip, const bool* gone);
   Awaited show(Asked asked, boost::asio::awaitable<LookUp> work, std::string if_unknown = {});
@@ -219,9 +219,8 @@ PublicRoutes::Awaited PublicRoutes::look_up(KeptRequest request, SaleId sale, st
 }
 
 PublicRoutes::Awaited PublicRoutes::buy(Asked asked, std::uint32_t quantity,
-                                        std::string request_id) {
-  const auto bought =
-      co_await ports_.api.buy(*asked.sale, asked.user, quantity, std::move(request_id));
+                                        std::string_view request_id) {
+  const auto bought = co_await ports_.api.buy(*asked.sale, asked.user, quantity, request_id);
   if (bought.kind == PurchaseAnswer::Kind::refused) co_return refused(bought.refusal);
 
   const auto& order = bought.order;

@@ -34,6 +34,7 @@ struct Request {
   std::string_view content_type;
   std::string_view if_none_match;
   /// The client's X-Request-Id, if there is one that is well-formed; else one that was made here.
+  /// Once the session has named it, the view lasts until the answer is finished.
   std::string_view request_id;
   std::string_view fields;  ///< All field lines, each with its CRLF.
   std::string_view body;

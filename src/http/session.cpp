@@ -24,13 +24,13 @@ asio::ip::address peer_of(const Session::Socket& socket) {
   return socket.remote_endpoint(ec).address();
 }
 
-/// 16 hexadecimal digits.
+/// 60 random bits as 12 digits of base 32: a string of that length allocates nothing.
 void make_request_id(std::string& id, std::uint64_t random) {
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  id.resize(16);
+  constexpr std::string_view kDigits = "0123456789abcdefghijklmnopqrstuv";
+  id.resize(12);
   for (auto& digit : id) {
-    digit = kDigits[random & 15];
-    random >>= 4;
+    digit = kDigits[random & 31];
+    random >>= 5;
   }
 }
 

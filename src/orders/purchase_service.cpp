@@ -77,7 +77,7 @@ PurchaseService::PurchaseService(asio::any_io_executor executor, PurchaseSetting
 
 asio::awaitable<PurchaseAnswer> PurchaseService::buy(const Sale& sale, UserId user,
                                                      std::uint32_t quantity,
-                                                     std::string request_id) {
+                                                     std::string_view request_id) {
   const LaneId lane{sale.id, lane_of(user, sale.terms.lanes)};
   Admission admission{ports_.clock.now(), ports_.clock.ticks(), {}, &user, &sale, lane, quantity};
   if (const auto refusal = admit(admission_, admission)) co_return refused(*refusal);
@@ -99,7 +99,7 @@ asio::awaitable<PurchaseAnswer> PurchaseService::buy(const Sale& sale, UserId us
     case Verdict::not_open:
       co_return refused(outside_window(sale, admission.now, ports_.random));
   }
-  reserved->message.request_id = std::move(request_id);
+  reserved->message.request_id = request_id;
   const auto receipt = co_await publisher_.publish(reserved->services, reserved->message);
   co_return answer_published(sale, *reserved, receipt);
 }

@@ -39,8 +39,8 @@ class FakeApi : public PublicApi {
   }
 
   boost::asio::awaitable<PurchaseAnswer> buy(const Sale& sale, UserId user, std::uint32_t quantity,
-                                             std::string request_id) override {
-    purchase_ids.push_back(std::move(request_id));
+                                             std::string_view request_id) override {
+    purchase_ids.emplace_back(request_id);
     bought.push_back(user.text() + " " + std::to_string(quantity) + " of " +
                      std::to_string(sale.id));
     if (hold) co_await hold();

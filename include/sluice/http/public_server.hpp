@@ -36,7 +36,7 @@ class PublicApi {
 
   virtual boost::asio::awaitable<PurchaseAnswer> buy(const Sale& sale, UserId user,
                                                      std::uint32_t quantity,
-                                                     std::string request_id) = 0;
+                                                     std::string_view request_id) = 0;
   virtual boost::asio::awaitable<LookUp> find(const Sale& sale, OrderId id, UserId user,
                                               Patience patience) = 0;
   virtual boost::asio::awaitable<LookUp> mine(const Sale& sale, UserId user) = 0;

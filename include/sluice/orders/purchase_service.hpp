@@ -56,9 +56,10 @@ class PurchaseService {
   PurchaseService(boost::asio::any_io_executor executor, PurchaseSettings settings, Ports ports);
 
   /// Buys `quantity` units (at least 1) of a sale for a user. A user who has an order gets that
-  /// order, as it is now. `sale` outlives the call. `request_id`: for logs, see `OrderMessage`.
+  /// order, as it is now. `sale` outlives the call, and so does `request_id`: for logs, see
+  /// `OrderMessage`.
   boost::asio::awaitable<PurchaseAnswer> buy(const Sale& sale, UserId user, std::uint32_t quantity,
-                                             std::string request_id = {});
+                                             std::string_view request_id = {});
 
  private:
   /// Nobody keeps the lanes of a finished sale: the store knows all of its orders.
