@@ -63,7 +63,9 @@ asio::awaitable<void> Control::round() {
     // What failed until now was only the beginning of its client.
     ports_.flow.queue_started();
   }
-  authority_.seen(ports_.clock.ticks(), services_.up(Role::inventory));
+  const bool inventory_up = services_.up(Role::inventory);
+  authority_.seen(ports_.clock.ticks(), inventory_up);
+  ports_.leadership.see_inventory(inventory_up);
   if (services_.up(Role::store)) {
     auto sales = co_await look_after_sales();
     checks.push_back(std::move(sales));
@@ -115,6 +117,9 @@ asio::awaitable<ReadyCheck> Control::look_after_sales() {
     sales.problem = "sale " + std::to_string(sale.id) +
                     " is not sellable: " + problem->second.message() + progress_of(sale);
   }
+  const bool sells_nothing = !services_.up(Role::inventory) && !kept.empty() && !some_sell_;
+  if (!sells_nothing) sells_nothing_.reset();
+  if (sells_nothing && !sells_nothing_) sells_nothing_ = ports_.clock.ticks();
   if (leads()) co_await finish_sales();
   co_return sales;
 }
@@ -394,6 +399,12 @@ LaneReconciler::Duty Control::duty() const {
           services_.up(Role::inventory), services_.up(Role::queue), ports_.leadership.term()};
 }
 
+bool Control::alone_without_inventory() const {
+  // A leader without it would have let the store sell by then.
+  const auto enough = settings_.database_after + settings_.lease;
+  return sells_nothing_ && ports_.clock.ticks() - *sells_nothing_ >= enough;
+}
+
 bool Control::starting() const {
   return !was_ready_ && ports_.clock.ticks() - *began_ < settings_.database_after;
 }
@@ -402,8 +413,8 @@ void Control::tolerate(std::vector<ReadyCheck>& checks) const {
   if (checks.empty()) return;  // The drain began before the first round.
   // Where there are three services, two are enough to sell, once a sale was seen to sell. A lane
   // that is rebuilt meanwhile is sold by no node, so it does not make this one unready.
-  // Others sell where this one alone has no store: buyers are to go there.
-  if (ports_.flow.state().isolated) return;
+  // Others sell where this one alone has no store or no inventory: buyers are to go there.
+  if (ports_.flow.state().isolated || alone_without_inventory()) return;
   const bool three = services_.has(Role::queue);
   const bool sold = was_ready_ || some_sell_ || checks.back().problem.empty();
   if (!sold || (!three && services_.down() > 0) || services_.down() > 1) return;

@@ -40,23 +40,55 @@ boost::asio::awaitable<void> Leadership::run() {
   if (term()) co_await store_.release(deadline(), name, node_);
 }
 
+void Leadership::see_inventory(bool up) {
+  if (up) without_inventory_.reset();
+  if (!up && !without_inventory_) without_inventory_ = clock_.ticks();
+}
+
+/// Takes the standby's lease for a moment: it cannot while another node has it.
+boost::asio::awaitable<bool> Leadership::another_stands_by() {
+  std::string name(kStandbyLease);
+  const auto standby = co_await store_.acquire(deadline(), std::move(name), node_, Millis{1});
+  co_return standby && !standby->held && !mutant("lease.unfit_leader");
+}
+
 boost::asio::awaitable<void> Leadership::renew() {
   const auto asked = clock_.ticks();
-  const std::string name(kLeaderLease);
-  const auto lease = co_await store_.acquire(deadline(), name, node_, length_);
-  answered_ = lease.has_value();
-  if (lease) {
-    known_ = true;
-    policy_.answered(asked, *lease);
-    if (lease->held) renewed_();
+  // What a standby said while it had the inventory, too, is forgotten by then.
+  const bool unfit = without_inventory_ && asked - *without_inventory_ >= standby_length();
+  if (unfit && co_await another_stands_by()) {
+    const bool led = term().has_value();
+    known_ = answered_ = true;
+    policy_.answered(asked, Lease{});
+    const std::string name(kLeaderLease);
+    if (led) co_await store_.release(deadline(), name, node_);
   } else {
-    policy_.failed(asked);
+    co_await ask();
   }
   const auto now = term();
   if (now == reported_) co_return;
   if (now) log().info("this node leads (term {})", *now);
   if (!now) log().info("this node does not lead any more");
   reported_ = now;
+}
+
+boost::asio::awaitable<void> Leadership::ask() {
+  const auto asked = clock_.ticks();
+  std::string name(kLeaderLease);
+  const auto lease = co_await store_.acquire(deadline(), std::move(name), node_, length_);
+  answered_ = lease.has_value();
+  if (!lease) {
+    policy_.failed(asked);
+    co_return;
+  }
+  known_ = true;
+  policy_.answered(asked, *lease);
+  if (lease->held) {
+    renewed_();
+  } else if (!without_inventory_) {
+    std::string standby(kStandbyLease);
+    co_await store_.acquire(deadline(), std::move(standby), node_, standby_length());
+  }
 }
 
 }  // namespace sluice

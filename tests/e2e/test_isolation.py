@@ -1,9 +1,10 @@
-"""A node that alone does not reach Postgres grants nothing, and gives its partitions away."""
+"""Nodes that alone do not reach a service: without Postgres a node grants nothing and gives its
+partitions away; without Redis it does not lead."""
 
 from concurrent.futures import ThreadPoolExecutor
 
 import figures
-from doors import behind_a_door, failing, lanes_of, readiness
+from doors import behind_a_door, failing, lanes_of, mode_of, readiness
 from test_degradation import buy_until
 from test_failpoints import QUICK
 
@@ -79,3 +80,33 @@ def test_without_postgres_for_anybody_the_nodes_sell_on(services):
     for door in doors:
         door.open()
     nodes[0].wait_until(lambda: len(services.truth.live_orders(sale)) == 1 + STOCK // 4, 30)
+
+
+def leads(server):
+    return server.admin("GET", "/admin/mode").json()["leads"]
+
+
+def test_a_leader_cut_off_from_redis_leaves_the_lead_and_the_others_sell_from_redis(services):
+    cut, other = services(), services(migrated=False)
+    cut.environment = dict(cut.environment)
+    door = behind_a_door(cut, "redis_url")
+    door.open()
+    cut.start(**LONG)
+    cut.wait_until(lambda: leads(cut))
+    other.start(**LONG)
+    sale = cut.open_sale(stock=STOCK, lanes=2)
+    for server in (cut, other):
+        server.wait_until(lambda: server.buy(sale, "first").status_code in (200, 202), 10)
+    door.close()
+    other.wait_until(lambda: leads(other), 30)
+    other.wait_until(lambda: mode_of(other) == "normal", 30)
+    cut.wait_until(lambda: readiness(cut).status_code == 503, 30)
+    assert not leads(cut)
+    buy_all(other, sale, [f"buyer-{number}" for number in range(STOCK // 2)])
+    assert all(lane["stage"] == "ready" for lane in lanes_of(other, sale))
+
+    door.open()
+    cut.wait_ready()
+    buy_all(cut, sale, [f"late-{number}" for number in range(STOCK // 4)])
+    other.wait_until(lambda: len(services.truth.live_orders(sale)) == 1 + STOCK * 3 // 4, 20)
+    assert leads(other)

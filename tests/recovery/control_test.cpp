@@ -294,6 +294,24 @@ TEST_F(ControlTest, ANodeThatAloneHasNoStoreLetsNobodyIn) {
   EXPECT_EQ(limiter_.rate(), std::nullopt);
 }
 
+TEST_F(ControlTest, ANodeThatAloneHasNoInventorySendsItsBuyersToOthers) {
+  add_sale(SaleState::open);
+  round();
+  lease_.holder = "node-b";
+  on_ping_.fail_always(Errc::unavailable);
+  const auto enough = settings_.database_after + settings_.lease;
+  for (Millis passed{0}; passed < enough; passed += settings_.tick) {
+    round();
+    EXPECT_TRUE(readiness_.get()->ready()) << "the leader may let the store sell";
+    clock_.advance(settings_.tick);
+  }
+  round();
+  EXPECT_FALSE(readiness_.get()->ready()) << "so the leader has it";
+  on_ping_.work_again();
+  round();
+  EXPECT_TRUE(readiness_.get()->ready());
+}
+
 TEST_F(ControlTest, ANodeThatStartsWithoutTheInventoryIsReadyWhenTheStoreSells) {
   add_sale(SaleState::open);
   on_ping_.fail_always(Errc::unavailable);

@@ -97,5 +97,46 @@ TEST_F(LeadershipTest, LeavesTheLeaseOfAnotherAlone) {
   EXPECT_EQ(renewed_, 0U);
 }
 
+TEST_F(LeadershipTest, ALeaderWithoutTheInventoryLeavesTheLeadToANodeThatHasIt) {
+  const auto running = loop_.start(leadership_.run());
+  loop_.turn();
+  store_.standby = "b";
+  leadership_.see_inventory(false);
+  pass(kLength / 3);
+  EXPECT_TRUE(leadership_.term()) << "the other one may have lost it at the same time";
+  pass(kLength * 2 / 3);
+  EXPECT_FALSE(leadership_.term());
+  EXPECT_EQ(store_.holder, "") << "the other need not wait for its time";
+  pass(2 * kLength);
+  EXPECT_EQ(store_.holder, "") << "it does not ask while another stands by";
+  EXPECT_TRUE(leadership_.answered());
+  leadership_.see_inventory(true);
+  pass(kLength / 3);
+  EXPECT_TRUE(leadership_.term());
+}
+
+TEST_F(LeadershipTest, WithoutTheInventoryForAnybodySomeoneLeads) {
+  const auto running = loop_.start(leadership_.run());
+  loop_.turn();
+  leadership_.see_inventory(false);
+  pass(4 * kLength);
+  EXPECT_EQ(leadership_.term(), Term{1});
+  store_.holder.clear();
+  pass(kLength / 3);
+  EXPECT_EQ(leadership_.term(), Term{2}) << "a free lease is taken, too";
+  EXPECT_EQ(store_.standby, "") << "and nobody claims to have the inventory";
+}
+
+TEST_F(LeadershipTest, ANodeWithTheInventoryThatDoesNotLeadStandsBy) {
+  store_.holder = "b";
+  const auto running = loop_.start(leadership_.run());
+  loop_.turn();
+  EXPECT_EQ(store_.standby, "a");
+  store_.standby.clear();
+  leadership_.see_inventory(false);
+  pass(2 * kLength);
+  EXPECT_EQ(store_.standby, "");
+}
+
 }  // namespace
 }  // namespace sluice

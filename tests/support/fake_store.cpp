@@ -491,8 +491,13 @@ Task<Sale> FakeSaleStore::set_state(Ticks /*deadline*/, SaleId sale, SaleState s
   co_return it->second;
 }
 
-Task<Lease> FakeControlStore::acquire(Ticks /*deadline*/, std::string /*name*/, std::string who,
-                                      Millis /*ttl*/) {
+Task<Lease> FakeControlStore::acquire(Ticks /*deadline*/, std::string name, std::string who,
+                                      Millis ttl) {
+  if (name == kStandbyLease) {
+    const bool held = standby.empty() || standby == who;
+    if (held && ttl > Millis{1}) standby = who;
+    co_return Lease{1, held};
+  }
   const auto fault = co_await on_acquire.enter();
   if (fault) co_return fault->error;
   if (holder.empty()) {

@@ -159,7 +159,7 @@ class FakeSaleStore final : public SaleStore {
   std::uint64_t newest_ = 0;
 };
 
-/// One lease, whose time the test ends by clearing `holder`.
+/// The leader's lease and the standby's, whose times the test ends by clearing their holders.
 class FakeControlStore final : public ControlStore {
  public:
   Task<Lease> acquire(Ticks deadline, std::string name, std::string holder, Millis ttl) override;
@@ -172,6 +172,7 @@ class FakeControlStore final : public ControlStore {
   std::map<std::string, std::string> requests;
   std::string holder;
   std::uint64_t term = 0;
+  std::string standby;
 };
 
 }  // namespace sluice::test

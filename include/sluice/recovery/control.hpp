@@ -121,6 +121,8 @@ class Control {
   /// A node that was just started waits a moment for all of its services: their clients need it to
   /// be fit for use, and until then a purchase would not go the normal way.
   bool starting() const;
+  /// Whether others sell from the inventory that this node alone does not reach.
+  bool alone_without_inventory() const;
   void tolerate(std::vector<ReadyCheck>& checks) const;
   void publish(std::vector<ReadyCheck> checks);
   Millis pause() const { return busy_ ? settings_.busy_tick : settings_.tick; }
@@ -147,6 +149,8 @@ class Control {
   std::optional<Ticks> began_;  ///< The first round.
   Gauge& epochs_left_;
   bool some_sell_ = false;  ///< In this round, all lanes of at least one sale.
+  /// Since then the inventory is away, and the store sells no sale for it.
+  std::optional<Ticks> sells_nothing_;
   bool draining_ = false;
   std::atomic<bool> stopped_{false};
 };

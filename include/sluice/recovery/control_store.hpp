@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "sluice/base/result.hpp"
 #include "sluice/base/time.hpp"
@@ -13,6 +14,9 @@ struct Lease {
   Term term = 0;      ///< Grows with each change of holder.
   bool held = false;  ///< By the one who asked.
 };
+
+/// The lease of a node that has the inventory and does not lead. See `Leadership`.
+inline constexpr std::string_view kStandbyLease = "standby";
 
 /// The request that holds all nodes in an `OperatingMode`, by its name; anything else: automatic.
 inline constexpr auto kModeRequest = "mode";

@@ -46,7 +46,8 @@ class LeasePolicy {
 };
 
 /// Keeps the leader's lease for one node, in a task of its own: no round, however long, lets it run
-/// out. Belongs to the control thread.
+/// out. A node without the inventory leaves the lead to one that has it, if one says so: a leader's
+/// own lost connection shall not make the store sell for all. Belongs to the control thread.
 class Leadership {
  public:
   /// `node`: a name unique among all nodes. `renewed` is called whenever the store has given or
@@ -59,6 +60,9 @@ class Leadership {
 
   /// Asks for the lease now.
   boost::asio::awaitable<void> renew();
+
+  /// Call it each round: whether this node reaches the inventory.
+  void see_inventory(bool up);
 
   /// Callable from any thread.
   void stop() noexcept { stopped_ = true; }
@@ -73,6 +77,9 @@ class Leadership {
   std::optional<Term> term() const { return policy_.term(clock_.ticks()); }
 
  private:
+  boost::asio::awaitable<bool> another_stands_by();
+  boost::asio::awaitable<void> ask();
+  Millis standby_length() const { return length_ * 2 / 3; }
   Ticks deadline() const { return clock_.ticks() + call_timeout_; }
 
   Millis length_;
@@ -84,7 +91,8 @@ class Leadership {
   LeasePolicy policy_;
   bool known_ = false;
   bool answered_ = false;
-  std::optional<Term> reported_;  ///< In the log.
+  std::optional<Ticks> without_inventory_;  ///< Since then.
+  std::optional<Term> reported_;            ///< In the log.
   std::atomic<bool> stopped_{false};
 };
 
