@@ -72,6 +72,9 @@ CREATE TABLE orders (
 -- Once per user: the rule of the whole shop.
 CREATE UNIQUE INDEX orders_live ON orders (sale_id, user_id) WHERE status IN ('confirmed', 'paid');
 
+-- For late orders: whether their user got another one since.
+CREATE INDEX orders_over ON orders (sale_id, user_id) WHERE status IN ('cancelled', 'expired');
+
 -- For the audit; an accepted order never pays for it.
 CREATE INDEX orders_rejected ON orders (sale_id, reason) WHERE status = 'rejected';
 
@@ -354,8 +357,14 @@ BEGIN
     PERFORM sluice_move_offset(range_topic, range_partition, range_begin, range_next, log_time);
   END IF;
 
-  -- What ended without units stays so, whoever has granted it since.
+  -- What ended without units stays so, whoever has granted it since. So does what its user got another
+  -- order for, under a later epoch, that is over by now: the later promise took the earlier one's place.
   IF late THEN
+    UPDATE late_orders l SET reason = 'duplicate'
+     WHERE l.order_id = ANY (ids) AND l.reason = 'none'
+       AND EXISTS (SELECT FROM orders o
+                    WHERE o.sale_id = l.sale_id AND o.user_id = l.user_id
+                      AND o.status IN ('cancelled', 'expired') AND o.epoch > l.epoch);
     SELECT array_agg(CASE WHEN l.order_id IS NULL THEN m.epoch ELSE -1 END ORDER BY m.place)
       INTO granted
       FROM unnest(ids, epochs) WITH ORDINALITY AS m (order_id, epoch, place)

@@ -62,6 +62,9 @@ CREATE TABLE orders (
 CREATE UNIQUE INDEX orders_live ON orders (sale_id, user_id)
   WHERE status IN ('queued', 'confirmed', 'paid');
 
+-- For late orders: whether their user got another one since.
+CREATE INDEX orders_over ON orders (sale_id, user_id) WHERE status IN ('cancelled', 'expired');
+
 -- For the image of a lane, whose reader finds everything here. Ids begin with their time, so an order
 -- lands at the right edge of its lane.
 CREATE INDEX orders_image ON orders (sale_id, lane, order_id, user_id, status, quantity)

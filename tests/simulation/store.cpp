@@ -93,6 +93,10 @@ std::optional<Outcome> Store::decide_late(const OrderMessage& message, Epoch fen
     park(message);
     return outcome_of(message, OrderStatus::queued, RejectReason::none);
   }
+  if (row != late_.end() && superseded(row->second.order.message)) {
+    row->second.reason = RejectReason::duplicate;
+    return rejected(message, RejectReason::duplicate);
+  }
   if (row != late_.end()) late_.erase(row);
   return std::nullopt;
 }
@@ -123,6 +127,15 @@ Result<std::vector<LateOrder>> Store::undecided_late(std::int64_t after, std::si
   std::ranges::sort(orders, {}, &LateOrder::place);
   orders.resize(std::min({orders.size(), max, kLateMax}));
   return orders;
+}
+
+bool Store::superseded(const OrderMessage& late) const {
+  return std::ranges::any_of(rows_, [&late](const auto& entry) {
+    const auto& row = entry.second;
+    const bool over = row.status == OrderStatus::cancelled || row.status == OrderStatus::expired;
+    return over && row.message.lane.sale == late.lane.sale && row.message.user == late.user &&
+           row.message.epoch > late.epoch;
+  });
 }
 
 Result<void> Store::refuse_late(const std::vector<LateRefusal>& refusals, Term leader) {

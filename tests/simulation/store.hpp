@@ -134,6 +134,8 @@ class Store {
   Outcome decide(const OrderMessage& message);
   std::optional<Outcome> decide_late(const OrderMessage& message, Epoch fence);
   void park(const OrderMessage& message);
+  /// Its user got another order under a later epoch, and gave that back.
+  bool superseded(const OrderMessage& late) const;
   LaneHead head_of(LaneId lane, const Lane& row) const;
   std::optional<Order> late_order(const OrderKey& key) const;
   Outcome insert(const OrderMessage& message, OrderStatus status, RejectReason reason);

@@ -135,6 +135,28 @@ TEST_P(LateOrdersContract, a_refused_one_is_over_for_good) {
   EXPECT_THAT(apply({next}), ElementsAre(confirmed(next))) << "the user may buy";
 }
 
+TEST_P(LateOrdersContract, one_whose_user_got_another_since_and_gave_it_back_is_over) {
+  const auto lane = create_fenced_lane(10);
+  const auto give_back = [&](const OrderMessage& order) {
+    ASSERT_THAT(apply({order}), ElementsAre(confirmed(order)));
+    const std::vector<Transition> moves{{{order.id, lane.sale, order.user}, Move::cancel}};
+    ASSERT_TRUE(run_awaitable(stores_.moves->move(soon(), moves)).value().at(0));
+  };
+  give_back(message_of(lane, user_of(1), 1, 2));
+  give_back(message_of(lane, user_of(2), 1, 2));
+  fence(lane);
+  const auto first = message_of(lane, user_of(1), 1, 2);
+  const auto second = message_of(lane, user_of(2), 1, 2);
+  apply({first, second});
+  give_back(message_of(lane, user_of(1), 1, 3));
+  const std::vector<Outcome> outcomes{rejected(first, RejectReason::duplicate), confirmed(second)};
+  EXPECT_EQ(apply({again(first, 3), again(second, 3)}), outcomes)
+      << "what was given back before it is another matter";
+  EXPECT_EQ(state_of(first), "rejected/duplicate 1");
+  EXPECT_THAT(undecided(), IsEmpty());
+  EXPECT_EQ(head(lane).suspect, 0U);
+}
+
 TEST_P(LateOrdersContract, what_became_an_order_is_not_refused) {
   const auto lane = create_fenced_lane(10);
   const auto order = message_of(lane, user_of(1), 1, 1);

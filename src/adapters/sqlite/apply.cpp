@@ -103,6 +103,7 @@ std::optional<Outcome> Apply::decide_late(const OrderMessage& message, Epoch fen
                  message.reserved_at, connection_.clock().now());
     return Outcome{message.id, OrderStatus::queued, RejectReason::none};
   }
+  if (supersede_.change(message.id) == 1) return rejected(message, RejectReason::duplicate);
   forget_late_.change(message.id);
   return std::nullopt;
 }

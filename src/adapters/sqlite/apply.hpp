@@ -79,6 +79,13 @@ class Apply {
       "INSERT INTO late_orders (order_id, sale_id, lane, user_id, quantity, epoch, reserved_at_ms,"
       " noted_at_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (order_id) DO UPDATE"
       " SET quantity = ?5, reserved_at_ms = ?7 WHERE quantity = 0"};
+  /// Ends a late order whose user got another one since, under a later epoch, that is over.
+  Statement supersede_{
+      connection_,
+      "UPDATE late_orders AS l SET reason = 'duplicate' WHERE order_id = ?1 AND reason = 'none'"
+      " AND EXISTS (SELECT 1 FROM orders AS o WHERE o.sale_id = l.sale_id"
+      " AND o.user_id = l.user_id AND o.status IN ('cancelled', 'expired')"
+      " AND o.epoch > l.epoch)"};
   Statement forget_late_{connection_, "DELETE FROM late_orders WHERE order_id = ?1"};
   Statement live_{connection_,
                   "SELECT 1 FROM orders WHERE sale_id = ?1 AND user_id = ?2"
