@@ -75,6 +75,14 @@ def descendants(pid):
     return children + [one for child in children for one in descendants(child)]
 
 
+def lives(pid):
+    """Whether that process has not ended; one that nobody has waited for yet has."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
 def signal_all(pids, number):
     for pid in pids:
         try:
@@ -212,7 +220,10 @@ class Scripted:
         if self.pid is None:
             return
         self.pause()
-        signal_all(self._family(), signal.SIGKILL)
+        family = self._family()
+        signal_all(family, signal.SIGKILL)
+        # A large process listens on for a moment: its port is free when it is gone.
+        wait_until(lambda: not any(lives(pid) for pid in family), 30, f"the end of {self.name}")
         self.pid = None
 
     def wipe(self):
