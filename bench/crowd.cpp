@@ -1,13 +1,19 @@
-// The load of the order benchmark: each user of a file of tokens buys once, over kept-alive
-// connections, and every answer is waited for and counted.
-//   crowd PORT PATH TOKENS CONNECTIONS [RATE_PER_S]
-// Without a rate, a connection asks again as soon as it is answered. With one, purchases are due at
-// equal distances whatever the server does, and a time counts from when its purchase was due.
+// The load of the benchmarks: each user of a file of tokens asks once, over kept-alive connections,
+// and every answer is waited for and counted.
+//   crowd PORT PATH TOKENS CONNECTIONS [RATE_PER_S] [--get] [--again] [--times=FILE]
+// Without a rate, a connection asks again as soon as it is answered. With one, requests are due at
+// equal distances whatever the server does, and a time counts from when its request was due.
+// A line of TOKENS is TOKEN [PATH [BODY]]; what it leaves out is PATH, and a purchase of one unit.
+//   --get    sends GET and no body
+//   --again  goes on from the first line until SIGTERM, which ends any load early
+//   --times  writes two 64-bit numbers for each answer: since when it was due (monotonic ns), and
+//   µs
 
 #include <algorithm>
 #include <arpa/inet.h>
 #include <array>
 #include <charconv>
+#include <csignal>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -41,10 +47,15 @@ std::int64_t now_ns() {
 struct Plan {
   std::uint16_t port = 0;
   std::string path;
-  std::vector<std::string> tokens;
+  std::vector<std::string> lines;  ///< TOKEN [PATH [BODY]]
   std::size_t connections = 0;
   double rate_per_s = 0;  ///< 0: as fast as answers come.
+  bool get = false;
+  bool again = false;
+  std::string times;
 };
+
+volatile std::sig_atomic_t told_to_end = 0;
 
 struct Connection {
   int fd = -1;
@@ -56,7 +67,8 @@ struct Connection {
 class Crowd {
  public:
   explicit Crowd(Plan plan) : plan_(std::move(plan)), epoll_(::epoll_create1(0)) {
-    times_us_.reserve(plan_.tokens.size());
+    times_us_.reserve(plan_.lines.size());
+    if (!plan_.times.empty()) times_.open(plan_.times, std::ios::binary);
     connections_.resize(plan_.connections);
     for (auto& connection : connections_) {
       open(connection);
@@ -67,7 +79,8 @@ class Crowd {
   void run() {
     began_ns_ = heard_ns_ = now_ns();
     std::array<epoll_event, 256> events;
-    while (times_us_.size() + lost_ < plan_.tokens.size()) {
+    while (times_us_.size() + lost_ < asked_in_all_) {
+      if (told_to_end != 0) asked_in_all_ = next_;
       ask_whoever_is_due();
       const auto wait = time_to_wait();
       const int count =
@@ -91,9 +104,9 @@ class Crowd {
         "{\"users\":%zu,\"answers\":%zu,\"seconds\":%.6f,\"statuses\":{%s},\"lost\":%zu,"
         "\"p50_ms\":%.3f,\"p90_ms\":%.3f,\"p99_ms\":%.3f,\"p999_ms\":%.3f,\"max_ms\":%.3f,"
         "\"started_late_ms\":%.3f}\n",
-        plan_.tokens.size(), times_us_.size(), static_cast<double>(ended_ns_ - began_ns_) / 1e9,
-        statuses.c_str(), lost_, percentile(0.5), percentile(0.9), percentile(0.99),
-        percentile(0.999), percentile(1), static_cast<double>(late_ns_max_) / 1e6);
+        next_, times_us_.size(), static_cast<double>(ended_ns_ - began_ns_) / 1e9, statuses.c_str(),
+        lost_, percentile(0.5), percentile(0.9), percentile(0.99), percentile(0.999), percentile(1),
+        static_cast<double>(late_ns_max_) / 1e6);
   }
 
  private:
@@ -122,29 +135,42 @@ class Crowd {
 
   void ask_whoever_is_due() {
     const auto now = now_ns();
-    while (!free_.empty() && next_ < plan_.tokens.size() && due_ns(next_) <= now) {
+    while (!free_.empty() && next_ < asked_in_all_ && due_ns(next_) <= now) {
       auto& connection = *free_.back();
       free_.pop_back();
       connection.since_ns = plan_.rate_per_s > 0 ? due_ns(next_) : now_ns();
       late_ns_max_ = std::max(late_ns_max_, now - connection.since_ns);
-      ask(connection, plan_.tokens[next_++]);
+      ask(connection, plan_.lines[next_++ % plan_.lines.size()]);
     }
   }
 
-  void ask(Connection& connection, const std::string& token) {
+  void ask(Connection& connection, std::string_view line) {
     connection.asked = true;
-    request_.assign("POST ").append(plan_.path);
-    request_.append(
-        " HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
-        "Content-Length: 14\r\nAuthorization: Bearer ");
-    request_.append(token).append("\r\n\r\n{\"quantity\":1}");
+    const auto token = word_of(line);
+    const auto path = word_of(line);
+    request_.assign(plan_.get ? "GET " : "POST ").append(path.empty() ? plan_.path : path);
+    request_.append(" HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer ").append(token);
+    if (!plan_.get) {
+      const auto body = line.empty() ? std::string_view(R"({"quantity":1})") : line;
+      request_.append("\r\nContent-Type: application/json\r\nContent-Length: ");
+      request_.append(std::to_string(body.size())).append("\r\n\r\n").append(body);
+    } else {
+      request_.append("\r\n\r\n");
+    }
     const auto sent = ::send(connection.fd, request_.data(), request_.size(), MSG_NOSIGNAL);
     if (sent != static_cast<ssize_t>(request_.size())) lose(connection);
   }
 
+  /// Takes the first word off a line.
+  static std::string_view word_of(std::string_view& line) {
+    const auto word = line.substr(0, line.find(' '));
+    line.remove_prefix(std::min(line.size(), word.size() + 1));
+    return word;
+  }
+
   timespec time_to_wait() const {
     std::int64_t wait = 100'000'000;
-    if (!free_.empty() && next_ < plan_.tokens.size()) {
+    if (!free_.empty() && next_ < asked_in_all_) {
       wait = std::clamp<std::int64_t>(due_ns(next_) - now_ns(), 0, wait);
     }
     return {0, wait};
@@ -159,7 +185,10 @@ class Crowd {
     if (header_end == std::string::npos) return;
     if (connection.input.size() < header_end + 4 + content_length(connection.input)) return;
     heard_ns_ = now_ns();
-    times_us_.push_back(static_cast<std::uint32_t>((heard_ns_ - connection.since_ns) / 1000));
+    const std::array<std::int64_t, 2> time{connection.since_ns,
+                                           (heard_ns_ - connection.since_ns) / 1000};
+    times_us_.push_back(static_cast<std::uint32_t>(time[1]));
+    if (times_.is_open()) times_.write(reinterpret_cast<const char*>(time.data()), sizeof(time));
     ++statuses_[std::atoi(connection.input.c_str() + sizeof("HTTP/1.1"))];
     finish(connection);
   }
@@ -199,8 +228,10 @@ class Crowd {
   std::vector<Connection> connections_;
   std::vector<Connection*> free_;
   std::size_t next_ = 0;
+  std::size_t asked_in_all_ = plan_.again ? SIZE_MAX : plan_.lines.size();
   std::string request_;
   std::vector<std::uint32_t> times_us_;
+  std::ofstream times_;
   std::map<int, std::size_t> statuses_;
   std::size_t lost_ = 0;
   std::int64_t began_ns_ = 0;
@@ -209,25 +240,43 @@ class Crowd {
   std::int64_t late_ns_max_ = 0;
 };
 
+[[noreturn]] void misused() {
+  std::fputs(
+      "usage: crowd PORT PATH TOKENS CONNECTIONS [RATE_PER_S] [--get] [--again] [--times=FILE]\n",
+      stderr);
+  std::exit(EXIT_FAILURE);
+}
+
 Plan read_plan(int argc, char** argv) {
-  if (argc < 5 || argc > 6) {
-    std::fputs("usage: crowd PORT PATH TOKENS CONNECTIONS [RATE_PER_S]\n", stderr);
-    std::exit(EXIT_FAILURE);
-  }
+  if (argc < 5) misused();
   Plan plan;
   plan.port = static_cast<std::uint16_t>(std::atoi(argv[1]));
   plan.path = argv[2];
   std::ifstream file(argv[3]);
   if (!file) fail(argv[3]);
-  for (std::string line; std::getline(file, line);) plan.tokens.push_back(std::move(line));
+  for (std::string line; std::getline(file, line);) plan.lines.push_back(std::move(line));
+  if (plan.lines.empty()) misused();
   plan.connections = static_cast<std::size_t>(std::atoi(argv[4]));
-  if (argc == 6) plan.rate_per_s = std::atof(argv[5]);
+  constexpr std::string_view kTimes = "--times=";
+  for (int i = 5; i < argc; ++i) {
+    const std::string_view option = argv[i];
+    if (option == "--get") {
+      plan.get = true;
+    } else if (option == "--again") {
+      plan.again = true;
+    } else if (option.starts_with(kTimes)) {
+      plan.times = option.substr(kTimes.size());
+    } else if (i > 5 || (plan.rate_per_s = std::atof(argv[i])) <= 0) {
+      misused();
+    }
+  }
   return plan;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
+  std::signal(SIGTERM, [](int) { told_to_end = 1; });
   Crowd crowd(read_plan(argc, argv));
   crowd.run();
   crowd.print();

@@ -1,10 +1,9 @@
 """Accepted purchases: from the request to the durable row, in both modes."""
 
-import json
 import sqlite3
 
-from lib.processes import (Meter, child_seconds, end, memory_mb, run_to_end, thread_seconds,
-                           wait_until)
+from lib import load
+from lib.processes import Meter, child_seconds, end, memory_mb, thread_seconds, wait_until
 from lib.server import Server
 
 ROWS = "SELECT count(*) FROM orders WHERE sale_id = {} AND status = 'confirmed'"
@@ -25,17 +24,16 @@ class Postgres:
         return float(self.own.sql(SPAN.format(sale)))
 
 
-# Few connections would keep purchases from being sent when they are due.
-OPEN_LOOP_CONNECTIONS = 1_000
+def buy(bench, server, sale, tokens, rate=None):
+    """Every user of `tokens` buys once; what the crowd saw."""
+    connections = load.OPEN_LOOP_CONNECTIONS if rate else bench.options.connections
+    return load.to_end(load.command(bench, server.port, tokens, path=server.path(sale), rate=rate,
+                                    connections=connections))
 
 
 def crowd(bench, server, sale, tokens, rate=None):
-    """Every user of `tokens` buys once; what the crowd saw."""
-    how = [str(OPEN_LOOP_CONNECTIONS), str(rate)] if rate else [str(bench.options.connections)]
-    command = [bench.binary("crowd"), str(server.port), server.path(sale), str(tokens), *how]
-    seen = json.loads(run_to_end(command, 600))
-    seen["accepted"] = sum(seen["statuses"].get(status, 0) for status in ("201", "202"))
-    if seen["lost"] or seen["accepted"] != seen["users"]:
+    seen = buy(bench, server, sale, tokens, rate)
+    if seen["refused"]:
         raise RuntimeError(f"not every purchase was accepted: {seen}")
     return seen
 
@@ -82,11 +80,12 @@ def open_rate(bench, full):
 
 
 def decided(truth, run):
-    def wait():
-        wait_until(lambda: truth.rows(run.sale) == run.users,
-                   f"{run.users} rows, of which there are {truth.rows(run.sale)}",
-                   DECIDE_TIMEOUT_S)
-    return wait
+    return lambda: wait_for_rows(truth, run.sale, run.users)
+
+
+def wait_for_rows(truth, sale, count):
+    wait_until(lambda: truth.rows(sale) == count,
+               f"{count} rows, of which there were {truth.rows(sale)}", DECIDE_TIMEOUT_S)
 
 
 def full_rate(bench, server, truth):

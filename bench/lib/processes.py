@@ -100,6 +100,11 @@ def thread_seconds(pid):
     return found
 
 
+def reset_peak_memory(pid):
+    """The peak of `memory_mb` counts from now."""
+    Path(f"/proc/{pid}/clear_refs").write_text("5")
+
+
 def memory_mb(pid):
     """Resident memory now and at its peak, in MB of 1,000,000 bytes."""
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()

@@ -4,7 +4,9 @@ GOALS = {
     "rate_to_floor": (0.60, "at least"), "cpu_to_floor": (0.60, "at least"),
     "orders_per_s": (12_000, "at least"), "p99_ms": (12, "at most"), "p999_ms": (25, "at most"),
     "embedded_per_s": (20_000, "at least"), "memory_mb": (100, "at most"),
-    "settled_ms": (500, "at most"),
+    "settled_ms": (500, "at most"), "times_calm": (2, "at most"), "views_s": (10, "at most"),
+    "views_mb": (32, "at most"), "polls_per_s": (50_000, "at least"), "none": (0, "at most"),
+    "payments_per_s": (5_000, "at least"), "loss": (0.15, "at most"),
 }
 
 
@@ -68,6 +70,46 @@ def outage(found):
     yield line("until its orders are settled, worst", found["max_ms"], "ms", "settled_ms")
 
 
+def winners(found):
+    yield (f"A sale of {found['units']:,} units sells out at {found['sell_rate']:,.0f}/s on "
+           f"{found['nodes']} nodes, {found['readers']} HTTP threads")
+    yield line("from its start to its last unit", found["sold_out_s"], "s")
+    yield line("until every node knows its winners", found["complete_s"], "s", "views_s")
+    yield line("memory that it takes of a node: meanwhile, at most", found["cost_mb"], "MB",
+               "views_mb")
+    yield line("  afterwards", found["kept_mb"], "MB")
+    yield line(f"purchases of another sale at {found['side_rate']:,.0f}/s: p99 calm",
+               found["calm_p99_ms"], "ms")
+    for name, key in (("while the first one sells", "selling"),
+                      ("while its winners are read", "reading")):
+        yield line(f"  p99 {name}", found[f"{key}_p99_ms"], "ms")
+        yield line("  to calm", found[f"{key}_ratio"], "", "times_calm")
+    yield line("  refused, of all", found["side"]["refused"], "")
+
+
+def polls(found):
+    yield f"Look-ups of orders beside a rush of {found['rush_per_s']:,.0f} purchases/s (medians)"
+    yield line(f"look-ups answered, of {found['asked_per_s']:,.0f}/s", found["other_per_s"], "/s",
+               "polls_per_s")
+    yield line("  refused, of all", found["other_refused"], "")
+    yield line("p99 of the rush alone", found["alone_p99_ms"], "ms")
+    yield line("p99 of the rush beside look-ups", found["together_p99_ms"], "ms")
+    yield line("  to alone", found["ratio"], "", "times_calm")
+    yield line("purchases refused, of all", found["rush_refused"], "", "none")
+
+
+def payments(found):
+    yield "The shop's payments beside a rush at full rate (medians)"
+    yield line(f"payments done, of {found['asked_per_s']:,.0f}/s", found["other_per_s"], "/s",
+               "payments_per_s")
+    yield line("  p99 of the answer", found["payment_p99_ms"], "ms")
+    yield line("  refused, of all", found["other_refused"], "", "none")
+    yield line("durable orders of the rush alone", found["alone_per_s"], "/s")
+    yield line("durable orders of the rush beside payments", found["together_per_s"], "/s")
+    yield line("  its loss, as a share", found["loss"], "", "loss")
+    yield line("purchases refused, of all", found["rush_refused"], "", "none")
+
+
 def table(results):
     machine = results["machine"]
     yield (f"{machine['cores']} cores, {machine['cpu']}, kernel {machine['kernel']}, "
@@ -84,3 +126,6 @@ def table(results):
         yield from memory(results["memory"])
     if "outage" in results:
         yield from outage(results["outage"])
+    for name, part in (("winners", winners), ("polls", polls), ("payments", payments)):
+        if name in results:
+            yield from part(results[name])

@@ -41,8 +41,13 @@ class Server:
             try:
                 wait_until(self.ready, "sluice is not ready", 60, self.process)
                 yield self
-            except RuntimeError as error:
-                raise RuntimeError(f"{error}\n{log.read_text()[-3000:]}") from error
+            except Exception as error:
+                ended = self.process.poll()
+                if ended is None and not isinstance(error, RuntimeError):
+                    raise
+                what = error if ended is None else f"sluice ended with {ended}; {error}"
+                said = log.read_text()[-3000:]
+                raise RuntimeError(f"{log}:\n{said}\n{what}") from error
 
     @property
     def pid(self):
@@ -78,10 +83,11 @@ class Server:
     def path(self, sale):
         return f"/v1/sales/{sale}/orders"
 
-    def metric(self, name):
-        """Sum over all labels."""
+    def metric(self, name, label=""):
+        """Sum over all labels, or over those with `label`, such as 'winners="complete"'."""
         text = self.admin("/metrics")
-        values = re.findall(rf"^{re.escape(name)}(?:\{{.*\}})? (\S+)$", text, re.MULTILINE)
+        labels = rf"\{{.*{re.escape(label)}.*\}}" + ("" if label else "|")
+        values = re.findall(rf"^{re.escape(name)}(?:{labels}) (\S+)$", text, re.MULTILINE)
         return sum(float(value) for value in values)
 
     def tokens(self, count, prefix):
