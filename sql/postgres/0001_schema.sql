@@ -498,33 +498,35 @@ RETURNS TABLE (
   status order_status, reason reject_reason, unit_price_minor bigint, currency text,
   reserved_at timestamptz, pay_by timestamptz)
 LANGUAGE plpgsql
+SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 #variable_conflict use_column
-DECLARE
-  wish record;
-  moved record;
 BEGIN
   -- Before any order, and sorted, as in sluice_apply(): neither waits for the other for ever.
   PERFORM sluice_lock_lanes(sales, lanes);
 
-  FOR wish IN
-    SELECT m.id, m.sale, m.lane, m.buyer, m.target::order_status AS target
+  WITH wish AS (
+    -- Of an order that is named twice, the first that may be.
+    SELECT DISTINCT ON (o.order_id) o.order_id, m.target::order_status AS target, m.place
       FROM unnest(ids, sales, lanes, users, targets) WITH ORDINALITY
              AS m (id, sale, lane, buyer, target, place)
-     ORDER BY m.place
-  LOOP
-    UPDATE orders o SET status = wish.target
-     WHERE o.order_id = wish.id AND o.sale_id = wish.sale AND o.lane = wish.lane
-       AND o.user_id = wish.buyer AND o.status = 'confirmed'
-       AND (wish.target <> 'expired' OR o.pay_by <= clock_timestamp())
-    RETURNING o.order_id, o.sale_id, o.lane, o.quantity, o.user_id INTO moved;
-    CONTINUE WHEN NOT FOUND OR wish.target = 'paid';
-    UPDATE product_stock k
-       SET stock = k.stock + moved.quantity, returned = k.returned + moved.quantity
-     WHERE k.sale_id = moved.sale_id AND k.lane = moved.lane;
-    INSERT INTO outbox (order_id, sale_id, lane, quantity, user_id)
-    VALUES (moved.order_id, moved.sale_id, moved.lane, moved.quantity, moved.user_id);
-  END LOOP;
+      JOIN orders o
+        ON o.order_id = m.id AND o.sale_id = m.sale AND o.lane = m.lane
+       AND o.user_id = m.buyer AND o.status = 'confirmed'
+       AND (m.target <> 'expired' OR o.pay_by <= clock_timestamp())
+     ORDER BY o.order_id, m.place),
+  moved AS (
+    UPDATE orders o SET status = w.target
+      FROM wish w WHERE o.order_id = w.order_id
+    RETURNING o.order_id, o.sale_id, o.lane, o.quantity, o.user_id, w.target, w.place),
+  back AS (
+    SELECT * FROM moved WHERE target <> 'paid'),
+  stocked AS (
+    UPDATE product_stock k SET stock = k.stock + b.units, returned = k.returned + b.units
+      FROM (SELECT sale_id, lane, sum(quantity) AS units FROM back GROUP BY sale_id, lane) b
+     WHERE k.sale_id = b.sale_id AND k.lane = b.lane)
+  INSERT INTO outbox (order_id, sale_id, lane, quantity, user_id)
+  SELECT b.order_id, b.sale_id, b.lane, b.quantity, b.user_id FROM back b ORDER BY b.place;
 
   RETURN QUERY
   SELECT m.place, o.order_id, o.sale_id, o.lane::integer, o.user_id, o.quantity, o.status,

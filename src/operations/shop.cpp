@@ -16,6 +16,8 @@ namespace asio = boost::asio;
 using Moves = Batcher<Transition, Result<std::optional<Order>>>;
 
 constexpr Moves::Limits kLimits{256, 1, 4'096};
+/// From one call to the next at least: a transaction costs the store more than its orders.
+constexpr Millis kCallEvery{5};
 
 OperatorRefusal no_answer(const boost::system::error_code& error) {
   return refusal_of(error, "the store did not answer in time; ask the same again");
@@ -68,9 +70,12 @@ class NodeShop final : public Shop {
   }
 
   asio::awaitable<void> move_batch(Moves::Batch& batch) {
+    const auto next_at = ports_.clock.ticks() + kCallEvery;
     const auto transitions = requests_of(batch);
     auto moved = co_await ports_.moves.move(deadline(), transitions);
     answer_each(batch, std::move(moved));
+    // Whoever comes meanwhile shares the next call.
+    co_await ports_.clock.sleep_until(next_at);
   }
 
   Ticks deadline() const { return ports_.clock.ticks() + timeout_; }

@@ -7,6 +7,8 @@
 namespace sluice {
 namespace {
 
+constexpr Millis kCallEvery{5};
+
 class ShopTest : public test::ControlFixture {
  protected:
   template <class T>
@@ -15,7 +17,11 @@ class ShopTest : public test::ControlFixture {
   }
 
   Operated<Order> move(SaleId sale, OrderId order, std::uint64_t user, Move move) {
-    return loop_.finish(shop_->move(sale, order, test::user_of(user), move));
+    auto moved = loop_.finish(shop_->move(sale, order, test::user_of(user), move));
+    // The next one is not kept waiting.
+    clock_.advance(kCallEvery);
+    loop_.turn();
+    return moved;
   }
 
   std::unique_ptr<Shop> shop_ =
@@ -110,6 +116,25 @@ TEST_F(ShopTest, WhatIsAskedAtOnceIsOneCallEach) {
   EXPECT_EQ(said(running[19].value()), "unknown_order") << "not that user's";
 }
 
+TEST_F(ShopTest, WhoComesSoonAfterACallSharesTheNext) {
+  pay_within_ = Millis{10'000};
+  const auto sale = add_sale(SaleState::open);
+  round();
+  std::vector<test::Running<Operated<Order>>> running;
+  for (std::uint64_t user = 1; user <= 20; ++user) {
+    const auto order = confirm({sale.id, 0}, user);
+    running.push_back(loop_.start(shop_->move(sale.id, order, test::user_of(user), Move::pay)));
+    loop_.turn();
+  }
+  EXPECT_EQ(moves_.on_move.calls(), 1U);
+  EXPECT_TRUE(running[0].done()) << "nobody else has to come";
+  EXPECT_FALSE(running[1].done());
+  clock_.advance(kCallEvery);
+  loop_.turn();
+  EXPECT_EQ(moves_.on_move.calls(), 2U);
+  for (const auto& one : running) EXPECT_EQ(said(one.value()), "ok");
+}
+
 TEST_F(ShopTest, ASaleOfTheBookIsNotReadFromTheStore) {
   pay_within_ = Millis{10'000};
   const auto sale = add_sale(SaleState::open);
@@ -137,6 +162,10 @@ TEST_F(ShopTest, WithThousandsWaitingTheNextIsRefused) {
   EXPECT_EQ(said(running.back().value()), "busy");
   moves_.on_move.let_go();
   loop_.turn();
+  for (int call = 1; call <= 16; ++call) {
+    clock_.advance(kCallEvery);
+    loop_.turn();
+  }
   for (std::size_t i = 0; i + 1 < running.size(); ++i) EXPECT_EQ(said(running[i].value()), "ok");
 }
 

@@ -10,6 +10,7 @@ namespace sluice::test {
 namespace {
 
 using testing::ElementsAre;
+using testing::ElementsAreArray;
 using testing::IsEmpty;
 
 constexpr Millis kHour{3'600'000};
@@ -162,6 +163,25 @@ TEST_P(OrderTransitionsContract, transitions_of_one_batch_come_one_after_the_oth
   EXPECT_EQ(orders[2], find(cancelled));
   EXPECT_EQ(figures(lane).stock, 9);
   EXPECT_THAT(outbox(lane), ElementsAre(cancelled.id));
+}
+
+TEST_P(OrderTransitionsContract, returns_of_one_batch_add_up_by_lane_in_its_order) {
+  const auto lane = create_unpaid_lane(20);
+  const auto other = create_unpaid_lane(20);
+  std::vector<OrderId> cancelled;
+  std::vector<Transition> batch;
+  for (std::uint64_t user = 1; user <= 5; ++user) {
+    const auto message = buy(lane, user, 2);
+    cancelled.push_back(message.id);
+    batch.push_back({key_of(message), Move::cancel});
+    batch.push_back({key_of(buy(other, user)), user == 3 ? Move::cancel : Move::pay});
+  }
+  move(batch);
+  EXPECT_EQ(figures(lane).stock, 20);
+  EXPECT_EQ(figures(lane).returning, 10);
+  EXPECT_THAT(outbox(lane), ElementsAreArray(cancelled));
+  EXPECT_EQ(figures(other).stock, 16);
+  EXPECT_EQ(figures(other).returning, 1);
 }
 
 TEST_P(OrderTransitionsContract, nobody_moves_what_is_not_his) {

@@ -17,9 +17,10 @@ class Shop {
   virtual ~Shop() = default;
 
   /// Pays or cancels an order; the order as it is then, also when it was so before. What is asked
-  /// at once goes to the store in one transaction. `unknown_order` when no row has that order of
-  /// that user in that sale, `order_final` when what it is, or the sale's terms, do not allow it,
-  /// `outcome_unknown` when it may have been done, `busy` with thousands waiting.
+  /// within 5 ms goes to the store in one transaction, the first at once. `unknown_order` when no
+  /// row has that order of that user in that sale, `order_final` when what it is, or the sale's
+  /// terms, do not allow it, `outcome_unknown` when it may have been done, `busy` with thousands
+  /// waiting.
   virtual boost::asio::awaitable<Operated<Order>> move(SaleId sale, OrderId order, UserId user,
                                                        Move move) = 0;
 };
