@@ -7,6 +7,9 @@ GOALS = {
     "settled_ms": (500, "at most"), "times_calm": (2, "at most"), "views_s": (10, "at most"),
     "views_mb": (32, "at most"), "polls_per_s": (50_000, "at least"), "none": (0, "at most"),
     "payments_per_s": (5_000, "at least"), "loss": (0.15, "at most"),
+    "bytes_per_order": (80, "at most"), "node_mb": (150, "at most"), "round_s": (1, "at most"),
+    "audited_s": (600, "at most"), "list_to_refusal": (0.8, "at least"),
+    "growth": (0.02, "at most"),
 }
 
 
@@ -110,6 +113,43 @@ def payments(found):
     yield line("purchases refused, of all", found["rush_refused"], "", "none")
 
 
+# Seconds in which a lane with so many orders must sell again.
+SELLS_WITHIN_S = {"embedded": {1_000_000: 8, 5_000_000: 40},
+                  "services": {1_000_000: 15, 5_000_000: 75}}
+
+
+def restart(found):
+    yield "A restart without the inventory, one lane with many orders"
+    for mode, runs in found.items():
+        for run in runs:
+            bound = SELLS_WITHIN_S[mode].get(run["orders"])
+            said = f"goal at most {bound}: {'held' if run['sells_s'] <= bound else 'MISSED'}"
+            yield (line(f"{mode}, {run['orders']:,} orders: sells after", run["sells_s"], "s")
+                   + (f"          {said}" if bound else ""))
+            if mode == "embedded":
+                yield line("  memory of an order", run["bytes_per_order"], "bytes",
+                           "bytes_per_order")
+            else:
+                yield line("  memory of the node, peak", run["peak_mb"], "MB", "node_mb")
+
+
+def sales(found):
+    yield f"{found['sales']:,} open sales, {found['nodes']} nodes"
+    yield line("all sell after", found["sells_s"], "s")
+    yield line("a round, mean of the slowest node", found["round_s"], "s", "round_s")
+    yield line("every sale audited within", found["audited_s"], "s", "audited_s")
+    yield line("first page of the list", found["list_per_s"], "/s")
+    yield line("refusals of a sold-out sale", found["refusals_per_s"], "/s")
+    yield line("list's rate to refusals'", found["list_to_refusal"], "", "list_to_refusal")
+
+
+def spoofed(found):
+    yield f"Memory after {found['requests']:,} requests, each from a new address"
+    yield line("after the first part", found["first_mb"], "MB")
+    yield line("at the end", found["last_mb"], "MB")
+    yield line("growth, as a share", found["growth"], "", "growth")
+
+
 def table(results):
     machine = results["machine"]
     yield (f"{machine['cores']} cores, {machine['cpu']}, kernel {machine['kernel']}, "
@@ -126,6 +166,7 @@ def table(results):
         yield from memory(results["memory"])
     if "outage" in results:
         yield from outage(results["outage"])
-    for name, part in (("winners", winners), ("polls", polls), ("payments", payments)):
+    for name, part in (("winners", winners), ("polls", polls), ("payments", payments),
+                       ("restart", restart), ("sales", sales), ("spoofed", spoofed)):
         if name in results:
             yield from part(results[name])

@@ -31,15 +31,19 @@ class Server:
                             **{f"SLUICE_{k.upper()}": str(v) for k, v in settings.items()}}
         self.embedded = settings["mode"] == "embedded"
 
-    @contextlib.contextmanager
-    def serving(self):
+    def migrate(self):
         if not self.embedded:
             run_to_end([self.bench.sluice, "migrate"], 120, env=self.environment,
                        stderr=subprocess.DEVNULL)
+
+    @contextlib.contextmanager
+    def serving(self, ready_timeout_s=60):
+        self.migrate()
         log = self.folder / "server.log"
+        self.began = time.monotonic()
         with running([self.bench.sluice, "serve"], log, env=self.environment) as self.process:
             try:
-                wait_until(self.ready, "sluice is not ready", 60, self.process)
+                wait_until(self.ready, "sluice is not ready", ready_timeout_s, self.process)
                 yield self
             except Exception as error:
                 ended = self.process.poll()
@@ -59,6 +63,14 @@ class Server:
                 return reply.status == 200
         except OSError:
             return False
+
+    def problem(self, check):
+        """What is wrong with one part of the node; "" when nothing is."""
+        try:
+            checks = json.loads(self.admin("/readyz"))["checks"]
+        except urllib.error.HTTPError as error:
+            checks = json.loads(error.read())["checks"]
+        return next((one.get("problem", "") for one in checks if one["name"] == check), "")
 
     def admin(self, path, body=None):
         request = urllib.request.Request(

@@ -38,10 +38,10 @@ class Services:
             self.sql(f"DROP DATABASE {name} WITH (FORCE)")
             delete_topics(self.kafka, [name, f"{name}.dead", f"{name}.heartbeats"])
 
-    def sql(self, text, url=None):
+    def sql(self, text, url=None, timeout_s=120):
         command = ["psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", url or self.postgres,
                    "-c", text]
-        return run_to_end(command, 120).strip()
+        return run_to_end(command, timeout_s).strip()
 
     def flush_redis(self):
         run_to_end(["redis-cli", "-u", self.redis, "-n", str(REDIS_DB), "flushdb"], 60)
@@ -57,8 +57,8 @@ class Own:
             "redis_url": f"{services.redis}/{REDIS_DB}", "kafka_brokers": services.kafka,
             "kafka_topic": name, "kafka_dead_letter_topic": f"{name}.dead", "kafka_group": name}
 
-    def sql(self, text):
-        return self.services.sql(text, self.postgres)
+    def sql(self, text, timeout_s=120):
+        return self.services.sql(text, self.postgres, timeout_s)
 
 
 def _text(value):

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <boost/asio/experimental/awaitable_operators.hpp>
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <utility>
@@ -19,6 +20,8 @@ using Role = ServiceProbe::Role;
 
 constexpr Millis kLookAgain{100};  // Between two looks at whether to go on.
 
+const Histogram::BucketBoundaries kRoundBounds{0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10};
+
 }  // namespace
 
 Control::Control(RecoverySettings settings, std::vector<ServiceProbe> probes, Ports ports)
@@ -30,7 +33,9 @@ Control::Control(RecoverySettings settings, std::vector<ServiceProbe> probes, Po
       watch_(settings.lanes_looked_max),
       authority_(settings.database_after, settings.restore_after),
       epochs_left_(ports.metrics.gauge("sluice_epochs_left",
-                                       "Epochs that the lane with the fewest can be given yet.")) {
+                                       "Epochs that the lane with the fewest can be given yet.")),
+      round_seconds_(ports.metrics.histogram("sluice_round_seconds",
+                                             "One round over all sales.", kRoundBounds)) {
   epochs_left_.Set(kEpochMax);
 }
 
@@ -45,6 +50,8 @@ asio::awaitable<void> Control::rounds() {
   while (!stopped_) {
     const auto began = ports_.clock.ticks();
     co_await round();
+    const std::chrono::duration<double> took = ports_.clock.ticks() - began;
+    round_seconds_.Observe(took.count());
     // It sleeps in short pieces, so that `stop` and `hurry` take effect soon.
     while (!stopped_ && ports_.clock.ticks() < began + pause()) {
       const auto nap = std::min(began + pause(), ports_.clock.ticks() + kLookAgain);

@@ -148,6 +148,7 @@ class Control {
   bool was_ready_ = false;
   std::optional<Ticks> began_;  ///< The first round.
   Gauge& epochs_left_;
+  Histogram& round_seconds_;
   bool some_sell_ = false;  ///< In this round, all lanes of at least one sale.
   /// Since then the inventory is away, and the store sells no sale for it.
   std::optional<Ticks> sells_nothing_;
