@@ -16,7 +16,7 @@ GOALS = {
 def line(text, value, unit, goal=None):
     verdict = ""
     if goal:
-        bound, word = GOALS[goal]
+        bound, word = GOALS[goal] if isinstance(goal, str) else goal
         held = value >= bound if word == "at least" else value <= bound
         verdict = f"goal {word} {bound:g}: {'held' if held else 'MISSED'}"
     number = f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.2f}"
@@ -123,9 +123,9 @@ def restart(found):
     for mode, runs in found.items():
         for run in runs:
             bound = SELLS_WITHIN_S[mode].get(run["orders"])
-            said = f"goal at most {bound}: {'held' if run['sells_s'] <= bound else 'MISSED'}"
-            yield (line(f"{mode}, {run['orders']:,} orders: sells after", run["sells_s"], "s")
-                   + (f"          {said}" if bound else ""))
+            yield line(f"{mode}, {run['orders']:,} orders: sells after", run["sells_s"], "s",
+                       bound and (bound, "at most"))
+            yield line("  an audit of it", run["audit_s"], "s")
             if mode == "embedded":
                 yield line("  memory of an order", run["bytes_per_order"], "bytes",
                            "bytes_per_order")

@@ -1,6 +1,7 @@
 """A restart on one lane with many orders, whose inventory is gone: when it sells again, and in how
 much memory."""
 
+import json
 import sqlite3
 import time
 
@@ -44,7 +45,12 @@ def restart(bench, server, fill, forget, orders):
                    SELLS_TIMEOUT_S, server.process)
         took_s = time.monotonic() - server.began
         memory = memory_mb(server.pid)
-    found = {"orders": orders, "sells_s": took_s, "peak_mb": memory["peak"],
+        began = time.monotonic()
+        audit = json.loads(server.admin(f"/admin/sales/{sale}/audit"))
+        audit_s = time.monotonic() - began
+        if not audit["holds"]:
+            raise RuntimeError(f"the audit does not hold: {audit}")
+    found = {"orders": orders, "sells_s": took_s, "audit_s": audit_s, "peak_mb": memory["peak"],
              "bytes_per_order": (memory["now"] - before_mb) * 1e6 / orders}
     bench.say(f"restart with {orders:,} orders: {took_s:.1f} s, {memory['peak']:.0f} MB at most")
     return found
