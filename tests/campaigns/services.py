@@ -76,9 +76,10 @@ def descendants(pid):
 
 
 def lives(pid):
-    """Whether that process has not ended; one that nobody has waited for yet has."""
+    """Whether a thread of that process has not ended; a process that nobody waited for yet has."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        return state not in "ZX" or len(os.listdir(f"/proc/{pid}/task")) > 1
     except (FileNotFoundError, ProcessLookupError):
         return False
 
