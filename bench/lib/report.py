@@ -81,13 +81,17 @@ def winners(found):
     yield line("memory that it takes of a node: meanwhile, at most", found["cost_mb"], "MB",
                "views_mb")
     yield line("  afterwards", found["kept_mb"], "MB")
+    reserve = found["reserve_p99_ms"]
+    yield line("Redis' answer to a reserving call: p99 calm", reserve["calm"], "ms")
     yield line(f"purchases of another sale at {found['side_rate']:,.0f}/s: p99 calm",
                found["calm_p99_ms"], "ms")
     for name, key in (("while the first one sells", "selling"),
                       ("while its winners are read", "reading")):
-        yield line(f"  p99 {name}", found[f"{key}_p99_ms"], "ms")
-        yield line("  to calm", found[f"{key}_ratio"], "", "times_calm")
-    yield line("  refused, of all", found["side"]["refused"], "")
+        yield line(f"reserve's p99 {name}", reserve[key], "ms")
+        yield line("  to calm", reserve[key] / max(reserve["calm"], 1e-3), "", "times_calm")
+        yield line(f"other sale's p99 {name}", found[f"{key}_p99_ms"], "ms")
+        yield line("  to calm", found[f"{key}_ratio"], "")
+    yield line("purchases of the other sale refused, of all", found["side"]["refused"], "")
 
 
 def polls(found):

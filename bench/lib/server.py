@@ -102,6 +102,15 @@ class Server:
         values = re.findall(rf"^{re.escape(name)}(?:{labels}) (\S+)$", text, re.MULTILINE)
         return sum(float(value) for value in values)
 
+    def buckets(self, name, *labels):
+        """Upper bound -> observations up to it, of a histogram with these labels."""
+        found = {}
+        for line in self.admin("/metrics").splitlines():
+            if line.startswith(f"{name}_bucket{{") and all(label in line for label in labels):
+                bound = float(re.search(r'le="([^"]+)"', line)[1])
+                found[bound] = found.get(bound, 0) + float(line.rpartition(" ")[2])
+        return found
+
     def tokens(self, count, prefix):
         path = self.folder / f"{prefix}.tokens"
         run_to_end([self.bench.sluice, "token", "--count", str(count), "--prefix", prefix,

@@ -20,6 +20,30 @@ WINDOW_MIN_S = 2  # Fewer answers have no 99th percentile to speak of.
 LANES = "sluice_sold_out_lanes"
 
 
+def reserves(nodes):
+    """Upper bound in seconds -> calls to Redis that reserve units, of all nodes."""
+    total = {}
+    for node in nodes:
+        calls = node.server.buckets("sluice_dependency_seconds", 'service="redis"',
+                                    'call="reserve"')
+        for bound, count in calls.items():
+            total[bound] = total.get(bound, 0) + count
+    return total
+
+
+def p99_ms(before, after):
+    """Of what was observed between the two, evenly spread within a bucket."""
+    counts = sorted((bound, after[bound] - before.get(bound, 0)) for bound in after)
+    wanted = 0.99 * counts[-1][1] if counts else 0
+    low, below = 0.0, 0.0
+    for bound, count in counts:
+        if count >= wanted and count > below:
+            high = low if bound == float("inf") else bound
+            return 1000 * (low + (high - low) * (wanted - below) / (count - below))
+        low, below = bound, count
+    return 0.0
+
+
 class Node:
     def __init__(self, server):
         self.server = server
@@ -76,19 +100,24 @@ def sell_out(bench, nodes, truth):
                        first.folder / "side.log")
     with side:
         time.sleep(SIDE_START_S)
-        marks = [time.monotonic()]
+        marks, seen = [time.monotonic()], [reserves(nodes)]
         time.sleep(options.calm_seconds)
         marks.append(time.monotonic())
+        seen.append(reserves(nodes))
         bench.say(f"winners: {options.units:,} units at {options.sell_rate:,.0f}/s")
-        sellers = sell(bench, crowds, sale, nodes, side)
+        sellers = sell(bench, crowds, sale, nodes, side, seen)
         marks.append(min(node.sold_out_at for node in nodes))
         marks.append(max(max(node.complete_at for node in nodes), marks[-1] + WINDOW_MIN_S))
     orders.wait_for_rows(truth, sale, options.units)
-    return summary(bench, nodes, sellers, side.seen, load.times_of(times), marks)
+    found = summary(bench, nodes, sellers, side.seen, load.times_of(times), marks)
+    names = ("calm", "selling", "reading")
+    reserve = {name: p99_ms(*pair) for name, pair in zip(names, pairwise(seen))}
+    return found | {"reserve_p99_ms": reserve}
 
 
-def sell(bench, crowds, sale, nodes, side):
-    """Until every node has read who won; what the buyers saw."""
+def sell(bench, crowds, sale, nodes, side, seen):
+    """Until every node has read who won; what the buyers saw. `seen` gets the reserving calls until
+    the last unit, and until then."""
     with contextlib.ExitStack() as stack:
         sellers = []
         for server, tokens in crowds:
@@ -96,15 +125,19 @@ def sell(bench, crowds, sale, nodes, side):
                                      rate=bench.options.sell_rate / len(crowds))
             sellers.append(stack.enter_context(
                 load.Beside(arguments, server.folder / "crowd.log")))
-        wait_until_complete(nodes, sellers, side)
+        wait_until(nodes, sellers, side, lambda node: node.sold_out_at)
+        seen.append(reserves(nodes))
+        wait_until(nodes, sellers, side, lambda node: node.complete_at)
+        seen.append(reserves(nodes))
         # Then the last answers of the window, to losers who ask no lane any more.
         time.sleep(WINDOW_MIN_S)
     return [one.seen for one in sellers]
 
 
-def wait_until_complete(nodes, sellers, side):
+def wait_until(nodes, sellers, side, reached):
+    """Until every node has `reached` it: the end of the units, or of the reading."""
     until = None
-    while any(node.complete_at is None for node in nodes):
+    while any(reached(node) is None for node in nodes):
         for node in nodes:
             if node.server.process.poll() is not None:
                 raise RuntimeError(f"a node ended with {node.server.process.returncode}")
