@@ -34,8 +34,8 @@ Control::Control(RecoverySettings settings, std::vector<ServiceProbe> probes, Po
       authority_(settings.database_after, settings.restore_after),
       epochs_left_(ports.metrics.gauge("sluice_epochs_left",
                                        "Epochs that the lane with the fewest can be given yet.")),
-      round_seconds_(ports.metrics.histogram("sluice_round_seconds",
-                                             "One round over all sales.", kRoundBounds)) {
+      round_seconds_(ports.metrics.histogram("sluice_round_seconds", "One round over all sales.",
+                                             kRoundBounds)) {
   epochs_left_.Set(kEpochMax);
 }
 
