@@ -62,7 +62,12 @@ TEST_F(Simulation, RunsReachWhatTheyAreFor) {
   EXPECT_GT(figures.backlogged, 0U);
   EXPECT_GT(figures.unknown, 0U);
   EXPECT_GT(figures.lost, 0U);
-  EXPECT_GT(figures.late, 0U);
+  // One run in forty has any: it is looked for until there is one.
+  auto late = figures.late;
+  for (auto first = kSeeds + 1; late == 0 && first < 10 * kSeeds; first += 50) {
+    late = run(first, 50).figures.late;
+  }
+  EXPECT_GT(late, 0U);
   EXPECT_GT(figures.paid, report.runs);
   EXPECT_GT(figures.cancelled, report.runs / 2);
   EXPECT_GT(figures.expired, report.runs / 2);
