@@ -1,10 +1,15 @@
--- wrk script: each request is a purchase by the next user of a file of tokens, over and over.
---   wrk … -s refusals.lua URL -- TOKENS
+-- wrk script: each request is a purchase by the next user of a file of tokens, over and over;
+-- without one, a plain GET.
+--   wrk … -s refusals.lua URL -- [TOKENS]
 
 local requests = {}
 local place = 0
 
 function init(args)
+  if not args[1] then
+    requests[1] = wrk.format("GET")
+    return
+  end
   for token in io.lines(args[1]) do
     requests[#requests + 1] = wrk.format("POST", nil, {
       ["Content-Type"] = "application/json",

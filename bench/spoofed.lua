@@ -1,5 +1,5 @@
--- wrk script: each request is a purchase by the next user of a file of tokens, which is read over and
--- over, from an address that was not seen before, behind a proxy.
+-- wrk script: each request is a purchase by the next user of a file of tokens, which is read over
+-- and over, from an address that was not seen before, behind a proxy.
 --   wrk … -s spoofed.lua URL -- TOKENS FIRST-ADDRESS
 
 local tokens

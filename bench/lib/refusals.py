@@ -51,10 +51,11 @@ def sell_out(server):
     return sale
 
 
-def load(pid, url, tokens, seconds, script):
+def load(bench, pid, url, seconds, *tokens):
+    """Purchases by a file of tokens, or GETs without one."""
     before = cpu_seconds(pid)
     out = run_to_end(["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--timeout", "10s", "-s",
-                      script, url, "--", tokens], seconds + 60)
+                      bench.root / "bench/refusals.lua", url, "--", *tokens], seconds + 60)
     said = json.loads(out.splitlines()[-1])
     if said["socket_errors"]:
         raise RuntimeError(f"{url}: {said['socket_errors']} connections failed")
@@ -70,7 +71,6 @@ def measure(bench):
     server = Server(bench, folder, {"mode": "embedded", "gate_user_rate_per_s": 1000,
                                     "gate_user_burst": 1000})
     tokens = server.tokens(USERS, "r")
-    script = bench.root / "bench/refusals.lua"
     with floor(bench, folder) as low, nginx(bench, folder) as web, server.serving():
         path = server.path(sell_out(server))
         rivals = {"floor": low, "nginx": web, "sluice": (server.pid, server.port)}
@@ -78,7 +78,7 @@ def measure(bench):
         for number in range(bench.options.rounds + 1):
             for name, (pid, port) in rivals.items():
                 seconds = bench.options.seconds if number else 1
-                found = load(pid, f"http://127.0.0.1:{port}{path}", tokens, seconds, script)
+                found = load(bench, pid, f"http://127.0.0.1:{port}{path}", seconds, tokens)
                 if name == "sluice" and found["refused"] < found["requests"]:
                     raise RuntimeError(f"not everything was refused: {found}")
                 if number:  # The first round warms up.

@@ -22,14 +22,6 @@ SELLS_TIMEOUT_S = 300
 AUDIT_TIMEOUT_S = 900
 CALM_S = 30
 LIST_ROUNDS = 3
-LIST_LUA = """
-function done(summary, latency)
-  io.write(string.format('{"requests":%d,"duration_us":%d,"not_2xx_3xx":%d,"socket_errors":%d,' ..
-    '"p99_us":%d}\\n', summary.requests, summary.duration, summary.errors.status,
-    summary.errors.connect + summary.errors.read + summary.errors.write + summary.errors.timeout,
-    latency:percentile(99)))
-end
-"""
 
 
 def rounds(nodes):
@@ -48,15 +40,12 @@ def calm_round_s(nodes):
 
 def list_rate(bench, server, path):
     """Answers a second: the first page of the list, and a refusal, in turn."""
-    script = server.folder / "list.lua"
-    script.write_text(LIST_LUA)
     tokens = server.tokens(refusals.USERS, "r")
     url = f"http://127.0.0.1:{server.port}"
     found = {"list": [], "refusal": []}
     for _ in range(LIST_ROUNDS):
-        for name, target, lua in (("list", "/v1/sales", script),
-                                  ("refusal", path, bench.root / "bench/refusals.lua")):
-            seen = refusals.load(server.pid, url + target, tokens, bench.options.seconds, lua)
+        for name, target, sent in (("list", "/v1/sales", ()), ("refusal", path, (tokens,))):
+            seen = refusals.load(bench, server.pid, url + target, bench.options.seconds, *sent)
             found[name].append(seen["requests_per_s"])
     return {name: median(rates) for name, rates in found.items()}
 

@@ -357,8 +357,8 @@ BEGIN
     PERFORM sluice_move_offset(range_topic, range_partition, range_begin, range_next, log_time);
   END IF;
 
-  -- What ended without units stays so, whoever has granted it since. So does what its user got another
-  -- order for, under a later epoch, that is over by now: the later promise took the earlier one's place.
+  -- What ended without units stays so, whoever has granted it since. An order ends so, too, when
+  -- its user got another one under a later epoch that is over by now: that one took its place.
   IF late THEN
     UPDATE late_orders l SET reason = 'duplicate'
      WHERE l.order_id = ANY (ids) AND l.reason = 'none'

@@ -18,6 +18,13 @@ def isolated(server):
     return figures.read(server).get("sluice_isolated") == 1
 
 
+def open_door(server, setting):
+    """The way of that server alone to one of its services."""
+    door = behind_a_door(server, setting)
+    door.open()
+    return door
+
+
 def buy_all(server, sale, users):
     with ThreadPoolExecutor(4) as buyers:
         list(buyers.map(lambda user: buy_until(server, sale, user, (200, 202)), users))
@@ -25,9 +32,7 @@ def buy_all(server, sale, users):
 
 def test_a_node_cut_off_from_postgres_stops_and_comes_back(services):
     cut, other = services(), services(migrated=False)
-    cut.environment = dict(cut.environment)
-    door = behind_a_door(cut, "postgres_url")
-    door.open()
+    door = open_door(cut, "postgres_url")
     cut.start(**LONG)
     other.start(**LONG)
     sale = other.open_sale(stock=STOCK, lanes=4)
@@ -62,9 +67,7 @@ def test_without_postgres_for_anybody_the_nodes_sell_on(services):
     nodes = [services(), services(migrated=False)]
     doors = []
     for node in nodes:
-        node.environment = dict(node.environment)
-        doors.append(behind_a_door(node, "postgres_url"))
-        doors[-1].open()
+        doors.append(open_door(node, "postgres_url"))
         node.start(**LONG)
     sale = nodes[0].open_sale(stock=STOCK)
     for node in nodes:
@@ -88,9 +91,7 @@ def leads(server):
 
 def test_a_leader_cut_off_from_redis_leaves_the_lead_and_the_others_sell_from_redis(services):
     cut, other = services(), services(migrated=False)
-    cut.environment = dict(cut.environment)
-    door = behind_a_door(cut, "redis_url")
-    door.open()
+    door = open_door(cut, "redis_url")
     cut.start(**LONG)
     cut.wait_until(lambda: leads(cut))
     other.start(**LONG)

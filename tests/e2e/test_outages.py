@@ -207,6 +207,8 @@ def test_everybody_clicks_twice_at_the_same_instant_and_again_later(private, sto
     ordered = [answer for answer in first if answer.status != 409]
     assert len({answer.order for answer in ordered}) == bought
     assert len(ordered) == 2 * bought
+    accepted = [answer.order for answer in first if answer.status == 202]
+    assert len(accepted) == len(set(accepted)), "an order is new once"
     assert {answer.status for answer in again} <= {200, 409}
     assert figures["units sold"] == bought
     lanes, _ = read_truth(outage.services.postgres_url, plan.sale)
